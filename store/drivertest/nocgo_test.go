@@ -1,0 +1,5 @@
+//go:build !cgo
+
+package drivertest
+
+func cgoDatabases() []database { return nil }

@@ -1,0 +1,362 @@
+package drivertest
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/admit-go/admit/store/internal/sqlstore"
+)
+
+// rows is how many each table holds while its plans are judged.
+const rows = 100_000
+
+// readsAll are the statements that read as many rows as they answer for, and so
+// may walk a whole tenant.
+var readsAll = map[string]string{
+	"count API keys":     "the total of a list that an administrator pages through",
+	"count waiting mail": "the total of a list that an administrator pages through",
+	"count dead mail":    "the total of a list that an administrator pages through",
+	"list keys":          "all signing keys, of which a tenant has a handful",
+}
+
+// picksBy are the statements that pick a few records out of an ordered list,
+// with the index that has only those: without it they would find them too, on a
+// walk that no plan shows as one.
+var picksBy = map[string]string{
+	"end oldest sessions":             "admit_sessions_user",
+	"list dead mail":                  "admit_outbox_dead",
+	"list events of kind":             "admit_events_kind",
+	"list events of subject":          "admit_events_subject",
+	"list events of subject and kind": "admit_events_subject",
+	"list pending events":             "admit_events_pending",
+	"list sessions":                   "admit_sessions_user",
+}
+
+// TestEveryStatementHasAnIndexBehindIt explains every statement of the engine
+// on tables of 100,000 rows. A statement that is new to the engine fails until
+// it has arguments in planArguments.
+func TestEveryStatementHasAnIndexBehindIt(t *testing.T) {
+	for _, d := range planners() {
+		t.Run(d.name, func(t *testing.T) {
+			_, db := d.openDB(t)
+			fillTables(t, d, db)
+			explain := explainSQLite
+			if d.dialect == sqlstore.Postgres {
+				explain = explainPostgres
+			}
+			arguments := planArguments()
+			for _, q := range sqlstore.Statements(d.dialect) {
+				t.Run(q.Name, func(t *testing.T) {
+					given, ok := arguments[q.Name]
+					if !ok || len(given) != q.Arguments {
+						t.Fatalf("planArguments has %d arguments, the statement takes %d: %s", len(given), q.Arguments, q.Text)
+					}
+					explain(t, db, q, given)
+				})
+				delete(arguments, q.Name)
+			}
+			if len(arguments) > 0 {
+				t.Errorf("planArguments has what the engine does not run: %v", slices.Sorted(maps.Keys(arguments)))
+			}
+		})
+	}
+}
+
+// TestEveryStatementHasItsIndexBeforeAnythingIsCounted judges the plans of a
+// file that nobody ran ANALYZE on, which is how most of them stay.
+func TestEveryStatementHasItsIndexBeforeAnythingIsCounted(t *testing.T) {
+	for _, d := range planners() {
+		if d.dialect != sqlstore.SQLite {
+			continue
+		}
+		_, db := d.openDB(t)
+		arguments := planArguments()
+		for _, q := range sqlstore.Statements(d.dialect) {
+			explainSQLite(t, db, q, arguments[q.Name])
+		}
+	}
+}
+
+// planners are one driver for each database, which plans the same behind any.
+// For SQLite it is the first, which where there is cgo is the one in C: the race
+// detector makes the other too slow to fill tables.
+func planners() (chosen []database) {
+	for _, dialect := range []sqlstore.Dialect{sqlstore.SQLite, sqlstore.Postgres} {
+		all := databases()
+		chosen = append(chosen, all[slices.IndexFunc(all, func(d database) bool { return d.dialect == dialect && d.conns > 1 })])
+	}
+	return chosen
+}
+
+// planArguments are arguments as they occur, for each statement by name. The
+// tables are filled so that now is half way through their times.
+func planArguments() map[string][]any {
+	const now, later, user, id, email = rows / 2, rows, "u150000", "i150000", "e150000"
+	hash := []byte("h150000")
+	page := []any{20, 40}
+	userRow := []any{"", "new", "e", "new", 0, "", "", "", "", "", "", 0, 0, 0, "", 0, 0, 0, 1}
+	sessionRow := []any{"", "new", user, 1, hash, 1, 0, 0, "", "", "", "", 0, 0, 0, 0, 0, ""}
+	activity, ids := `[["","i150000",100001],["","i150002",100001]]`, `["i150000","i150001"]`
+	counters := `[[0,"","i150000",5,100],[1,"","new",5,100]]`
+	return map[string][]any{
+		"take the write lock": {}, "ping": {},
+		"create user": userRow, "read user": {"", user}, "lock user": {"", user}, "read user by e-mail": {"", email},
+		"update user":   {"", user, 1, 0, "", "", "", "", "", "", 0, 0, 0, "", 0},
+		"look for user": {"", user}, "verify e-mail": {"", user, email, now},
+		"change e-mail": {"", user, email, "n", "n", now, now}, "delete user": {"", user, now},
+		"claim address": {"", "n", user, now}, "reserve address": {"", email, user, later}, "free address": {"", email, user},
+		"read password": {"", user}, "put password": {"", user, "h", now}, "swap password": {"", user, "p", "q", now}, "delete password": {"", user},
+		"create session": sessionRow, "read session and user": {"", id}, "rotate session": {"", id, 1, hash, []byte("n"), now, later},
+		"confirm session": {"", id, 1}, "touch sessions": {activity}, "list sessions": append([]any{"", user, now}, page...),
+		"count sessions": {"", user, now}, "end session": {"", id, user, now, "r"}, "end sessions": {"", user, now, "", "r"},
+		"end oldest sessions": {"", user, now, "", "r", 10}, "end sessions before": {"", now, now, "r", 20},
+		"create token": {"", "k", []byte("n"), user, email, nil, 0, 0, nil, 0, 0, 0}, "read token": {"", "k", hash},
+		"consume token": {"", "k", hash, now}, "try token": {"", "k", hash, now},
+		"delete tokens of user": {"", user, `["k"]`}, "delete tokens of e-mail": {"", email, `[]`}, "delete tokens before": {"", now, 20},
+		"create API key":         {"", "new", []byte("n"), "", "", "", "", "", nil, "", 0, 0, 0, 0},
+		"read API key and owner": {"", hash}, "list API keys": append([]any{""}, page...), "count API keys": {""},
+		"revoke API key": {"", id, now}, "look for API key": {"", id}, "revoke API keys of owner": {"", user, now}, "touch API key": {"", id, later},
+		"create key": {"", "new", "p", 0, "", []byte("s"), 0, 0, 0}, "list keys": {""},
+		"reseal key": {"", id, hash, []byte("n")}, "delete key": {"", id},
+		"append event": {"", "new", "k", "", "", "", "", "", nil, 0, 0}, "list events": {"", id, 20},
+		"list events of subject": {"", "", 20, user}, "list events of kind": {"", id, 20, "k7"},
+		"list events of subject and kind": {"", "", 20, user, "k7"}, "list pending events": {"", 20}, "deliver events": {"", ids},
+		"hit counters": {now, counters}, "find full counter": {now, counters}, "unhit counters": {"", ids}, "clear counters": {"", ids},
+		"add mail": {"", "new", "", []byte("s"), 0, 0, 0, 0, "", "", 0}, "claim mail": {"", "w", now, later, 20},
+		"remove mail": {"", id, "w"}, "defer mail": {"", id, "w", later, "r"}, "bury mail": {"", id, "w", now, "r"},
+		"find next mail": {""}, "revive mail": {"", id, now}, "reseal mail": {"", id, hash, []byte("n")},
+		"list waiting mail": append([]any{""}, page...), "count waiting mail": {""},
+		"list dead mail": append([]any{""}, page...), "count dead mail": {""},
+		"acquire lease": {"", id, "w", now, later},
+		"sweep tokens":  {now, 20}, "sweep sessions": {now, 20}, "sweep keys": {now, 20}, "sweep counters": {now, 20}, "sweep addresses": {now, 20},
+	}
+}
+
+// fillTables gives each table its rows, numbered from 100000 so that numbers
+// sort as texts do, and has the database count them.
+func fillTables(t *testing.T, d database, db *sql.DB) {
+	t.Helper()
+	numbers, bytes := `generate_series(0, %d) AS n(i)`, `convert_to('h' || (100000 + i), 'UTF8')`
+	if d.dialect == sqlstore.SQLite {
+		numbers, bytes = `(WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i FROM n) AS n`, `CAST('h' || (100000 + i) AS BLOB)`
+	}
+	from := fmt.Sprintf(" FROM "+numbers, rows-1)
+	replace := strings.NewReplacer("ID", "'i' || (100000 + i)", "USER", "'u' || (100000 + i)", "MAIL", "'e' || (100000 + i)", "HASH", bytes)
+	for table, columns := range map[string]string{
+		"users":     `'', USER, MAIL, MAIL, i % 2, 'name', '', '', 'en', 'user', 'completed', 0, 0, 0, '', 0, i, i, 1`,
+		"addresses": `'', MAIL, USER, CASE WHEN i % 10 = 0 THEN i ELSE 0 END`,
+		"passwords": `'', USER, 'p', i`,
+		"sessions": `'', ID, USER, 1, HASH, 1, i, i, 'pwd', '', 'Mozilla/5.0 (X11; Linux x86_64)', '203.0.113.7', i, i, 100000 + i, 100000 + i,
+			CASE WHEN i % 2 = 0 THEN 0 ELSE i END, ''`,
+		"tokens":   `'', 'k', HASH, USER, MAIL, NULL, 0, 5, NULL, i, 100000 + i, CASE WHEN i % 2 = 0 THEN 0 ELSE i END`,
+		"api_keys": `'', ID, HASH, 'secret', 'sk_test', 'abcd', 'name', 'prod', NULL, USER, i, 0, i, CASE WHEN i % 4 = 1 THEN i ELSE 0 END`,
+		"keys":     `'', ID, 'p', i, 'ES256', HASH, i, i, i`,
+		"events":   `'', ID, 'k' || (i % 50), '', USER, '203.0.113.7', 'Mozilla/5.0', '', NULL, i, CASE WHEN i % 100 = 0 THEN 0 ELSE 1 END`,
+		"counters": `'', ID, 1, 5, i`,
+		"outbox": `'', ID, 'k', HASH, 0, i, i, CASE WHEN i % 100 = 1 THEN i ELSE 0 END, CASE WHEN i % 100 = 1 THEN 'w' ELSE '' END, '',
+			CASE WHEN i % 10 = 0 THEN i + 1 ELSE 0 END`,
+		"leases": `'', ID, 'w', i`,
+	} {
+		if _, err := db.Exec("INSERT INTO admit_" + table + " SELECT " + replace.Replace(columns) + from); err != nil {
+			t.Fatalf("%s: %v", table, err)
+		}
+	}
+	if _, err := db.Exec("ANALYZE"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wholeTenant is a search that an index narrows to a tenant and no further.
+var wholeTenant = regexp.MustCompile(`^SEARCH \S+ USING .*\(tenant=\?\)$`)
+
+// explainSQLite reports what faultsOfPlan finds.
+func explainSQLite(t *testing.T, db *sql.DB, q sqlstore.Statement, args []any) {
+	for _, fault := range faultsOfPlan(t, db, q, args) {
+		t.Errorf("%s: %s", fault, q.Text)
+	}
+}
+
+// faultsOfPlan judges SQLite's plan: no table of the store is walked, and
+// nothing is sorted that an index could have in order.
+func faultsOfPlan(t *testing.T, db interface {
+	Query(text string, args ...any) (*sql.Rows, error)
+}, q sqlstore.Statement, args []any) (faults []string) {
+	t.Helper()
+	if readsAll[q.Name] != "" {
+		return nil
+	}
+	plan, err := db.Query("EXPLAIN QUERY PLAN "+q.Text, args...)
+	if err != nil {
+		return []string{"cannot be planned: " + err.Error()} // as when its index is not there
+	}
+	defer plan.Close()
+	paged := strings.Contains(q.Text, " LIMIT ")
+	index := picksBy[q.Name]
+	for plan.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := plan.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		scanned, scans := strings.CutPrefix(detail, "SCAN ")
+		name, _, _ := strings.Cut(scanned, " ")
+		switch {
+		case scans && !slices.Contains([]string{"json_each", "want", "w", "due", "activity", "first", "claimed", "unclaimed", "CONSTANT"}, name):
+			faults = append(faults, "walks a table: "+detail)
+		case wholeTenant.MatchString(detail) && !paged:
+			faults = append(faults, "walks a tenant: "+detail)
+		case strings.Contains(detail, "TEMP B-TREE FOR ORDER BY") && !strings.Contains(q.Text, "json_each"):
+			faults = append(faults, "sorts: "+detail)
+		case index != "" && strings.HasPrefix(detail, "SEARCH ") && !strings.Contains(detail, index):
+			faults = append(faults, "does without "+index+": "+detail)
+		}
+	}
+	if err := plan.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return faults
+}
+
+// TestEveryIndexIsBehindAStatement drops one index after the other. An index
+// that no statement misses costs every write something for nothing.
+func TestEveryIndexIsBehindAStatement(t *testing.T) {
+	for _, d := range planners() {
+		if d.dialect != sqlstore.SQLite {
+			continue
+		}
+		_, db := d.openDB(t)
+		fillTables(t, d, db)
+		var indexes []string
+		found, err := db.Query("SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE 'CREATE INDEX%'")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for found.Next() {
+			var name string
+			if err := found.Scan(&name); err != nil {
+				t.Fatal(err)
+			}
+			indexes = append(indexes, name)
+		}
+		if err := found.Err(); err != nil {
+			t.Fatal(err)
+		}
+		arguments := planArguments()
+		for _, name := range indexes {
+			// Rolled back, so that the next one is judged by the same statistics.
+			tx, err := db.Begin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.Exec("DROP INDEX " + name); err != nil {
+				t.Fatal(err)
+			}
+			missed := 0
+			for _, q := range sqlstore.Statements(d.dialect) {
+				missed += len(faultsOfPlan(t, tx, q, arguments[q.Name]))
+			}
+			if missed == 0 {
+				t.Errorf("no statement misses %s", name)
+			}
+			if err := tx.Rollback(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(indexes) < 10 {
+			t.Errorf("only %d indexes were found", len(indexes))
+		}
+	}
+}
+
+// node is a step of PostgreSQL's plan.
+type node struct {
+	Type     string `json:"Node Type"`
+	Relation string `json:"Relation Name"`
+	Hit      int    `json:"Shared Hit Blocks"`
+	Read     int    `json:"Shared Read Blocks"`
+	Plans    []node `json:"Plans"`
+}
+
+// blocks bounds what a statement may touch of tables of more than a thousand
+// blocks each: enough for a sweep of 20 rows with all their indexes.
+const blocks = 600
+
+// explainPostgres runs the statement as often as makes the server settle for a
+// general plan, if that is what it prefers, and judges what the last run did.
+func explainPostgres(t *testing.T, db *sql.DB, q sqlstore.Statement, args []any) {
+	ctx := context.Background()
+	c, err := db.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.ExecContext(ctx, "PREPARE judged AS "+q.Text); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if _, err := c.ExecContext(ctx, "DEALLOCATE judged"); err != nil {
+			t.Error(err)
+		}
+	}()
+	literals := make([]string, len(args))
+	for i, a := range args {
+		literals[i] = literal(a)
+	}
+	execute := "EXECUTE judged"
+	if len(args) > 0 {
+		execute += "(" + strings.Join(literals, ", ") + ")"
+	}
+	var text string
+	for range 7 {
+		tx, err := c.BeginTx(ctx, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.QueryRow("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + execute).Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var plans []struct{ Plan node }
+	if err := json.Unmarshal([]byte(text), &plans); err != nil {
+		t.Fatal(err)
+	}
+	if readsAll[q.Name] != "" {
+		return
+	}
+	if touched := plans[0].Plan.Hit + plans[0].Plan.Read; touched > blocks {
+		t.Errorf("touches %d blocks: %s\n%s", touched, q.Text, text)
+	}
+	var judge func(node)
+	judge = func(n node) {
+		if n.Type == "Seq Scan" {
+			t.Errorf("scans %s: %s\n%s", n.Relation, q.Text, text)
+		}
+		for _, under := range n.Plans {
+			judge(under)
+		}
+	}
+	judge(plans[0].Plan)
+}
+
+func literal(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "NULL"
+	case string:
+		return "'" + v + "'"
+	case []byte:
+		return fmt.Sprintf(`'\x%x'`, v)
+	default:
+		return fmt.Sprint(v)
+	}
+}

@@ -1,0 +1,146 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/admit-go/admit/store"
+	"github.com/admit-go/admit/store/internal/text"
+)
+
+const mailColumns = "tenant, id, kind, sealed, tries, created_at, next_at, lease_until, holder, last_error, dead_at"
+
+// mailFields are where mailColumns are read to.
+func mailFields(m *store.Mail) []any {
+	return []any{
+		&m.Tenant, &m.ID, &m.Kind, &m.Sealed, &m.Tries, (*moment)(&m.CreatedAt), (*moment)(&m.NextAt),
+		(*moment)(&m.LeaseUntil), &m.Holder, &m.LastError, (*moment)(&m.DeadAt),
+	}
+}
+
+type outboxStatements struct {
+	add, claim, remove, putOff, bury, next, revive, reseal *query
+
+	listWaiting, countWaiting, listDead, countDead *query
+}
+
+func newOutboxStatements(c *catalogue) outboxStatements {
+	const (
+		// held is a message whose claim stands for the holder $3.
+		held    = ` WHERE tenant = $1 AND id = $2 AND holder = $3 AND holder <> '' AND dead_at = 0`
+		waiting = ` FROM admit_outbox WHERE tenant = $1 AND dead_at = 0`
+		dead    = ` FROM admit_outbox WHERE tenant = $1 AND dead_at > 0`
+		page    = ` ORDER BY id LIMIT $2 OFFSET $3`
+		due     = `SELECT id FROM admit_outbox
+			WHERE tenant = $1 AND dead_at = 0 AND next_at <= $3 AND lease_until <= $3 ORDER BY next_at, id LIMIT $5`
+		claim = `UPDATE admit_outbox AS m SET holder = $2, lease_until = $4, tries = tries + 1`
+	)
+	return outboxStatements{
+		add: c.write("add mail", `INSERT INTO admit_outbox (`+mailColumns+`) VALUES (`+values(11)+`) ON CONFLICT DO NOTHING`),
+		// Messages that another worker is claiming are passed over, not waited for.
+		claim: c.write("claim mail", c.pick(
+			claim+` WHERE tenant = $1 AND id IN (`+due+`) RETURNING `+mailColumns,
+			`WITH due AS (`+due+` FOR UPDATE SKIP LOCKED) `+claim+` FROM due WHERE m.tenant = $1 AND m.id = due.id
+			RETURNING `+qualified("m", mailColumns))),
+		remove: c.write("remove mail", `DELETE FROM admit_outbox`+held),
+		putOff: c.write("defer mail", `UPDATE admit_outbox SET next_at = $4, last_error = $5, holder = '', lease_until = 0`+held),
+		bury:   c.write("bury mail", `UPDATE admit_outbox SET dead_at = $4, last_error = $5, holder = '', lease_until = 0`+held),
+		next: c.read("find next mail", `
+			SELECT COALESCE(min(at), 0) FROM (
+				SELECT at FROM (SELECT next_at AS at`+waiting+` AND lease_until = 0 ORDER BY next_at LIMIT 1) AS unclaimed
+				UNION ALL
+				SELECT at FROM (SELECT lease_until AS at`+waiting+` AND lease_until > 0 ORDER BY lease_until LIMIT 1) AS claimed
+			) AS first`),
+		revive: c.write("revive mail", `
+			UPDATE admit_outbox SET dead_at = 0, next_at = $3, tries = 0, holder = '', lease_until = 0
+			WHERE tenant = $1 AND id = $2 AND dead_at > 0`),
+		reseal:       c.write("reseal mail", `UPDATE admit_outbox SET sealed = $4 WHERE tenant = $1 AND id = $2 AND sealed = $3`),
+		listWaiting:  c.read("list waiting mail", `SELECT `+mailColumns+waiting+page),
+		countWaiting: c.read("count waiting mail", `SELECT count(*)`+waiting),
+		listDead:     c.read("list dead mail", `SELECT `+mailColumns+dead+page),
+		countDead:    c.read("count dead mail", `SELECT count(*)`+dead),
+	}
+}
+
+// AddMail implements store.Outbox.
+func (s *Store) AddMail(ctx context.Context, m store.Mail) error {
+	if err := text.Mail(m); err != nil {
+		return err
+	}
+	return s.create(ctx, s.q.outbox.add, m.Tenant, m.ID, m.Kind, full(m.Sealed), int64(m.Tries), micros(m.CreatedAt), micros(m.NextAt),
+		micros(m.LeaseUntil), m.Holder, m.LastError, micros(m.DeadAt))
+}
+
+// ClaimMail implements store.Outbox.
+func (s *Store) ClaimMail(ctx context.Context, tenant, holder string, now, until time.Time, limit int) ([]store.Mail, error) {
+	if err := text.Key(tenant, holder); err != nil {
+		return nil, err
+	}
+	claimed, err := all(ctx, s, s.q.outbox.claim, mailFields, tenant, holder, micros(now), micros(until), int64(limit))
+	slices.SortFunc(claimed, func(a, b store.Mail) int { return cmp.Or(a.NextAt.Compare(b.NextAt), cmp.Compare(a.ID, b.ID)) })
+	return claimed, err
+}
+
+// RemoveMail implements store.Outbox.
+func (s *Store) RemoveMail(ctx context.Context, tenant, id, holder string) (bool, error) {
+	if err := text.Key(tenant, id, holder); err != nil {
+		return false, err
+	}
+	return s.done(ctx, s.q.outbox.remove, tenant, id, holder)
+}
+
+// DeferMail implements store.Outbox.
+func (s *Store) DeferMail(ctx context.Context, tenant, id, holder string, next time.Time, reason string) (bool, error) {
+	return s.endClaim(ctx, s.q.outbox.putOff, tenant, id, holder, next, reason)
+}
+
+// BuryMail implements store.Outbox.
+func (s *Store) BuryMail(ctx context.Context, tenant, id, holder string, at time.Time, reason string) (bool, error) {
+	return s.endClaim(ctx, s.q.outbox.bury, tenant, id, holder, at, reason)
+}
+
+func (s *Store) endClaim(ctx context.Context, q *query, tenant, id, holder string, at time.Time, reason string) (bool, error) {
+	if err := text.Mail(store.Mail{Tenant: tenant, ID: id, Holder: holder, LastError: reason}); err != nil {
+		return false, err
+	}
+	return s.done(ctx, q, tenant, id, holder, micros(at), reason)
+}
+
+// NextMail implements store.Outbox.
+func (s *Store) NextMail(ctx context.Context, tenant string) (time.Time, error) {
+	if err := text.Key(tenant); err != nil {
+		return time.Time{}, err
+	}
+	var next moment
+	err := s.one(ctx, s.q.outbox.next, []any{&next}, tenant)
+	return time.Time(next), err
+}
+
+// ListMail implements store.Outbox.
+func (s *Store) ListMail(ctx context.Context, tenant string, dead bool, page store.Page) ([]store.Mail, int, error) {
+	if err := text.Key(tenant); err != nil {
+		return nil, 0, err
+	}
+	if dead {
+		return paged(ctx, s, s.q.outbox.countDead, s.q.outbox.listDead, mailFields, page, tenant)
+	}
+	return paged(ctx, s, s.q.outbox.countWaiting, s.q.outbox.listWaiting, mailFields, page, tenant)
+}
+
+// ReviveMail implements store.Outbox.
+func (s *Store) ReviveMail(ctx context.Context, tenant, id string, now time.Time) (bool, error) {
+	if err := text.Key(tenant, id); err != nil {
+		return false, err
+	}
+	return s.done(ctx, s.q.outbox.revive, tenant, id, micros(now))
+}
+
+// ResealMail implements store.Outbox.
+func (s *Store) ResealMail(ctx context.Context, tenant, id string, old, sealed []byte) (bool, error) {
+	if err := text.Key(tenant, id); err != nil {
+		return false, err
+	}
+	return s.done(ctx, s.q.outbox.reseal, tenant, id, full(old), full(sealed))
+}

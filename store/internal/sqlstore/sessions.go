@@ -1,0 +1,155 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/admit-go/admit/store"
+	"github.com/admit-go/admit/store/internal/text"
+)
+
+const sessionColumns = "tenant, id, user_id, generation, secret_hash, confirmed, rotated_at, auth_time, amr, organization_id, " +
+	"user_agent, ip_address, created_at, last_activity_at, expires_at, absolute_expires_at, ended_at, end_reason"
+
+// sessionFields are where sessionColumns are read to.
+func sessionFields(n *store.Session) []any {
+	return []any{
+		&n.Tenant, &n.ID, &n.UserID, &n.Generation, &n.SecretHash, &n.Confirmed, (*moment)(&n.RotatedAt), (*moment)(&n.AuthTime),
+		&n.AMR, &n.OrganizationID, &n.UserAgent, &n.IPAddress, (*moment)(&n.CreatedAt), (*moment)(&n.LastActivityAt),
+		(*moment)(&n.ExpiresAt), (*moment)(&n.AbsoluteExpiresAt), (*moment)(&n.EndedAt), &n.EndReason,
+	}
+}
+
+type sessionStatements struct {
+	create, withUser, rotate, confirm, touch, list, count *query
+
+	end, endAll, endOldest, endBefore *query
+}
+
+func newSessionStatements(c *catalogue) sessionStatements {
+	// live is a session of the account $2 that lives at $3.
+	const live = `tenant = $1 AND user_id = $2 AND ended_at = 0 AND expires_at > $3 AND absolute_expires_at > $3`
+	byUser := c.by("admit_sessions_user")
+	return sessionStatements{
+		create: c.write("create session", `INSERT INTO admit_sessions (`+sessionColumns+`) VALUES (`+values(18)+`) ON CONFLICT DO NOTHING`),
+		withUser: c.packed("read session and user", qualified("s", sessionColumns)+", "+qualified("u", userColumns), "s.secret_hash", `
+			FROM admit_sessions s JOIN admit_users u ON u.tenant = s.tenant AND u.id = s.user_id
+			WHERE s.tenant = $1 AND s.id = $2`),
+		rotate: c.write("rotate session", `
+			UPDATE admit_sessions SET generation = generation + 1, confirmed = generation, secret_hash = $5, rotated_at = $6,
+				last_activity_at = $6, expires_at = CASE WHEN absolute_expires_at < $7 THEN absolute_expires_at ELSE $7 END
+			WHERE tenant = $1 AND id = $2 AND generation = $3 AND secret_hash = $4
+				AND ended_at = 0 AND expires_at > $6 AND absolute_expires_at > $6
+				AND EXISTS (SELECT 1 FROM admit_users u WHERE u.tenant = admit_sessions.tenant AND u.id = admit_sessions.user_id
+					AND u.deleted_at = 0 AND (u.banned_at = 0 OR (u.ban_expires_at <> 0 AND u.ban_expires_at <= $6)))`),
+		confirm: c.write("confirm session", `
+			UPDATE admit_sessions SET confirmed = $3 WHERE tenant = $1 AND id = $2 AND generation = $3 AND confirmed < $3`),
+		// Sessions are locked in one order, so that two batches cannot wait for
+		// each other.
+		touch: c.write("touch sessions", c.pick(`
+			UPDATE admit_sessions AS s SET last_activity_at = activity.at
+			FROM (SELECT value ->> 0 AS tenant, value ->> 1 AS id, value ->> 2 AS at FROM json_each($1)) AS activity
+			WHERE s.tenant = activity.tenant AND s.id = activity.id AND s.ended_at = 0 AND s.last_activity_at < activity.at`, `
+			WITH activity AS (
+				SELECT e ->> 0 AS tenant, e ->> 1 AS id, CAST(e ->> 2 AS BIGINT) AS at FROM jsonb_array_elements(CAST($1 AS JSONB)) AS e),
+			due AS (
+				SELECT s.tenant, s.id, activity.at FROM admit_sessions s JOIN activity ON s.tenant = activity.tenant AND s.id = activity.id
+				WHERE s.ended_at = 0 AND s.last_activity_at < activity.at ORDER BY s.tenant, s.id FOR UPDATE OF s)
+			UPDATE admit_sessions AS s SET last_activity_at = due.at FROM due
+			WHERE s.tenant = due.tenant AND s.id = due.id AND s.ended_at = 0 AND s.last_activity_at < due.at`)),
+		list:  c.read("list sessions", `SELECT `+sessionColumns+` FROM admit_sessions`+byUser+` WHERE `+live+` ORDER BY id LIMIT $4 OFFSET $5`),
+		count: c.read("count sessions", `SELECT count(*) FROM admit_sessions`+byUser+` WHERE `+live),
+		end: c.write("end session", `
+			UPDATE admit_sessions SET ended_at = $4, end_reason = $5 WHERE tenant = $1 AND id = $2 AND user_id = $3
+				AND ended_at = 0 AND expires_at > $4 AND absolute_expires_at > $4`),
+		endAll: c.write("end sessions", `
+			UPDATE admit_sessions`+byUser+` SET ended_at = $3, end_reason = $5
+			WHERE tenant = $1 AND user_id = $2 AND id <> $4 AND ended_at = 0
+			RETURNING expires_at > $3 AND absolute_expires_at > $3`),
+		// The index alone tells that most accounts have not as many sessions as they
+		// may, ended ones left out; only then each is looked at.
+		endOldest: c.write("end oldest sessions", `
+			UPDATE admit_sessions`+byUser+` SET ended_at = $3, end_reason = $5
+			WHERE EXISTS (SELECT 1 FROM admit_sessions`+byUser+` WHERE tenant = $1 AND user_id = $2 AND ended_at = 0
+					ORDER BY id DESC LIMIT 1 OFFSET $6)
+				AND `+live+` AND id <> $4 AND id <= (
+					SELECT id FROM admit_sessions`+byUser+` WHERE `+live+` ORDER BY id DESC LIMIT 1 OFFSET $6)`),
+		endBefore: c.write("end sessions before", c.held(`
+			SELECT id FROM admit_sessions WHERE tenant = $1 AND created_at < $2 AND ended_at = 0 ORDER BY created_at LIMIT $5`)+`
+			UPDATE admit_sessions SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND ended_at = 0 AND id IN (SELECT id FROM due)`),
+	}
+}
+
+// CreateSession implements store.Sessions.
+func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
+	if err := text.Session(n); err != nil {
+		return err
+	}
+	return s.create(ctx, s.q.sessions.create, n.Tenant, n.ID, n.UserID, n.Generation, full(n.SecretHash), n.Confirmed,
+		micros(n.RotatedAt), micros(n.AuthTime), n.AMR, n.OrganizationID, n.UserAgent, n.IPAddress, micros(n.CreatedAt),
+		micros(n.LastActivityAt), micros(n.ExpiresAt), micros(n.AbsoluteExpiresAt), micros(n.EndedAt), n.EndReason)
+}
+
+// SessionUser implements store.Sessions.
+func (s *Store) SessionUser(ctx context.Context, tenant, id string) (store.Session, store.User, error) {
+	if err := text.Key(tenant, id); err != nil {
+		return store.Session{}, store.User{}, err
+	}
+	// One block of memory for both, since every guarded request makes them.
+	var found struct {
+		session store.Session
+		user    store.User
+	}
+	fields := append(sessionFields(&found.session), userFields(&found.user)...)
+	if err := s.one(ctx, s.q.sessions.withUser, fields, tenant, id); err != nil {
+		return store.Session{}, store.User{}, err
+	}
+	return found.session, found.user, nil
+}
+
+// RotateSession implements store.Sessions.
+func (s *Store) RotateSession(ctx context.Context, r store.Rotation) (bool, error) {
+	if err := text.Key(r.Tenant, r.ID); err != nil {
+		return false, err
+	}
+	return s.done(ctx, s.q.sessions.rotate, r.Tenant, r.ID, r.Generation, full(r.SecretHash), full(r.NextHash), micros(r.Now), micros(r.ExpiresAt))
+}
+
+// ConfirmSession implements store.Sessions.
+func (s *Store) ConfirmSession(ctx context.Context, tenant, id string, generation int64) error {
+	if err := text.Key(tenant, id); err != nil {
+		return err
+	}
+	_, err := s.exec(ctx, s.q.sessions.confirm, tenant, id, generation)
+	return err
+}
+
+// TouchSessions implements store.Sessions.
+func (s *Store) TouchSessions(ctx context.Context, activity []store.Activity) error {
+	latest := make(map[[2]string]int64, len(activity))
+	for _, a := range activity {
+		if err := text.Key(a.Tenant, a.ID); err != nil {
+			return err
+		}
+		key := [2]string{a.Tenant, a.ID}
+		latest[key] = max(latest[key], micros(a.At))
+	}
+	batch := make([][3]any, 0, len(latest))
+	for key, at := range latest {
+		batch = append(batch, [3]any{key[0], key[1], at})
+	}
+	argument, err := jsonText(batch)
+	if err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, s.q.sessions.touch, argument)
+	return err
+}
+
+// ListSessions implements store.Sessions.
+func (s *Store) ListSessions(ctx context.Context, tenant, userID string, now time.Time, page store.Page) ([]store.Session, int, error) {
+	if err := text.Key(tenant, userID); err != nil {
+		return nil, 0, err
+	}
+	return paged(ctx, s, s.q.sessions.count, s.q.sessions.list, sessionFields, page, tenant, userID, micros(now))
+}

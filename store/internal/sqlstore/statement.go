@@ -1,0 +1,191 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// DefaultPrefix starts the names of all tables and indexes, unless the host
+// chooses another. The SQL in this package and in its migrations is written
+// with it.
+const DefaultPrefix = "admit_"
+
+// Statement is one of the statements that the engine runs.
+type Statement struct {
+	// Name says what it does.
+	Name string
+	// Text is the SQL, with the dialect's placeholders.
+	Text string
+	// Arguments is how many it takes.
+	Arguments int
+}
+
+// Statements lists every statement that the engine runs on records, in the
+// dialect and with the default prefix. Nothing else is run on them, because a
+// statement can only be made by entering it in this list.
+func Statements(d Dialect) []Statement {
+	c := &catalogue{dialect: d, prefix: DefaultPrefix}
+	newStatements(c)
+	list := make([]Statement, len(c.list))
+	for i, q := range c.list {
+		list[i] = Statement{Name: q.name, Text: q.text, Arguments: q.arguments}
+	}
+	return list
+}
+
+// statements are the engine's statements, by role.
+type statements struct {
+	lock     *query
+	users    userStatements
+	password passwordStatements
+	sessions sessionStatements
+	tokens   tokenStatements
+	apiKeys  apiKeyStatements
+	keys     keyStatements
+	events   eventStatements
+	counters counterStatements
+	outbox   outboxStatements
+	leases   leaseStatements
+	sweep    []*query
+	ping     *query
+}
+
+func newStatements(c *catalogue) statements {
+	return statements{
+		lock:     c.write("take the write lock", `UPDATE admit_leases SET until = until WHERE tenant = '' AND name = ''`),
+		ping:     c.read("ping", `SELECT count(*) FROM admit_leases WHERE tenant = '' AND name = ''`),
+		users:    newUserStatements(c),
+		password: newPasswordStatements(c),
+		sessions: newSessionStatements(c),
+		tokens:   newTokenStatements(c),
+		apiKeys:  newAPIKeyStatements(c),
+		keys:     newKeyStatements(c),
+		events:   newEventStatements(c),
+		counters: newCounterStatements(c),
+		outbox:   newOutboxStatements(c),
+		leases:   newLeaseStatements(c),
+		sweep:    newSweepStatements(c),
+	}
+}
+
+// query is one statement, ready for one dialect and prefix.
+type query struct {
+	name, text string
+	arguments  int
+	writes     bool
+	// packed is set when the only column is a JSON array of all that is read.
+	packed bool
+	// prepared is nil until the statement was first run outside a transaction,
+	// or asked for by one. Only SQLite prepares: PostgreSQL's drivers keep
+	// their own prepared statements, or the host told them not to.
+	prepared atomic.Pointer[sql.Stmt]
+	// wanted is set when a transaction had to do without prepared.
+	wanted atomic.Bool
+}
+
+// prepare returns the prepared statement, made at its first use. It must not be
+// called while the caller holds a connection: in a pool of one it would wait
+// for itself.
+func (q *query) prepare(ctx context.Context, db *sql.DB) (*sql.Stmt, error) {
+	if p := q.prepared.Load(); p != nil {
+		return p, nil
+	}
+	p, err := db.PrepareContext(ctx, q.text)
+	if err != nil {
+		return nil, err
+	}
+	if q.prepared.CompareAndSwap(nil, p) {
+		return p, nil
+	}
+	return q.prepared.Load(), p.Close()
+}
+
+// catalogue makes statements and keeps the list of them.
+type catalogue struct {
+	dialect Dialect
+	prefix  string
+	list    []*query
+}
+
+// read enters a statement that changes nothing.
+func (c *catalogue) read(name, text string) *query { return c.add(name, text, false) }
+
+// write enters a statement that may change something.
+func (c *catalogue) write(name, text string) *query { return c.add(name, text, true) }
+
+// pick returns the text that is for the dialect, where one text cannot serve both.
+func (c *catalogue) pick(sqlite, postgres string) string {
+	if c.dialect == SQLite {
+		return sqlite
+	}
+	return postgres
+}
+
+// by names the index that rows of a table are found by. SQLite plans without
+// having counted them where nobody runs ANALYZE, and then takes the key of the
+// whole tenant for as good as the index of one account. PostgreSQL counts by
+// itself.
+func (c *catalogue) by(index string) string { return c.pick(" INDEXED BY "+index, "") }
+
+// held is a list named due of the rows that a statement is about to change, at
+// most as many as the selection's LIMIT says. On PostgreSQL they are locked,
+// and one that another transaction has changed meanwhile is passed over for the
+// next, so that no rows means that none are left.
+func (c *catalogue) held(selection string) string {
+	return "WITH due AS (" + selection + c.pick("", " FOR UPDATE") + ") "
+}
+
+// among is the condition that column is one of the texts in the JSON array that
+// argument holds.
+func (c *catalogue) among(column, argument string) string {
+	return column + c.pick(` IN (SELECT value FROM json_each(`+argument+`))`,
+		` = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(`+argument+` AS JSONB))))`)
+}
+
+// packed enters a statement that reads one row of many columns, of which blob,
+// unless it is "", holds bytes. They come as one column, because all drivers spend more on a
+// column than on finding the row.
+func (c *catalogue) packed(name, columns, blob, rest string) *query {
+	if blob != "" {
+		columns = strings.Replace(columns, blob, c.pick("hex("+blob+")", "encode("+blob+", 'hex')"), 1)
+	}
+	q := c.read(name, "SELECT "+c.pick("json_array("+columns+")", "CAST(json_build_array("+columns+") AS TEXT)")+" "+rest)
+	q.packed = true
+	return q
+}
+
+// add takes text with the placeholders $1, $2 … and the default prefix.
+func (c *catalogue) add(name, text string, writes bool) *query {
+	q := &query{name: name, writes: writes}
+	text = strings.Join(strings.Fields(text), " ")
+	text = strings.ReplaceAll(text, DefaultPrefix, c.prefix)
+	for strings.Contains(text, "$"+strconv.Itoa(q.arguments+1)) {
+		q.arguments++
+	}
+	if c.dialect == SQLite {
+		text = strings.ReplaceAll(text, "$", "?")
+	}
+	q.text = text
+	c.list = append(c.list, q)
+	return q
+}
+
+// values lists the placeholders $1 to $n.
+func values(n int) string {
+	var b strings.Builder
+	for i := 1; i <= n; i++ {
+		if i > 1 {
+			b.WriteString(", ")
+		}
+		b.WriteString("$" + strconv.Itoa(i))
+	}
+	return b.String()
+}
+
+// qualified puts an alias before every column of a list.
+func qualified(alias, columns string) string {
+	return alias + "." + strings.ReplaceAll(columns, ", ", ", "+alias+".")
+}

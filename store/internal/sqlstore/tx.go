@@ -1,0 +1,173 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+
+	"github.com/admit-go/admit/store"
+)
+
+// scope is a transaction that verbs take part in.
+type scope struct {
+	tx *sql.Tx
+	// host is set when the transaction is the host's: it may come from another
+	// *sql.DB, and on SQLite it may not hold the write lock yet.
+	host bool
+	// mu keeps statements one after the other, as the one connection needs it.
+	mu sync.Mutex
+}
+
+// Tx implements store.Store. All attempts together are bounded in time.
+func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context, tx store.Store) error) error {
+	return s.atomically(ctx, func(ctx context.Context, t *Store) error { return fn(ctx, t) })
+}
+
+// WithTx implements store.Store.
+func (s *Store) WithTx(tx *sql.Tx) store.Store {
+	t := &Store{core: s.core, scope: &scope{tx: tx, host: true}}
+	if tx == nil && s.problem == nil {
+		t.core = &core{dialect: s.dialect, problem: fmt.Errorf("%s: no *sql.Tx given", s.dialect)}
+	}
+	return t
+}
+
+// atomically is Tx with the engine's own type.
+func (s *Store) atomically(ctx context.Context, fn func(ctx context.Context, t *Store) error) error {
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	if s.scope != nil {
+		return s.join(ctx, fn)
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	unlock, err := s.lockWriter(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	s.prepareWanted(ctx)
+	return s.retrying(ctx, func() error { return s.attempt(ctx, fn) })
+}
+
+// prepareWanted prepares what earlier transactions had to do without. What
+// cannot be prepared is done without again, and says why when it is run.
+func (s *Store) prepareWanted(ctx context.Context) {
+	if !s.wanted.Swap(false) {
+		return
+	}
+	for _, q := range s.list {
+		if q.wanted.Load() {
+			_, _ = q.prepare(ctx, s.db)
+		}
+	}
+}
+
+// attempt runs fn in one transaction.
+func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *Store) error) error {
+	tx, release, err := s.begin(ctx)
+	if err != nil {
+		return s.fault(ctx, "begin", err)
+	}
+	defer release()
+	committed := false
+	defer func() {
+		// Also on a panic. The error adds nothing: the connection is given up
+		// when it cannot roll back.
+		if !committed {
+			_ = tx.Rollback()
+		}
+	}()
+	t := &Store{core: s.core, scope: &scope{tx: tx}}
+	if s.dialect == SQLite {
+		// The transaction may have begun without the lock. Taking it before
+		// anything was read is what keeps a later write from failing.
+		if _, err := t.exec(ctx, s.q.lock); err != nil {
+			return err
+		}
+	}
+	if err := fn(context.WithValue(ctx, inside{s.core}, true), t); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return s.fault(ctx, "commit", err)
+	}
+	committed = true
+	if err := tx.Commit(); err != nil {
+		return s.fault(ctx, "commit", err)
+	}
+	return nil
+}
+
+// begin starts a transaction. The result must be released when it has ended.
+func (s *Store) begin(ctx context.Context) (tx *sql.Tx, release func(), err error) {
+	if s.dialect == Postgres {
+		// Every statement is right on what is committed when it starts, whatever
+		// the database's default would be.
+		tx, err = s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+		return tx, func() {}, err
+	}
+	c, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	release = func() { _ = c.Close() }
+	if tx, err = c.BeginTx(context.WithoutCancel(ctx), nil); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return tx, release, nil
+}
+
+// join runs fn inside the running transaction. When fn fails, what it did is
+// undone and the transaction stays usable.
+func (s *Store) join(ctx context.Context, fn func(ctx context.Context, t *Store) error) error {
+	// The same name may be used at every depth; the newest is meant.
+	if err := s.savepoint(ctx, "SAVEPOINT admit"); err != nil {
+		return s.fault(ctx, "savepoint", err)
+	}
+	released := false
+	defer func() {
+		if !released {
+			_ = s.savepoint(context.WithoutCancel(ctx), "ROLLBACK TO SAVEPOINT admit")
+			_ = s.savepoint(context.WithoutCancel(ctx), "RELEASE SAVEPOINT admit")
+		}
+	}()
+	if err := fn(ctx, s); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return s.fault(ctx, "release", err)
+	}
+	if err := s.savepoint(ctx, "RELEASE SAVEPOINT admit"); err != nil {
+		return s.fault(ctx, "release", err)
+	}
+	released = true
+	return nil
+}
+
+func (s *Store) savepoint(ctx context.Context, text string) error {
+	s.scope.mu.Lock()
+	defer s.scope.mu.Unlock()
+	_, err := s.scope.tx.ExecContext(ctx, text)
+	return err
+}
+
+// run calls use for a statement in the transaction.
+func (sc *scope) run(ctx context.Context, c *core, q *query, args []any, use func(call) error) error {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	one := call{ctx: ctx, text: q.text, on: sc.tx, args: args}
+	if c.dialect == SQLite {
+		one.ctx = &statementContext{Context: ctx, begun: true}
+		if p := q.prepared.Load(); p != nil && !sc.host {
+			one.prepared = sc.tx.StmtContext(one.ctx, p)
+		} else if !sc.host {
+			q.wanted.Store(true)
+			c.wanted.Store(true)
+		}
+	}
+	return use(one)
+}

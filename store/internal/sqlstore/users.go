@@ -1,0 +1,195 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/admit-go/admit/store"
+	"github.com/admit-go/admit/store/internal/text"
+)
+
+const userColumns = "tenant, id, email, email_key, email_verified_at, name, nickname, image, locale, role, " +
+	"onboarding, mute_alerts, banned_at, ban_expires_at, ban_reason, deleted_at, created_at, updated_at, version"
+
+// userFields are where userColumns are read to.
+func userFields(u *store.User) []any {
+	return []any{
+		&u.Tenant, &u.ID, &u.Email, &u.EmailKey, (*moment)(&u.EmailVerifiedAt), &u.Name, &u.Nickname, &u.Image, &u.Locale, &u.Role,
+		&u.Onboarding, (*flag)(&u.MuteAlerts), (*moment)(&u.BannedAt), (*moment)(&u.BanExpiresAt), &u.BanReason,
+		(*moment)(&u.DeletedAt), (*moment)(&u.CreatedAt), (*moment)(&u.UpdatedAt), &u.Version,
+	}
+}
+
+type userStatements struct {
+	create, get, lock, byEmail, update, verifyEmail, setEmail, remove, exists *query
+
+	claimAddress, reserveAddress, freeAddress *query
+}
+
+func newUserStatements(c *catalogue) userStatements {
+	const byID = `FROM admit_users WHERE tenant = $1 AND id = $2`
+	return userStatements{
+		create: c.write("create user", `INSERT INTO admit_users (`+userColumns+`) VALUES (`+values(19)+`) ON CONFLICT DO NOTHING`),
+		get:    c.packed("read user", userColumns, "", byID),
+		lock:   c.packed("lock user", userColumns, "", byID+c.pick("", " FOR UPDATE")),
+		byEmail: c.packed("read user by e-mail", qualified("u", userColumns), "", `
+			FROM admit_addresses a
+			JOIN admit_users u ON u.tenant = a.tenant AND u.id = a.user_id
+			WHERE a.tenant = $1 AND a.email_key = $2 AND a.reserved_until = 0`),
+		update: c.write("update user", `
+			UPDATE admit_users SET email_verified_at = $4, name = $5, nickname = $6, image = $7, locale = $8, role = $9,
+				onboarding = $10, mute_alerts = $11, banned_at = $12, ban_expires_at = $13, ban_reason = $14,
+				updated_at = $15, version = version + 1
+			WHERE tenant = $1 AND id = $2 AND version = $3 AND deleted_at = 0`),
+		exists: c.read("look for user", `SELECT version FROM admit_users WHERE tenant = $1 AND id = $2 AND deleted_at = 0`),
+		verifyEmail: c.write("verify e-mail", `
+			UPDATE admit_users SET email_verified_at = $4, updated_at = $4, version = version + 1
+			WHERE tenant = $1 AND id = $2 AND email_key = $3 AND email_verified_at = 0 AND deleted_at = 0`),
+		setEmail: c.write("change e-mail", `
+			UPDATE admit_users SET email = $4, email_key = $5, email_verified_at = $6, updated_at = $7, version = version + 1
+			WHERE tenant = $1 AND id = $2 AND email_key = $3 AND deleted_at = 0`),
+		remove: c.write("delete user", `
+			UPDATE admit_users SET deleted_at = $3, updated_at = $3, version = version + 1
+			WHERE tenant = $1 AND id = $2 AND deleted_at = 0 RETURNING email_key`),
+
+		// An address is taken where nobody has it, where the account itself has
+		// it, and where somebody's reservation has run out.
+		claimAddress: c.write("claim address", `
+			INSERT INTO admit_addresses AS a (tenant, email_key, user_id, reserved_until) VALUES ($1, $2, $3, 0)
+			ON CONFLICT (tenant, email_key) DO UPDATE SET user_id = excluded.user_id, reserved_until = 0
+			WHERE a.user_id = excluded.user_id OR (a.reserved_until > 0 AND a.reserved_until <= $4)`),
+		reserveAddress: c.write("reserve address", `
+			UPDATE admit_addresses SET reserved_until = $4 WHERE tenant = $1 AND email_key = $2 AND user_id = $3`),
+		freeAddress: c.write("free address", `
+			DELETE FROM admit_addresses WHERE tenant = $1 AND email_key = $2 AND user_id = $3`),
+	}
+}
+
+// CreateUser implements store.Users.
+func (s *Store) CreateUser(ctx context.Context, u store.User) error {
+	if err := text.User(u); err != nil {
+		return err
+	}
+	return s.atomically(ctx, func(ctx context.Context, t *Store) error {
+		err := t.create(ctx, t.q.users.create, u.Tenant, u.ID, u.Email, u.EmailKey, micros(u.EmailVerifiedAt), u.Name,
+			u.Nickname, u.Image, u.Locale, u.Role, u.Onboarding, bit(u.MuteAlerts), micros(u.BannedAt), micros(u.BanExpiresAt),
+			u.BanReason, micros(u.DeletedAt), micros(u.CreatedAt), micros(u.UpdatedAt), int64(1))
+		if err != nil {
+			return err
+		}
+		return t.claimAddress(ctx, u.Tenant, u.EmailKey, u.ID, u.CreatedAt)
+	})
+}
+
+func (s *Store) claimAddress(ctx context.Context, tenant, emailKey, userID string, now time.Time) error {
+	return s.create(ctx, s.q.users.claimAddress, tenant, emailKey, userID, micros(now))
+}
+
+// leaveAddress frees an address, or keeps it for the account until a time.
+func (s *Store) leaveAddress(ctx context.Context, tenant, emailKey, userID string, reserveUntil time.Time) error {
+	var err error
+	if reserveUntil.IsZero() {
+		_, err = s.exec(ctx, s.q.users.freeAddress, tenant, emailKey, userID)
+	} else {
+		_, err = s.exec(ctx, s.q.users.reserveAddress, tenant, emailKey, userID, micros(reserveUntil))
+	}
+	return err
+}
+
+// User implements store.Users.
+func (s *Store) User(ctx context.Context, tenant, id string) (store.User, error) {
+	return s.user(ctx, s.q.users.get, tenant, id)
+}
+
+// LockUser implements store.Users. Every transaction of the engine on SQLite
+// holds the one write lock from its start; a host's may not.
+func (s *Store) LockUser(ctx context.Context, tenant, id string) (store.User, error) {
+	if s.dialect == SQLite && s.scope != nil && s.scope.host {
+		if _, err := s.exec(ctx, s.q.lock); err != nil {
+			return store.User{}, err
+		}
+	}
+	return s.user(ctx, s.q.users.lock, tenant, id)
+}
+
+// UserByEmail implements store.Users.
+func (s *Store) UserByEmail(ctx context.Context, tenant, emailKey string) (store.User, error) {
+	return s.user(ctx, s.q.users.byEmail, tenant, emailKey)
+}
+
+func (s *Store) user(ctx context.Context, q *query, tenant, key string) (store.User, error) {
+	if err := text.Key(tenant, key); err != nil {
+		return store.User{}, err
+	}
+	var u store.User
+	if err := s.one(ctx, q, userFields(&u), tenant, key); err != nil {
+		return store.User{}, err
+	}
+	return u, nil
+}
+
+// UpdateUser implements store.Users.
+func (s *Store) UpdateUser(ctx context.Context, u store.User) error {
+	if err := text.User(u); err != nil {
+		return err
+	}
+	updated, err := s.done(ctx, s.q.users.update, u.Tenant, u.ID, u.Version, micros(u.EmailVerifiedAt), u.Name, u.Nickname, u.Image,
+		u.Locale, u.Role, u.Onboarding, bit(u.MuteAlerts), micros(u.BannedAt), micros(u.BanExpiresAt), u.BanReason, micros(u.UpdatedAt))
+	if err != nil || updated {
+		return err
+	}
+	var version int64
+	if err := s.one(ctx, s.q.users.exists, []any{&version}, u.Tenant, u.ID); err != nil {
+		return err
+	}
+	return store.ErrConflict
+}
+
+// VerifyEmail implements store.Users.
+func (s *Store) VerifyEmail(ctx context.Context, tenant, id, emailKey string, at time.Time) (bool, error) {
+	if err := text.Key(tenant, id, emailKey); err != nil {
+		return false, err
+	}
+	return s.done(ctx, s.q.users.verifyEmail, tenant, id, emailKey, micros(at))
+}
+
+// ClaimEmail implements store.Users. The account's own row comes first, so that
+// two claims of one account wait for each other there.
+func (s *Store) ClaimEmail(ctx context.Context, c store.EmailClaim) error {
+	if err := text.EmailClaim(c); err != nil {
+		return err
+	}
+	return s.atomically(ctx, func(ctx context.Context, t *Store) error {
+		moved, err := t.done(ctx, t.q.users.setEmail, c.Tenant, c.UserID, c.FromKey, c.Email, c.EmailKey, micros(c.VerifiedAt), micros(c.Now))
+		if err != nil {
+			return err
+		}
+		if !moved {
+			return store.ErrNotFound
+		}
+		if c.EmailKey == c.FromKey {
+			return nil
+		}
+		if err := t.claimAddress(ctx, c.Tenant, c.EmailKey, c.UserID, c.Now); err != nil {
+			return err
+		}
+		return t.leaveAddress(ctx, c.Tenant, c.FromKey, c.UserID, c.ReserveUntil)
+	})
+}
+
+// DeleteUser implements store.Users.
+func (s *Store) DeleteUser(ctx context.Context, tenant, id string, at, reserveUntil time.Time) (bool, error) {
+	if err := text.Key(tenant, id); err != nil {
+		return false, err
+	}
+	var deleted bool
+	err := s.atomically(ctx, func(ctx context.Context, t *Store) error {
+		var emailKey string
+		err := t.one(ctx, t.q.users.remove, []any{&emailKey}, tenant, id, micros(at))
+		if deleted = err == nil; !deleted {
+			return ignoreNotFound(err)
+		}
+		return t.leaveAddress(ctx, tenant, emailKey, id, reserveUntil)
+	})
+	return deleted && err == nil, err
+}

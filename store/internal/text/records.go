@@ -1,0 +1,87 @@
+package text
+
+import "github.com/admit-go/admit/store"
+
+// first returns the first error.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// User checks every text of an account.
+func User(u store.User) error {
+	return first(Key(u.Tenant, u.ID, u.EmailKey),
+		Plain(u.Email, u.Name, u.Nickname, u.Image, u.Locale, u.Role, u.Onboarding, u.BanReason))
+}
+
+// EmailClaim checks every text of a move to another address.
+func EmailClaim(c store.EmailClaim) error {
+	return first(Key(c.Tenant, c.UserID, c.FromKey, c.EmailKey), Plain(c.Email))
+}
+
+// Password checks every text of a password.
+func Password(p store.Password) error {
+	return first(Key(p.Tenant, p.UserID), Plain(p.Hash))
+}
+
+// Session checks every text of a session.
+func Session(s store.Session) error {
+	return first(Key(s.Tenant, s.ID, s.UserID, s.OrganizationID),
+		Plain(s.AMR, s.UserAgent, s.IPAddress, s.EndReason))
+}
+
+// SessionEnd checks every text of a selection of sessions that end.
+func SessionEnd(e store.SessionEnd) error {
+	return first(Key(e.Tenant, e.UserID, e.Except), Plain(e.Reason))
+}
+
+// Token checks every text of a one-time token.
+func Token(t store.Token) error {
+	return Key(t.Tenant, t.Kind, t.UserID, t.EmailKey)
+}
+
+// TokenFilter checks every text of a selection of tokens.
+func TokenFilter(f store.TokenFilter) error {
+	return first(Key(f.Tenant, f.UserID, f.EmailKey), Key(f.Kinds...))
+}
+
+// APIKey checks every text of an API key.
+func APIKey(k store.APIKey) error {
+	return first(Key(k.Tenant, k.ID, k.OwnerID),
+		Plain(k.Type, k.Prefix, k.Suffix, k.Name, k.Environment), Plain(k.Scopes...))
+}
+
+// SigningKey checks every text of a signing key.
+func SigningKey(k store.Key) error {
+	return first(Key(k.Tenant, k.ID, k.Purpose), Plain(k.Algorithm))
+}
+
+// Event checks every text of an event.
+func Event(e store.Event) error {
+	return first(Key(e.Tenant, e.ID, e.Kind, e.ActorID, e.SubjectID),
+		Plain(e.IPAddress, e.UserAgent, e.RequestID))
+}
+
+// EventQuery checks every text of a selection of events.
+func EventQuery(q store.EventQuery) error {
+	return Key(q.Tenant, q.SubjectID, q.Kind, q.After)
+}
+
+// Counters checks the keys of counters.
+func Counters(counters ...store.Counter) error {
+	for _, c := range counters {
+		if err := Key(c.Tenant, c.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Mail checks every text of a queued message.
+func Mail(m store.Mail) error {
+	return first(Key(m.Tenant, m.ID, m.Kind, m.Holder), Plain(m.LastError))
+}

@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Session is one sign-in on one device.
+type Session struct {
+	Tenant string
+	// ID is a UUIDv7.
+	ID, UserID string
+	// Generation counts the refresh tokens issued, from 1. SecretHash is the
+	// SHA-256 of the random part of the current one.
+	Generation int64
+	SecretHash []byte
+	// Confirmed is the highest generation of which a token has been used. The
+	// first generation has nothing before it and is confirmed from the start.
+	Confirmed int64
+	// RotatedAt is when the current generation was issued.
+	RotatedAt time.Time
+	// AuthTime is when the user last proved who it is; AMR are the methods
+	// (RFC 8176), separated by spaces.
+	AuthTime time.Time
+	AMR      string
+	// OrganizationID is "" outside an organisation.
+	OrganizationID       string
+	UserAgent, IPAddress string
+	CreatedAt            time.Time
+	LastActivityAt       time.Time
+	ExpiresAt            time.Time
+	AbsoluteExpiresAt    time.Time
+	EndedAt              time.Time
+	// EndReason is a short word: "signed-out", "revoked", "reuse" …
+	EndReason string
+}
+
+// Live answers whether the session is neither ended nor expired at now.
+func (s Session) Live(now time.Time) bool {
+	return s.EndedAt.IsZero() && now.Before(s.ExpiresAt) && now.Before(s.AbsoluteExpiresAt)
+}
+
+// Rotation replaces a session's refresh token by its successor.
+type Rotation struct {
+	Tenant, ID string
+	// Generation and SecretHash are those of the token presented.
+	Generation int64
+	SecretHash []byte
+	// NextHash is the successor's.
+	NextHash []byte
+	// Now becomes RotatedAt and LastActivityAt. ExpiresAt becomes the session's,
+	// cut at its AbsoluteExpiresAt.
+	Now, ExpiresAt time.Time
+}
+
+// SessionEnd says which sessions of an account end, and why.
+type SessionEnd struct {
+	Tenant, UserID string
+	// Except is the id of a session that goes on; "" is none.
+	Except string
+	At     time.Time
+	Reason string
+}
+
+// Activity is a sign of life of a session.
+type Activity struct {
+	Tenant, ID string
+	At         time.Time
+}
+
+// Sessions keeps sign-ins. Sessions end (EndedAt, EndReason) rather than
+// vanish; Sweep removes them after their AbsoluteExpiresAt.
+type Sessions interface {
+	// CreateSession adds a session. ErrConflict when the id exists.
+	CreateSession(ctx context.Context, s Session) error
+	// SessionUser returns a session, ended and expired ones too, and its
+	// account, deleted ones too. ErrNotFound when there is no such session, or
+	// no such account.
+	SessionUser(ctx context.Context, tenant, id string) (Session, User, error)
+	// RotateSession moves a session to the next generation and answers true,
+	// only if Generation and SecretHash are the stored ones, the session is
+	// live at r.Now, and its account exists and is neither deleted nor banned
+	// at r.Now.
+	// It sets Confirmed to r.Generation.
+	RotateSession(ctx context.Context, r Rotation) (bool, error)
+	// ConfirmSession raises Confirmed to generation, only if generation is the
+	// current one and Confirmed is lower.
+	ConfirmSession(ctx context.Context, tenant, id string, generation int64) error
+	// TouchSessions raises LastActivityAt, never lowers it. Sessions that are
+	// ended or absent are passed over.
+	TouchSessions(ctx context.Context, activity []Activity) error
+	// ListSessions returns one page of the account's sessions that are live at
+	// now, ordered by id, and their total number.
+	ListSessions(ctx context.Context, tenant, userID string, now time.Time, page Page) ([]Session, int, error)
+	// EndSession ends the account's session and answers true, only if it
+	// belongs to the account and is live at the given time.
+	EndSession(ctx context.Context, tenant, userID, id string, at time.Time, reason string) (bool, error)
+	// EndSessions ends all the account's sessions that have not ended, but
+	// Except, and returns how many were live at e.At.
+	EndSessions(ctx context.Context, e SessionEnd) (int, error)
+	// EndOldestSessions ends, oldest id first, the account's live sessions
+	// beyond the newest keep, and returns how many. Except counts among the
+	// live ones but never ends.
+	EndOldestSessions(ctx context.Context, e SessionEnd, keep int) (int, error)
+	// EndSessionsBefore ends at most limit sessions of the whole tenant that
+	// were created before t and have not ended, and returns how many. Zero
+	// means none was left.
+	EndSessionsBefore(ctx context.Context, tenant string, t, at time.Time, reason string, limit int) (int, error)
+}

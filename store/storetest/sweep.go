@@ -1,0 +1,145 @@
+package storetest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/admit-go/admit/store"
+)
+
+// sweepChecks prove Sweep. Each has a store of its own.
+func sweepChecks(rounds int) []check {
+	return append(slices.Clone(plainSweepChecks), check{sweepRace.name, func(s *scene) { sweepRace.run(s, max(rounds/10, 2)) }})
+}
+
+// sweepRace is among these because sweeping is about all tenants.
+var sweepRace = race{"many sweepers remove each record once", func(s *scene) contest {
+	u := s.user()
+	for range 5 {
+		t := s.newToken(u)
+		t.ExpiresAt = after(-1)
+		s.must(s.store.CreateToken(s.ctx, t))
+		x := s.newSession(u)
+		x.AbsoluteExpiresAt = after(-1)
+		s.must(s.store.CreateSession(s.ctx, x))
+	}
+	return some(10, func(int) (int, error) { return s.store.Sweep(s.ctx, now, 100) }, nil)
+}}
+
+// plainSweepChecks are those without a race.
+var plainSweepChecks = []check{
+	{"Sweep removes one-time tokens past their end, used or not", func(s *scene) {
+		u := s.user()
+		for _, c := range []struct {
+			expires, used time.Time
+			gone          bool
+		}{
+			{now.Add(-time.Microsecond), time.Time{}, true},
+			{now.Add(-time.Microsecond), after(-5), true},
+			{now.Add(time.Microsecond), time.Time{}, false},
+			{now.Add(time.Microsecond), after(-5), false},
+		} {
+			t := s.newToken(u)
+			t.ExpiresAt, t.UsedAt = c.expires, c.used
+			s.must(s.store.CreateToken(s.ctx, t))
+			want := 0
+			if c.gone {
+				want = 1
+			}
+			s.count(want)(s.store.Sweep(s.ctx, now, 100))
+			if _, err := s.store.Token(s.ctx, t.Tenant, t.Kind, t.Hash); (err != nil) != c.gone {
+				s.Errorf("token that expires %v: %v", c.expires, err)
+			}
+		}
+	}},
+	{"AC-211 Sweep keeps ended and expired sessions until their absolute end", func(s *scene) {
+		u := s.user()
+		over, ended, expired, live := s.newSession(u), s.newSession(u), s.newSession(u), s.session(u)
+		over.AbsoluteExpiresAt = now.Add(-time.Microsecond)
+		ended.EndedAt, ended.EndReason, ended.AbsoluteExpiresAt = after(-9), "reuse", now.Add(time.Microsecond)
+		expired.ExpiresAt = after(-9)
+		for _, x := range []store.Session{over, ended, expired} {
+			s.must(s.store.CreateSession(s.ctx, x))
+		}
+		s.count(1)(s.store.Sweep(s.ctx, now, 100))
+		_, _, err := s.store.SessionUser(s.ctx, s.tenant, over.ID)
+		s.is(err, store.ErrNotFound)
+		for _, x := range []store.Session{ended, expired, live} {
+			equal(s, s.keptSession(x), x)
+		}
+		s.count(1)(s.store.Sweep(s.ctx, after(1), 100))
+	}},
+	{"Sweep removes signing keys past their end", func(s *scene) {
+		over, endless, live := s.newKey(1), s.newKey(2), s.key(3)
+		over.ExpiresAt, endless.ExpiresAt = now.Add(-time.Microsecond), time.Time{}
+		s.must(s.store.CreateKey(s.ctx, over))
+		s.must(s.store.CreateKey(s.ctx, endless))
+		s.count(1)(s.store.Sweep(s.ctx, now, 100))
+		got, err := s.store.ListKeys(s.ctx, s.tenant)
+		s.must(err)
+		equalAll(s, got, []store.Key{endless, live})
+	}},
+	{"Sweep removes counters past their window", func(s *scene) {
+		s.hit(after(-11), ok, s.counter("old", 1))
+		s.hit(after(-9), ok, s.counter("new", 1))
+		s.count(1)(s.store.Sweep(s.ctx, now, 100))
+		s.hit(now, store.Counted{ResetAt: after(1)}, s.counter("new", 1))
+	}},
+	{"Sweep removes reservations that have run out", func(s *scene) {
+		moved, banned := s.user(), s.user()
+		s.must(s.store.ClaimEmail(s.ctx, s.claim(moved))) // reserves until after(10)
+		s.yes(s.store.DeleteUser(s.ctx, s.tenant, banned.ID, now, after(20)))
+		s.count(0)(s.store.Sweep(s.ctx, after(9), 100))
+		s.count(1)(s.store.Sweep(s.ctx, after(11), 100))
+		next := s.newUser()
+		next.EmailKey = banned.EmailKey
+		s.is(s.store.CreateUser(s.ctx, next), store.ErrConflict)
+		s.count(1)(s.store.Sweep(s.ctx, after(21), 100))
+		s.must(s.store.CreateUser(s.ctx, next))
+		if got := s.kept(moved); got.EmailKey == moved.EmailKey {
+			s.Errorf("the account is back at the address it left")
+		}
+	}},
+	{"Sweep leaves everything that has no end", func(s *scene) {
+		c := newCast(s)
+		s.count(1)(s.store.Sweep(s.ctx, now, 100)) // The stale token.
+		before := snapshot(c)
+		s.count(0)(s.store.Sweep(s.ctx, now, 100))
+		if got := snapshot(c); got != before {
+			s.Errorf("sweeping left:\n%s\nbefore:\n%s", got, before)
+		}
+		revoked := s.newAPIKey(c.user)
+		revoked.ExpiresAt, revoked.RevokedAt = after(-9), after(-9)
+		s.must(s.store.CreateAPIKey(s.ctx, revoked))
+		_, err := s.store.Sweep(s.ctx, after(1<<20), 100)
+		s.must(err)
+		equal(s, s.kept(c.user), c.user)
+		equal(s, s.keptAPIKey(revoked), revoked)
+		events, err := s.store.PendingEvents(s.ctx, s.tenant, 10)
+		s.must(err)
+		equalAll(s, events, []store.Event{c.event})
+		_, total, err := s.store.ListMail(s.ctx, s.tenant, true, page)
+		s.count(1)(total, err)
+	}},
+	{"Sweep works in batches over all tenants", func(s *scene) {
+		for _, in := range []*scene{s, s.elsewhere()} {
+			u := in.user()
+			for range 3 {
+				t := in.newToken(u)
+				t.ExpiresAt = after(-1)
+				s.must(s.store.CreateToken(s.ctx, t))
+				x := in.newSession(u)
+				x.AbsoluteExpiresAt = after(-1)
+				s.must(s.store.CreateSession(s.ctx, x))
+				k := in.newKey(in.made.Load())
+				k.ExpiresAt = after(-1)
+				s.must(s.store.CreateKey(s.ctx, k))
+				in.hit(after(-60), ok, in.counter(in.id(), 1))
+				s.yes(s.store.DeleteUser(s.ctx, in.tenant, in.user().ID, after(-9), after(-1)))
+			}
+		}
+		for _, want := range []int{20, 10, 0} {
+			s.count(want)(s.store.Sweep(s.ctx, now, 4))
+		}
+	}},
+}

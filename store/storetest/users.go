@@ -1,0 +1,225 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/admit-go/admit/store"
+)
+
+// userChecks prove store.Users: who has an account, and who holds an address.
+var userChecks = []check{
+	{"CreateUser keeps every field", func(s *scene) {
+		u := s.newUser()
+		u.EmailVerifiedAt, u.BannedAt, u.BanExpiresAt, u.BanReason = after(-3), after(-2), after(2), "spam"
+		u.Version = 77
+		s.must(s.store.CreateUser(s.ctx, u))
+		u.Version = 1
+		equal(s, s.kept(u), u)
+		byEmail, err := s.store.UserByEmail(s.ctx, s.tenant, u.EmailKey)
+		s.must(err)
+		equal(s, byEmail, u)
+		locked, err := s.store.LockUser(s.ctx, s.tenant, u.ID)
+		s.must(err)
+		equal(s, locked, u)
+	}},
+	{"what does not exist is not found", func(s *scene) {
+		_, err := s.store.User(s.ctx, s.tenant, "nobody")
+		s.is(err, store.ErrNotFound)
+		_, err = s.store.LockUser(s.ctx, s.tenant, "nobody")
+		s.is(err, store.ErrNotFound)
+		_, err = s.store.UserByEmail(s.ctx, s.tenant, "nobody@example.com")
+		s.is(err, store.ErrNotFound)
+		s.is(s.store.UpdateUser(s.ctx, s.newUser()), store.ErrNotFound)
+		s.is(s.store.ClaimEmail(s.ctx, store.EmailClaim{Tenant: s.tenant, UserID: "nobody", FromKey: "a", EmailKey: "b", Now: now}), store.ErrNotFound)
+		s.no(s.store.VerifyEmail(s.ctx, s.tenant, "nobody", "a", now))
+		s.no(s.store.DeleteUser(s.ctx, s.tenant, "nobody", now, time.Time{}))
+	}},
+	{"CreateUser refuses an id or an address that is taken", func(s *scene) {
+		u := s.user()
+		sameID, sameKey := s.newUser(), s.newUser()
+		sameID.ID, sameKey.EmailKey = u.ID, u.EmailKey
+		s.is(s.store.CreateUser(s.ctx, sameID), store.ErrConflict)
+		s.is(s.store.CreateUser(s.ctx, sameKey), store.ErrConflict)
+		equal(s, s.kept(u), u)
+		_, err := s.store.User(s.ctx, s.tenant, sameKey.ID)
+		s.is(err, store.ErrNotFound)
+		_, err = s.store.UserByEmail(s.ctx, s.tenant, sameID.EmailKey)
+		s.is(err, store.ErrNotFound)
+	}},
+	{"tenants do not meet", func(s *scene) {
+		u := s.user()
+		twin := u
+		twin.Tenant, twin.Name = s.elsewhere().tenant, "Twin"
+		_, err := s.store.User(s.ctx, twin.Tenant, u.ID)
+		s.is(err, store.ErrNotFound)
+		_, err = s.store.UserByEmail(s.ctx, twin.Tenant, u.EmailKey)
+		s.is(err, store.ErrNotFound)
+		s.is(s.store.UpdateUser(s.ctx, twin), store.ErrNotFound)
+		s.no(s.store.VerifyEmail(s.ctx, twin.Tenant, u.ID, u.EmailKey, now))
+		s.no(s.store.DeleteUser(s.ctx, twin.Tenant, u.ID, now, time.Time{}))
+		s.must(s.store.CreateUser(s.ctx, twin))
+		s.yes(s.store.DeleteUser(s.ctx, twin.Tenant, u.ID, now, after(5)))
+		equal(s, s.kept(u), u)
+	}},
+	{"UpdateUser writes what it may and grows the version", func(s *scene) {
+		u := s.user()
+		changed := store.User{
+			Tenant: u.Tenant, ID: u.ID, Email: "other@example.com", EmailKey: "other@example.com",
+			EmailVerifiedAt: after(-1), Name: "Other", Nickname: "o", Image: "i", Locale: "de", Role: "admin",
+			Onboarding: "completed", MuteAlerts: false, BannedAt: after(-2), BanExpiresAt: after(2), BanReason: "because",
+			DeletedAt: after(1), CreatedAt: after(9), UpdatedAt: now, Version: 1,
+		}
+		s.must(s.store.UpdateUser(s.ctx, changed))
+		want := changed
+		want.Email, want.EmailKey, want.CreatedAt, want.DeletedAt, want.Version = u.Email, u.EmailKey, u.CreatedAt, time.Time{}, 2
+		equal(s, s.kept(u), want)
+		_, err := s.store.UserByEmail(s.ctx, s.tenant, "other@example.com")
+		s.is(err, store.ErrNotFound)
+	}},
+	{"UpdateUser refuses another version", func(s *scene) {
+		u := s.user()
+		for _, version := range []int64{0, 2, -1} {
+			changed := u
+			changed.Name, changed.Version = "Changed", version
+			s.is(s.store.UpdateUser(s.ctx, changed), store.ErrConflict)
+		}
+		equal(s, s.kept(u), u)
+	}},
+	{"a change that UpdateUser has not seen is not undone", func(s *scene) {
+		for _, change := range []func(store.User){
+			func(u store.User) { s.yes(s.store.VerifyEmail(s.ctx, u.Tenant, u.ID, u.EmailKey, now)) },
+			func(u store.User) { s.must(s.store.ClaimEmail(s.ctx, s.claim(u))) },
+		} {
+			u := s.user()
+			change(u)
+			u.Name = "Stale"
+			s.is(s.store.UpdateUser(s.ctx, u), store.ErrConflict)
+			// Otherwise an address could be proven, moved away from and still
+			// be called proven by a caller that read the account before.
+			if got := s.kept(u); got.EmailVerifiedAt.IsZero() || got.Version != 2 || !got.UpdatedAt.Equal(now) {
+				s.Errorf("a stale update left %+v", got)
+			}
+		}
+	}},
+	{"VerifyEmail does it once, for the address that was proven", func(s *scene) {
+		u := s.user()
+		s.no(s.store.VerifyEmail(s.ctx, u.Tenant, u.ID, "other@example.com", now))
+		s.yes(s.store.VerifyEmail(s.ctx, u.Tenant, u.ID, u.EmailKey, after(1)))
+		s.no(s.store.VerifyEmail(s.ctx, u.Tenant, u.ID, u.EmailKey, after(2)))
+		want := u
+		want.EmailVerifiedAt, want.UpdatedAt, want.Version = after(1), after(1), 2
+		equal(s, s.kept(u), want)
+	}},
+	{"ClaimEmail moves an account and frees its address", func(s *scene) {
+		u := s.user()
+		c := s.claim(u)
+		c.ReserveUntil = time.Time{}
+		s.must(s.store.ClaimEmail(s.ctx, c))
+		want := u
+		want.Email, want.EmailKey, want.EmailVerifiedAt, want.UpdatedAt, want.Version = c.Email, c.EmailKey, c.VerifiedAt, now, 2
+		equal(s, s.kept(u), want)
+		next := s.newUser()
+		next.EmailKey = u.EmailKey
+		s.must(s.store.CreateUser(s.ctx, next))
+		s.is(s.store.ClaimEmail(s.ctx, c), store.ErrNotFound)
+	}},
+	{"ClaimEmail keeps the old address for the account alone until the time given", func(s *scene) {
+		u := s.user()
+		c := s.claim(u) // reserves until after(10)
+		s.must(s.store.ClaimEmail(s.ctx, c))
+		_, err := s.store.UserByEmail(s.ctx, s.tenant, u.EmailKey)
+		s.is(err, store.ErrNotFound)
+
+		stranger := s.newUser()
+		stranger.EmailKey, stranger.CreatedAt = u.EmailKey, after(10).Add(-time.Microsecond)
+		s.is(s.store.CreateUser(s.ctx, stranger), store.ErrConflict)
+		other := s.user()
+		taking := store.EmailClaim{Tenant: s.tenant, UserID: other.ID, FromKey: other.EmailKey, EmailKey: u.EmailKey, Now: after(9)}
+		s.is(s.store.ClaimEmail(s.ctx, taking), store.ErrConflict)
+
+		back := store.EmailClaim{Tenant: s.tenant, UserID: u.ID, FromKey: c.EmailKey, Email: u.Email, EmailKey: u.EmailKey, VerifiedAt: after(3), ReserveUntil: after(20), Now: after(3)}
+		s.must(s.store.ClaimEmail(s.ctx, back))
+		byEmail, err := s.store.UserByEmail(s.ctx, s.tenant, u.EmailKey)
+		s.must(err)
+		if byEmail.ID != u.ID {
+			s.Errorf("the address went to %s", byEmail.ID)
+		}
+		taking.Now = after(15)
+		s.is(s.store.ClaimEmail(s.ctx, taking), store.ErrConflict)
+		taking.EmailKey = c.EmailKey
+		s.is(s.store.ClaimEmail(s.ctx, taking), store.ErrConflict)
+		taking.Now = after(20)
+		s.must(s.store.ClaimEmail(s.ctx, taking))
+	}},
+	{"a reservation that has run out frees the address for CreateUser", func(s *scene) {
+		u := s.user()
+		s.must(s.store.ClaimEmail(s.ctx, s.claim(u)))
+		next := s.newUser()
+		next.EmailKey, next.CreatedAt = u.EmailKey, after(10)
+		s.must(s.store.CreateUser(s.ctx, next))
+		byEmail, err := s.store.UserByEmail(s.ctx, s.tenant, u.EmailKey)
+		s.must(err)
+		equal(s, byEmail, next)
+	}},
+	{"ClaimEmail refuses an address that another account has", func(s *scene) {
+		u, other := s.user(), s.user()
+		c := s.claim(u)
+		c.EmailKey = other.EmailKey
+		s.is(s.store.ClaimEmail(s.ctx, c), store.ErrConflict)
+		equal(s, s.kept(u), u)
+		equal(s, s.kept(other), other)
+	}},
+	{"ClaimEmail may keep the key and change its spelling", func(s *scene) {
+		u := s.user()
+		c := s.claim(u)
+		c.EmailKey, c.Email = u.EmailKey, "ANN@example.com"
+		s.must(s.store.ClaimEmail(s.ctx, c))
+		byEmail, err := s.store.UserByEmail(s.ctx, s.tenant, u.EmailKey)
+		s.must(err)
+		if byEmail.Email != "ANN@example.com" || !byEmail.EmailVerifiedAt.Equal(c.VerifiedAt) {
+			s.Errorf("the account became %+v", byEmail)
+		}
+	}},
+	{"DeleteUser does it once and keeps the account", func(s *scene) {
+		u := s.user()
+		s.yes(s.store.DeleteUser(s.ctx, u.Tenant, u.ID, now, time.Time{}))
+		s.no(s.store.DeleteUser(s.ctx, u.Tenant, u.ID, after(1), after(9)))
+		want := u
+		want.DeletedAt, want.UpdatedAt, want.Version = now, now, 2
+		equal(s, s.kept(u), want)
+		_, err := s.store.UserByEmail(s.ctx, u.Tenant, u.EmailKey)
+		s.is(err, store.ErrNotFound)
+		s.is(s.store.UpdateUser(s.ctx, want), store.ErrNotFound)
+		s.no(s.store.VerifyEmail(s.ctx, u.Tenant, u.ID, u.EmailKey, after(1)))
+		s.is(s.store.ClaimEmail(s.ctx, s.claim(u)), store.ErrNotFound)
+		again := s.newUser()
+		again.EmailKey = u.EmailKey
+		s.must(s.store.CreateUser(s.ctx, again))
+	}},
+	{"DeleteUser keeps the address from everybody until the time given", func(s *scene) {
+		u := s.user()
+		s.yes(s.store.DeleteUser(s.ctx, u.Tenant, u.ID, now, after(10)))
+		again := s.newUser()
+		again.EmailKey, again.CreatedAt = u.EmailKey, after(9)
+		s.is(s.store.CreateUser(s.ctx, again), store.ErrConflict)
+		again.CreatedAt = after(10)
+		s.must(s.store.CreateUser(s.ctx, again))
+	}},
+	{"the default tenant is a tenant like others", func(s *scene) {
+		plain := newScene(s.reporter, s.store, "")
+		u := plain.user()
+		equal(s, plain.kept(u), u)
+		_, err := s.store.User(s.ctx, s.tenant, u.ID)
+		s.is(err, store.ErrNotFound)
+	}},
+}
+
+// claim moves an account to a new address at now, and keeps its old one until
+// after(10).
+func (s *scene) claim(u store.User) store.EmailClaim {
+	key := "moved-" + s.id() + "@example.com"
+	return store.EmailClaim{
+		Tenant: u.Tenant, UserID: u.ID, FromKey: u.EmailKey, Email: "Moved@Example.com", EmailKey: key,
+		VerifiedAt: now, ReserveUntil: after(10), Now: now,
+	}
+}

@@ -1,0 +1,362 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/admit-go/admit/store"
+)
+
+// verb is one method of store.Store, called in the one way that has an effect
+// on a cast.
+type verb struct {
+	name string
+	// writes is false for a verb that changes nothing anyway.
+	writes bool
+	call   func(ctx context.Context, s store.Store, c cast) error
+}
+
+// cast is one record of each sort, and one more of each that is yet to be
+// added, so that every verb has something to act upon.
+type cast struct {
+	*scene
+	user    store.User
+	session store.Session
+	// token is usable, stale has expired.
+	token, stale store.Token
+	apiKey       store.APIKey
+	key          store.Key
+	event        store.Event
+	// due may be claimed, held is claimed by "holder", dead was given up.
+	due, held, dead store.Mail
+	password        store.Password
+	// next holds the records to be added.
+	next struct {
+		user    store.User
+		session store.Session
+		token   store.Token
+		apiKey  store.APIKey
+		key     store.Key
+		event   store.Event
+		mail    store.Mail
+	}
+
+	// spoilt names the text that is replaced by bad; asked collects the names
+	// of all that could be.
+	spoilt, bad string
+	asked       *[]string
+}
+
+// newCast adds a record of each sort.
+func newCast(s *scene) cast {
+	c := cast{scene: s, asked: new([]string)}
+	c.user = s.user()
+	c.password, c.session, c.token = s.password(c.user), s.newSession(c.user), s.token(c.user)
+	c.session.Generation = 2
+	s.must(s.store.CreateSession(s.ctx, c.session))
+	c.apiKey, c.key, c.event = s.apiKey(c.user), s.key(1), s.event()
+	c.dead = s.claimed("holder")
+	s.yes(s.store.BuryMail(s.ctx, s.tenant, c.dead.ID, "holder", now, "550"))
+	c.held, c.due = s.claimed("holder"), s.mail()
+	s.hit(now, ok, s.counter("counter", 1))
+	s.yes(s.store.AcquireLease(s.ctx, s.tenant, "taken", "holder", now, after(5)))
+	c.stale = s.newToken(c.user)
+	c.stale.Kind, c.stale.ExpiresAt = "stale", after(-1)
+	s.must(s.store.CreateToken(s.ctx, c.stale))
+	c.next.user, c.next.session, c.next.token = s.newUser(), s.newSession(c.user), s.newToken(c.user)
+	c.next.apiKey, c.next.key, c.next.event, c.next.mail = s.newAPIKey(c.user), s.newKey(2), s.newEvent(), s.newMail()
+	return c
+}
+
+// text is a text that a verb is given by itself; a name that starts with a
+// small letter tells that it is no key.
+func (c cast) text(name, value string) string {
+	*c.asked = append(*c.asked, name)
+	if c.spoilt == name {
+		return c.bad
+	}
+	return value
+}
+
+// scope is the tenant.
+func (c cast) scope() string { return c.text("Tenant", c.tenant) }
+
+// texts is a record whose every text can be spoilt.
+func texts[T any](c cast, record T) T {
+	v := reflect.ValueOf(&record).Elem()
+	for i := range v.NumField() {
+		name, f := v.Type().Field(i).Name, v.Field(i)
+		switch {
+		case f.Kind() == reflect.String:
+			if !slices.Contains(keyFields, name) {
+				name = "field " + name
+			}
+			f.SetString(c.text(name, f.String()))
+		case f.Type() == reflect.TypeFor[[]string]():
+			if !slices.Contains(keyFields, name) {
+				name = "list " + name
+			}
+			f.Set(reflect.ValueOf(append([]string{c.text(name, "one")}, "two")))
+		}
+	}
+	return record
+}
+
+// keyFields are the fields that hold keys, in any record.
+var keyFields = []string{
+	"Tenant", "ID", "UserID", "OwnerID", "ActorID", "SubjectID", "OrganizationID", "Except", "After",
+	"EmailKey", "FromKey", "Kind", "Kinds", "Purpose", "Key", "Holder",
+}
+
+// failed drops the answer of a verb and keeps its error.
+func failed[T any](_ T, err error) error { return err }
+
+// failed2 does so for a verb with two answers.
+func failed2[T, U any](_ T, _ U, err error) error { return err }
+
+// page holds all that a check ever adds.
+var page = store.Page{Number: 1, Limit: 100}
+
+// verbs are all the methods of store.Store that take a context.
+var verbs = []verb{
+	{"CreateUser", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.CreateUser(ctx, texts(c, c.next.user))
+	}},
+	{"User", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.User(ctx, c.scope(), c.text("ID", c.user.ID)))
+	}},
+	{"LockUser", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.LockUser(ctx, c.scope(), c.text("ID", c.user.ID)))
+	}},
+	{"UserByEmail", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.UserByEmail(ctx, c.scope(), c.text("EmailKey", c.user.EmailKey)))
+	}},
+	{"UpdateUser", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.UpdateUser(ctx, texts(c, c.user))
+	}},
+	{"VerifyEmail", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.VerifyEmail(ctx, c.scope(), c.text("ID", c.user.ID), c.text("EmailKey", c.user.EmailKey), now))
+	}},
+	{"ClaimEmail", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.ClaimEmail(ctx, texts(c, c.claim(c.user)))
+	}},
+	{"DeleteUser", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.DeleteUser(ctx, c.scope(), c.text("ID", c.user.ID), now, after(5)))
+	}},
+
+	{"Password", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.Password(ctx, c.scope(), c.text("UserID", c.user.ID)))
+	}},
+	{"PutPassword", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.PutPassword(ctx, texts(c, c.newPassword(c.user)))
+	}},
+	{"SwapPassword", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.SwapPassword(ctx, c.text("old hash", c.password.Hash), texts(c, c.newPassword(c.user))))
+	}},
+	{"DeletePassword", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.DeletePassword(ctx, c.scope(), c.text("UserID", c.user.ID))
+	}},
+
+	{"CreateSession", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.CreateSession(ctx, texts(c, c.next.session))
+	}},
+	{"SessionUser", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed2(s.SessionUser(ctx, c.scope(), c.text("ID", c.session.ID)))
+	}},
+	{"RotateSession", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.RotateSession(ctx, texts(c, c.rotation(c.session))))
+	}},
+	{"ConfirmSession", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.ConfirmSession(ctx, c.scope(), c.text("ID", c.session.ID), c.session.Generation)
+	}},
+	{"TouchSessions", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.TouchSessions(ctx, []store.Activity{
+			{Tenant: c.tenant, ID: c.session.ID, At: now},
+			texts(c, store.Activity{Tenant: c.tenant, ID: c.session.ID, At: after(1)}),
+		})
+	}},
+	{"ListSessions", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed2(s.ListSessions(ctx, c.scope(), c.text("UserID", c.user.ID), now, page))
+	}},
+	{"EndSession", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.EndSession(ctx, c.scope(), c.text("UserID", c.user.ID), c.text("ID", c.session.ID), now, c.text("reason", "revoked")))
+	}},
+	{"EndSessions", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.EndSessions(ctx, texts(c, c.ending())))
+	}},
+	{"EndOldestSessions", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.EndOldestSessions(ctx, texts(c, c.ending()), 0))
+	}},
+	{"EndSessionsBefore", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.EndSessionsBefore(ctx, c.scope(), now, now, c.text("reason", "restored"), 10))
+	}},
+
+	{"CreateToken", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.CreateToken(ctx, texts(c, c.next.token))
+	}},
+	{"Token", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.Token(ctx, c.scope(), c.text("Kind", c.token.Kind), c.token.Hash))
+	}},
+	{"ConsumeToken", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed2(s.ConsumeToken(ctx, c.scope(), c.text("Kind", c.token.Kind), c.token.Hash, now))
+	}},
+	{"TryToken", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed2(s.TryToken(ctx, c.scope(), c.text("Kind", c.token.Kind), c.token.Hash, now))
+	}},
+	{"DeleteTokens", true, func(ctx context.Context, s store.Store, c cast) error {
+		filter := texts(c, store.TokenFilter{Tenant: c.tenant, UserID: c.user.ID, EmailKey: c.user.EmailKey})
+		filter.Kinds = append(filter.Kinds, c.token.Kind)
+		return failed(s.DeleteTokens(ctx, filter))
+	}},
+	{"DeleteTokensBefore", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.DeleteTokensBefore(ctx, c.scope(), now, 10))
+	}},
+
+	{"CreateAPIKey", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.CreateAPIKey(ctx, texts(c, c.next.apiKey))
+	}},
+	{"APIKeyOwner", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed2(s.APIKeyOwner(ctx, c.scope(), c.apiKey.Hash))
+	}},
+	{"ListAPIKeys", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed2(s.ListAPIKeys(ctx, c.scope(), page))
+	}},
+	{"RevokeAPIKey", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.RevokeAPIKey(ctx, c.scope(), c.text("ID", c.apiKey.ID), now))
+	}},
+	{"RevokeAPIKeysOf", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.RevokeAPIKeysOf(ctx, c.scope(), c.text("OwnerID", c.user.ID), now))
+	}},
+	{"TouchAPIKey", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.TouchAPIKey(ctx, c.scope(), c.text("ID", c.apiKey.ID), now)
+	}},
+
+	{"CreateKey", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.CreateKey(ctx, texts(c, c.next.key))
+	}},
+	{"ListKeys", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.ListKeys(ctx, c.scope()))
+	}},
+	{"ResealKey", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.ResealKey(ctx, c.scope(), c.text("ID", c.key.ID), c.key.Sealed, []byte("sealed anew")))
+	}},
+	{"DeleteKey", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.DeleteKey(ctx, c.scope(), c.text("ID", c.key.ID))
+	}},
+
+	{"AppendEvent", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.AppendEvent(ctx, texts(c, c.next.event))
+	}},
+	{"ListEvents", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.ListEvents(ctx, texts(c, store.EventQuery{Tenant: c.tenant, Limit: 10})))
+	}},
+	{"PendingEvents", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.PendingEvents(ctx, c.scope(), 10))
+	}},
+	{"DeliverEvents", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.DeliverEvents(ctx, c.scope(), []string{c.event.ID, c.text("ID", c.event.ID)})
+	}},
+
+	{"Hit", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.Hit(ctx, now, c.counter("fresh", 1), texts(c, c.counter("counter", 2))))
+	}},
+	{"Unhit", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.Unhit(ctx, c.scope(), "fresh", c.text("Key", "counter"))
+	}},
+	{"ClearCounters", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.ClearCounters(ctx, c.scope(), "fresh", c.text("Key", "counter"))
+	}},
+
+	{"AddMail", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.AddMail(ctx, texts(c, c.next.mail))
+	}},
+	{"ClaimMail", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.ClaimMail(ctx, c.scope(), c.text("Holder", "other"), now, after(5), 10))
+	}},
+	{"RemoveMail", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.RemoveMail(ctx, c.scope(), c.text("ID", c.held.ID), c.text("Holder", "holder")))
+	}},
+	{"DeferMail", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.DeferMail(ctx, c.scope(), c.text("ID", c.held.ID), c.text("Holder", "holder"), after(9), c.text("reason", "busy")))
+	}},
+	{"BuryMail", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.BuryMail(ctx, c.scope(), c.text("ID", c.held.ID), c.text("Holder", "holder"), now, c.text("reason", "550")))
+	}},
+	{"NextMail", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.NextMail(ctx, c.scope()))
+	}},
+	{"ListMail", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed2(s.ListMail(ctx, c.scope(), true, page))
+	}},
+	{"ReviveMail", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.ReviveMail(ctx, c.scope(), c.text("ID", c.dead.ID), now))
+	}},
+	{"ResealMail", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.ResealMail(ctx, c.scope(), c.text("ID", c.due.ID), c.due.Sealed, []byte("sealed anew")))
+	}},
+
+	{"AcquireLease", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.AcquireLease(ctx, c.scope(), c.text("Name", "free"), c.text("Holder", "holder"), now, after(5)))
+	}},
+
+	{"Tx", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.Tx(ctx, func(ctx context.Context, tx store.Store) error { return tx.CreateUser(ctx, c.next.user) })
+	}},
+	{"Sweep", true, func(ctx context.Context, s store.Store, _ cast) error {
+		return failed(s.Sweep(ctx, now, 100))
+	}},
+	{"Ping", false, func(ctx context.Context, s store.Store, _ cast) error { return s.Ping(ctx) }},
+}
+
+// ending is the end of every session of the account.
+func (c cast) ending() store.SessionEnd {
+	return store.SessionEnd{Tenant: c.tenant, UserID: c.user.ID, At: now, Reason: "revoked"}
+}
+
+// snapshot is all that verbs on the cast could change, as text.
+func snapshot(c cast) string {
+	c.Helper()
+	var b strings.Builder
+	note := func(read ...any) { fmt.Fprintf(&b, "%+v\n", read) }
+	for _, u := range []store.User{c.user, c.next.user} {
+		note(pair(c.store.User(c.ctx, c.tenant, u.ID)))
+		note(pair(c.store.UserByEmail(c.ctx, c.tenant, u.EmailKey)))
+		note(pair(c.store.Password(c.ctx, c.tenant, u.ID)))
+	}
+	for _, x := range []store.Session{c.session, c.next.session} {
+		got, _, err := c.store.SessionUser(c.ctx, c.tenant, x.ID)
+		note(got, err)
+	}
+	for _, t := range []store.Token{c.token, c.next.token, c.stale} {
+		note(pair(c.store.Token(c.ctx, c.tenant, t.Kind, t.Hash)))
+	}
+	apiKeys, total, err := c.store.ListAPIKeys(c.ctx, c.tenant, page)
+	note(apiKeys, total, err)
+	note(pair(c.store.ListKeys(c.ctx, c.tenant)))
+	note(pair(c.store.ListEvents(c.ctx, store.EventQuery{Tenant: c.tenant, Limit: 100})))
+	note(pair(c.store.PendingEvents(c.ctx, c.tenant, 100)))
+	note(pair(c.store.NextMail(c.ctx, c.tenant)))
+	for _, dead := range []bool{false, true} {
+		mail, total, err := c.store.ListMail(c.ctx, c.tenant, dead, page)
+		note(mail, total, err)
+	}
+	// Counters and leases can be read only by using them, which is undone.
+	c.is(c.tx(func(in *scene) error {
+		for _, key := range []string{"counter", "fresh"} {
+			for range 3 {
+				note(pair(in.store.Hit(in.ctx, now, in.counter(key, 2))))
+			}
+		}
+		for _, name := range []string{"free", "taken"} {
+			note(pair(in.store.AcquireLease(in.ctx, in.tenant, name, "reader", now, after(5))))
+		}
+		return errOwn
+	}), errOwn)
+	return b.String()
+}
+
+// pair makes one value of an answer and its error.
+func pair[T any](answer T, err error) any { return []any{answer, err} }

@@ -1,0 +1,312 @@
+package storetest
+
+import (
+	"context"
+	"time"
+
+	"github.com/admit-go/admit/store"
+)
+
+func (w wrapped) CreateUser(ctx context.Context, u store.User) error {
+	return w.via(ctx, w.inner, "CreateUser", func(ctx context.Context, to store.Store) error { return to.CreateUser(ctx, u) })
+}
+
+func (w wrapped) User(ctx context.Context, tenant, id string) (store.User, error) {
+	return answer(ctx, w, "User", func(ctx context.Context, to store.Store) (store.User, error) {
+		return to.User(ctx, tenant, id)
+	})
+}
+
+func (w wrapped) LockUser(ctx context.Context, tenant, id string) (store.User, error) {
+	return answer(ctx, w, "LockUser", func(ctx context.Context, to store.Store) (store.User, error) {
+		return to.LockUser(ctx, tenant, id)
+	})
+}
+
+func (w wrapped) UserByEmail(ctx context.Context, tenant, emailKey string) (store.User, error) {
+	return answer(ctx, w, "UserByEmail", func(ctx context.Context, to store.Store) (store.User, error) {
+		return to.UserByEmail(ctx, tenant, emailKey)
+	})
+}
+
+func (w wrapped) UpdateUser(ctx context.Context, u store.User) error {
+	return w.via(ctx, w.inner, "UpdateUser", func(ctx context.Context, to store.Store) error { return to.UpdateUser(ctx, u) })
+}
+
+func (w wrapped) VerifyEmail(ctx context.Context, tenant, id, emailKey string, at time.Time) (bool, error) {
+	return answer(ctx, w, "VerifyEmail", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.VerifyEmail(ctx, tenant, id, emailKey, at)
+	})
+}
+
+func (w wrapped) ClaimEmail(ctx context.Context, c store.EmailClaim) error {
+	return w.via(ctx, w.inner, "ClaimEmail", func(ctx context.Context, to store.Store) error { return to.ClaimEmail(ctx, c) })
+}
+
+func (w wrapped) DeleteUser(ctx context.Context, tenant, id string, at, reserveUntil time.Time) (bool, error) {
+	return answer(ctx, w, "DeleteUser", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.DeleteUser(ctx, tenant, id, at, reserveUntil)
+	})
+}
+
+func (w wrapped) Password(ctx context.Context, tenant, userID string) (store.Password, error) {
+	return answer(ctx, w, "Password", func(ctx context.Context, to store.Store) (store.Password, error) {
+		return to.Password(ctx, tenant, userID)
+	})
+}
+
+func (w wrapped) PutPassword(ctx context.Context, p store.Password) error {
+	return w.via(ctx, w.inner, "PutPassword", func(ctx context.Context, to store.Store) error { return to.PutPassword(ctx, p) })
+}
+
+func (w wrapped) SwapPassword(ctx context.Context, oldHash string, p store.Password) (bool, error) {
+	return answer(ctx, w, "SwapPassword", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.SwapPassword(ctx, oldHash, p)
+	})
+}
+
+func (w wrapped) DeletePassword(ctx context.Context, tenant, userID string) error {
+	return w.via(ctx, w.inner, "DeletePassword", func(ctx context.Context, to store.Store) error { return to.DeletePassword(ctx, tenant, userID) })
+}
+
+func (w wrapped) CreateSession(ctx context.Context, s store.Session) error {
+	return w.via(ctx, w.inner, "CreateSession", func(ctx context.Context, to store.Store) error { return to.CreateSession(ctx, s) })
+}
+
+func (w wrapped) SessionUser(ctx context.Context, tenant, id string) (store.Session, store.User, error) {
+	return answers(ctx, w, "SessionUser", func(ctx context.Context, to store.Store) (store.Session, store.User, error) {
+		return to.SessionUser(ctx, tenant, id)
+	})
+}
+
+func (w wrapped) RotateSession(ctx context.Context, r store.Rotation) (bool, error) {
+	return answer(ctx, w, "RotateSession", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.RotateSession(ctx, r)
+	})
+}
+
+func (w wrapped) ConfirmSession(ctx context.Context, tenant, id string, generation int64) error {
+	return w.via(ctx, w.inner, "ConfirmSession", func(ctx context.Context, to store.Store) error { return to.ConfirmSession(ctx, tenant, id, generation) })
+}
+
+func (w wrapped) TouchSessions(ctx context.Context, activity []store.Activity) error {
+	return w.via(ctx, w.inner, "TouchSessions", func(ctx context.Context, to store.Store) error { return to.TouchSessions(ctx, activity) })
+}
+
+func (w wrapped) ListSessions(ctx context.Context, tenant, userID string, now time.Time, page store.Page) ([]store.Session, int, error) {
+	return answers(ctx, w, "ListSessions", func(ctx context.Context, to store.Store) ([]store.Session, int, error) {
+		return to.ListSessions(ctx, tenant, userID, now, page)
+	})
+}
+
+func (w wrapped) EndSession(ctx context.Context, tenant, userID, id string, at time.Time, reason string) (bool, error) {
+	return answer(ctx, w, "EndSession", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.EndSession(ctx, tenant, userID, id, at, reason)
+	})
+}
+
+func (w wrapped) EndSessions(ctx context.Context, e store.SessionEnd) (int, error) {
+	return answer(ctx, w, "EndSessions", func(ctx context.Context, to store.Store) (int, error) {
+		return to.EndSessions(ctx, e)
+	})
+}
+
+func (w wrapped) EndOldestSessions(ctx context.Context, e store.SessionEnd, keep int) (int, error) {
+	return answer(ctx, w, "EndOldestSessions", func(ctx context.Context, to store.Store) (int, error) {
+		return to.EndOldestSessions(ctx, e, keep)
+	})
+}
+
+func (w wrapped) EndSessionsBefore(ctx context.Context, tenant string, t, at time.Time, reason string, limit int) (int, error) {
+	return answer(ctx, w, "EndSessionsBefore", func(ctx context.Context, to store.Store) (int, error) {
+		return to.EndSessionsBefore(ctx, tenant, t, at, reason, limit)
+	})
+}
+
+func (w wrapped) CreateToken(ctx context.Context, t store.Token) error {
+	return w.via(ctx, w.inner, "CreateToken", func(ctx context.Context, to store.Store) error { return to.CreateToken(ctx, t) })
+}
+
+func (w wrapped) Token(ctx context.Context, tenant, kind string, hash []byte) (store.Token, error) {
+	return answer(ctx, w, "Token", func(ctx context.Context, to store.Store) (store.Token, error) {
+		return to.Token(ctx, tenant, kind, hash)
+	})
+}
+
+func (w wrapped) ConsumeToken(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (store.Token, bool, error) {
+	return answers(ctx, w, "ConsumeToken", func(ctx context.Context, to store.Store) (store.Token, bool, error) {
+		return to.ConsumeToken(ctx, tenant, kind, hash, now)
+	})
+}
+
+func (w wrapped) TryToken(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (store.Token, bool, error) {
+	return answers(ctx, w, "TryToken", func(ctx context.Context, to store.Store) (store.Token, bool, error) {
+		return to.TryToken(ctx, tenant, kind, hash, now)
+	})
+}
+
+func (w wrapped) DeleteTokens(ctx context.Context, f store.TokenFilter) (int, error) {
+	return answer(ctx, w, "DeleteTokens", func(ctx context.Context, to store.Store) (int, error) {
+		return to.DeleteTokens(ctx, f)
+	})
+}
+
+func (w wrapped) DeleteTokensBefore(ctx context.Context, tenant string, t time.Time, limit int) (int, error) {
+	return answer(ctx, w, "DeleteTokensBefore", func(ctx context.Context, to store.Store) (int, error) {
+		return to.DeleteTokensBefore(ctx, tenant, t, limit)
+	})
+}
+
+func (w wrapped) CreateAPIKey(ctx context.Context, k store.APIKey) error {
+	return w.via(ctx, w.inner, "CreateAPIKey", func(ctx context.Context, to store.Store) error { return to.CreateAPIKey(ctx, k) })
+}
+
+func (w wrapped) APIKeyOwner(ctx context.Context, tenant string, hash []byte) (store.APIKey, store.User, error) {
+	return answers(ctx, w, "APIKeyOwner", func(ctx context.Context, to store.Store) (store.APIKey, store.User, error) {
+		return to.APIKeyOwner(ctx, tenant, hash)
+	})
+}
+
+func (w wrapped) ListAPIKeys(ctx context.Context, tenant string, page store.Page) ([]store.APIKey, int, error) {
+	return answers(ctx, w, "ListAPIKeys", func(ctx context.Context, to store.Store) ([]store.APIKey, int, error) {
+		return to.ListAPIKeys(ctx, tenant, page)
+	})
+}
+
+func (w wrapped) RevokeAPIKey(ctx context.Context, tenant, id string, at time.Time) (bool, error) {
+	return answer(ctx, w, "RevokeAPIKey", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.RevokeAPIKey(ctx, tenant, id, at)
+	})
+}
+
+func (w wrapped) RevokeAPIKeysOf(ctx context.Context, tenant, ownerID string, at time.Time) (int, error) {
+	return answer(ctx, w, "RevokeAPIKeysOf", func(ctx context.Context, to store.Store) (int, error) {
+		return to.RevokeAPIKeysOf(ctx, tenant, ownerID, at)
+	})
+}
+
+func (w wrapped) TouchAPIKey(ctx context.Context, tenant, id string, at time.Time) error {
+	return w.via(ctx, w.inner, "TouchAPIKey", func(ctx context.Context, to store.Store) error { return to.TouchAPIKey(ctx, tenant, id, at) })
+}
+
+func (w wrapped) CreateKey(ctx context.Context, k store.Key) error {
+	return w.via(ctx, w.inner, "CreateKey", func(ctx context.Context, to store.Store) error { return to.CreateKey(ctx, k) })
+}
+
+func (w wrapped) ListKeys(ctx context.Context, tenant string) ([]store.Key, error) {
+	return answer(ctx, w, "ListKeys", func(ctx context.Context, to store.Store) ([]store.Key, error) {
+		return to.ListKeys(ctx, tenant)
+	})
+}
+
+func (w wrapped) ResealKey(ctx context.Context, tenant, id string, old, sealed []byte) (bool, error) {
+	return answer(ctx, w, "ResealKey", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.ResealKey(ctx, tenant, id, old, sealed)
+	})
+}
+
+func (w wrapped) DeleteKey(ctx context.Context, tenant, id string) error {
+	return w.via(ctx, w.inner, "DeleteKey", func(ctx context.Context, to store.Store) error { return to.DeleteKey(ctx, tenant, id) })
+}
+
+func (w wrapped) AppendEvent(ctx context.Context, e store.Event) error {
+	return w.via(ctx, w.inner, "AppendEvent", func(ctx context.Context, to store.Store) error { return to.AppendEvent(ctx, e) })
+}
+
+func (w wrapped) ListEvents(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
+	return answer(ctx, w, "ListEvents", func(ctx context.Context, to store.Store) ([]store.Event, error) {
+		return to.ListEvents(ctx, q)
+	})
+}
+
+func (w wrapped) PendingEvents(ctx context.Context, tenant string, limit int) ([]store.Event, error) {
+	return answer(ctx, w, "PendingEvents", func(ctx context.Context, to store.Store) ([]store.Event, error) {
+		return to.PendingEvents(ctx, tenant, limit)
+	})
+}
+
+func (w wrapped) DeliverEvents(ctx context.Context, tenant string, ids []string) error {
+	return w.via(ctx, w.inner, "DeliverEvents", func(ctx context.Context, to store.Store) error { return to.DeliverEvents(ctx, tenant, ids) })
+}
+
+func (w wrapped) Hit(ctx context.Context, now time.Time, counters ...store.Counter) (store.Counted, error) {
+	return answer(ctx, w, "Hit", func(ctx context.Context, to store.Store) (store.Counted, error) {
+		return to.Hit(ctx, now, counters...)
+	})
+}
+
+func (w wrapped) Unhit(ctx context.Context, tenant string, keys ...string) error {
+	return w.via(ctx, w.inner, "Unhit", func(ctx context.Context, to store.Store) error { return to.Unhit(ctx, tenant, keys...) })
+}
+
+func (w wrapped) ClearCounters(ctx context.Context, tenant string, keys ...string) error {
+	return w.via(ctx, w.inner, "ClearCounters", func(ctx context.Context, to store.Store) error { return to.ClearCounters(ctx, tenant, keys...) })
+}
+
+func (w wrapped) AddMail(ctx context.Context, m store.Mail) error {
+	return w.via(ctx, w.inner, "AddMail", func(ctx context.Context, to store.Store) error { return to.AddMail(ctx, m) })
+}
+
+func (w wrapped) ClaimMail(ctx context.Context, tenant, holder string, now, until time.Time, limit int) ([]store.Mail, error) {
+	return answer(ctx, w, "ClaimMail", func(ctx context.Context, to store.Store) ([]store.Mail, error) {
+		return to.ClaimMail(ctx, tenant, holder, now, until, limit)
+	})
+}
+
+func (w wrapped) RemoveMail(ctx context.Context, tenant, id, holder string) (bool, error) {
+	return answer(ctx, w, "RemoveMail", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.RemoveMail(ctx, tenant, id, holder)
+	})
+}
+
+func (w wrapped) DeferMail(ctx context.Context, tenant, id, holder string, next time.Time, reason string) (bool, error) {
+	return answer(ctx, w, "DeferMail", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.DeferMail(ctx, tenant, id, holder, next, reason)
+	})
+}
+
+func (w wrapped) BuryMail(ctx context.Context, tenant, id, holder string, at time.Time, reason string) (bool, error) {
+	return answer(ctx, w, "BuryMail", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.BuryMail(ctx, tenant, id, holder, at, reason)
+	})
+}
+
+func (w wrapped) NextMail(ctx context.Context, tenant string) (time.Time, error) {
+	return answer(ctx, w, "NextMail", func(ctx context.Context, to store.Store) (time.Time, error) {
+		return to.NextMail(ctx, tenant)
+	})
+}
+
+func (w wrapped) ListMail(ctx context.Context, tenant string, dead bool, page store.Page) ([]store.Mail, int, error) {
+	return answers(ctx, w, "ListMail", func(ctx context.Context, to store.Store) ([]store.Mail, int, error) {
+		return to.ListMail(ctx, tenant, dead, page)
+	})
+}
+
+func (w wrapped) ReviveMail(ctx context.Context, tenant, id string, now time.Time) (bool, error) {
+	return answer(ctx, w, "ReviveMail", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.ReviveMail(ctx, tenant, id, now)
+	})
+}
+
+func (w wrapped) ResealMail(ctx context.Context, tenant, id string, old, sealed []byte) (bool, error) {
+	return answer(ctx, w, "ResealMail", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.ResealMail(ctx, tenant, id, old, sealed)
+	})
+}
+
+func (w wrapped) AcquireLease(ctx context.Context, tenant, name, holder string, now, until time.Time) (bool, error) {
+	return answer(ctx, w, "AcquireLease", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.AcquireLease(ctx, tenant, name, holder, now, until)
+	})
+}
+
+func (w wrapped) Sweep(ctx context.Context, now time.Time, limit int) (int, error) {
+	return answer(ctx, w, "Sweep", func(ctx context.Context, to store.Store) (int, error) {
+		return to.Sweep(ctx, now, limit)
+	})
+}
+
+func (w wrapped) Ping(ctx context.Context) error {
+	return w.via(ctx, w.inner, "Ping", func(ctx context.Context, to store.Store) error { return to.Ping(ctx) })
+}
