@@ -1,0 +1,273 @@
+// Package smtp sends mail through an SMTP server. It insists on TLS unless told
+// otherwise, keeps a connection open for the next message, and needs nothing
+// beyond the standard library.
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/mail"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/admit-go/admit/mailer"
+)
+
+// Mailer sends through one SMTP server, the relay of the host's provider or
+// organisation. Addr and From must be given. It is used by pointer, may be used
+// by many goroutines, and its fields must not change after the first Send.
+type Mailer struct {
+	// Addr is the server as "host:port". Without a port it is 587, or 465 with
+	// ImplicitTLS.
+	Addr string
+	// From is the sender, such as "App <no-reply@app.example>". Its domain also
+	// ends the Message-ID.
+	From string
+	// Username and Password sign in by AUTH PLAIN or LOGIN, whichever the
+	// server offers. Without them nobody signs in. They are never sent
+	// without TLS, but to a loopback address.
+	Username, Password string
+	// ImplicitTLS starts with TLS instead of STARTTLS. It goes without saying
+	// on port 465. In either case a server that offers no TLS is not used.
+	ImplicitTLS bool
+	// InsecurePlaintext does without TLS. Links that let their reader into
+	// accounts then cross the network for everyone on it to see: it MUST NOT
+	// be set for a server that is not on the same machine or private network.
+	InsecurePlaintext bool
+	// TLSConfig is for certificates of one's own. Default: the system's
+	// authorities, the host of Addr, TLS 1.2 or later.
+	TLSConfig *tls.Config
+	// HelloName is how this machine introduces itself. Default: the domain of
+	// From.
+	HelloName string
+	// Timeout bounds one Send, beside the deadline of its context. Default 30
+	// seconds.
+	Timeout time.Duration
+	// IdleTimeout is how long a connection is kept for the next message.
+	// Default 30 seconds; negative: not at all.
+	IdleTimeout time.Duration
+
+	mu sync.Mutex
+	// idle is the connection kept, or nil.
+	idle *connection
+}
+
+var _ mailer.Mailer = (*Mailer)(nil)
+
+// settings are a Mailer's fields, read and with their defaults.
+type settings struct {
+	host, port             string
+	implicit, plaintext    bool
+	from                   *mail.Address
+	domain, hello          string
+	username, password     string
+	tls                    *tls.Config
+	timeout, idle          time.Duration
+	maySendPasswordInClear bool
+}
+
+// Validate answers everything that is wrong with the fields, joined.
+func (m *Mailer) Validate() error {
+	_, err := m.settings()
+	return err
+}
+
+// settings reads the fields anew for every Send, so that a Mailer that nobody
+// validated fails with the same words.
+func (m *Mailer) settings() (settings, error) {
+	var problems []error
+	s := settings{
+		plaintext: m.InsecurePlaintext, username: m.Username, password: m.Password, hello: m.HelloName,
+		timeout: orDefault(m.Timeout), idle: orDefault(m.IdleTimeout),
+	}
+	if err := s.readAddr(m.Addr, m.ImplicitTLS); err != nil {
+		problems = append(problems, fmt.Errorf("Addr %q: %w", m.Addr, err))
+	}
+	if err := s.readFrom(m.From); err != nil {
+		problems = append(problems, fmt.Errorf("From %q: %w", m.From, err))
+	}
+	if s.hello == "" {
+		s.hello = s.domain
+	}
+	if strings.ContainsFunc(s.hello, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		problems = append(problems, fmt.Errorf("HelloName %q: must be a host name", s.hello))
+	}
+	if (m.Username == "") != (m.Password == "") {
+		problems = append(problems, errors.New("Username and Password must be given both or neither"))
+	}
+	if m.ImplicitTLS && m.InsecurePlaintext {
+		problems = append(problems, errors.New("ImplicitTLS and InsecurePlaintext exclude each other"))
+	}
+	s.maySendPasswordInClear = isLoopback(s.host)
+	if m.InsecurePlaintext && m.Username != "" && !s.maySendPasswordInClear {
+		problems = append(problems, errors.New("InsecurePlaintext would send the password in clear, it goes with Username on loopback addresses only"))
+	}
+	if m.Timeout < 0 {
+		problems = append(problems, errors.New("Timeout is negative"))
+	}
+	s.tls = tlsConfig(m.TLSConfig, s.host)
+	return s, errors.Join(problems...)
+}
+
+func orDefault(d time.Duration) time.Duration {
+	if d == 0 {
+		return 30 * time.Second
+	}
+	return d
+}
+
+func (s *settings) readAddr(addr string, implicit bool) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		host, port = strings.Trim(addr, "[]"), "587"
+		if implicit {
+			port = "465"
+		}
+		if strings.Contains(host, ":") && !strings.HasPrefix(addr, "[") {
+			return errors.New("an IPv6 address stands in brackets")
+		}
+	}
+	if host == "" || strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("/@<>", r) }) {
+		return errors.New("must be host:port")
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return errors.New("the port must be a number from 1 to 65535")
+	}
+	s.host, s.port, s.implicit = host, port, implicit || port == "465" && !s.plaintext
+	return nil
+}
+
+func (s *settings) readFrom(from string) error {
+	address, err := mail.ParseAddress(from)
+	if err != nil {
+		return errors.New(`must be one address, such as "App <no-reply@app.example>"`)
+	}
+	if !isASCII(address.Address) || strings.ContainsAny(address.Address, " \"") {
+		return errors.New("the address must be plain ASCII; only its name may be anything")
+	}
+	s.from = address
+	s.domain = address.Address[strings.LastIndexByte(address.Address, '@')+1:]
+	return nil
+}
+
+// tlsConfig never changes what was given: the host may use it elsewhere.
+func tlsConfig(given *tls.Config, host string) *tls.Config {
+	config := given.Clone()
+	if config == nil {
+		config = &tls.Config{}
+	}
+	if config.ServerName == "" {
+		config.ServerName = host
+	}
+	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	return config
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+// Send hands m over to the server. It answers nil once the server has taken
+// the message, and a [mailer.PermanentError] when the server refuses the
+// recipient or the text for good, or when m has no form that can be sent.
+// After any other error the message can be tried again; if the connection broke
+// after the text was sent, the server may have taken it all the same, which
+// is why the Message-ID stays the same.
+func (m *Mailer) Send(ctx context.Context, message mailer.Message) error {
+	s, err := m.settings()
+	if err != nil {
+		return fmt.Errorf("smtp: %w", err)
+	}
+	letter, err := s.encode(message, time.Now())
+	if err != nil {
+		return &mailer.PermanentError{Err: fmt.Errorf("smtp: %w", err)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	// A server may have closed a kept connection in the meantime. Only then, and
+	// only while it cannot have the message, another one is tried at once.
+	if c := m.takeIdle(); c != nil {
+		err := c.deliver(ctx, letter)
+		if !c.isStale(ctx, err) {
+			m.giveBack(c, s)
+			return err
+		}
+		c.close()
+	}
+	c, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	err = c.deliver(ctx, letter)
+	m.giveBack(c, s)
+	return err
+}
+
+// Close ends the connection that is kept. A Send after it opens another.
+func (m *Mailer) Close() error {
+	if c := m.takeIdle(); c != nil {
+		c.quit()
+	}
+	return nil
+}
+
+// takeIdle makes the kept connection, if there is one, the caller's own.
+func (m *Mailer) takeIdle() *connection {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.idle
+	m.idle = nil
+	if c != nil {
+		c.expiry.Stop()
+	}
+	return c
+}
+
+// giveBack keeps c for the next message, if it is in order and none is kept.
+func (m *Mailer) giveBack(c *connection, s settings) {
+	if c.broken || s.idle < 0 || !m.keep(c, s.idle) {
+		c.quit()
+	}
+}
+
+// keep holds one connection at most: messages come one after the other, and
+// what several at once opened is not worth holding.
+func (m *Mailer) keep(c *connection, idle time.Duration) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.idle != nil {
+		return false
+	}
+	m.idle = c
+	c.expiry = time.AfterFunc(idle, func() { m.expire(c) })
+	return true
+}
+
+func (m *Mailer) expire(c *connection) {
+	m.mu.Lock()
+	unused := m.idle == c
+	if unused {
+		m.idle = nil
+	}
+	m.mu.Unlock()
+	if unused {
+		c.quit()
+	}
+}
+
+// String names the server and leaves the password out.
+func (m *Mailer) String() string { return "smtp server " + m.Addr }
+
+// LogValue keeps the password out of logs.
+func (m *Mailer) LogValue() slog.Value { return slog.StringValue(m.String()) }
