@@ -1,0 +1,289 @@
+package passhash
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/pbkdf2"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"strings"
+
+	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/crypto/scrypt"
+	"golang.org/x/text/unicode/norm"
+)
+
+// A stored string may not ask for more than this, whoever wrote it. Each limit
+// is about two seconds of one core.
+const (
+	maxStored     = 1024            // bytes of the string
+	maxKeyBytes   = 128             // bytes of the hash in it
+	maxMemoryKiB  = 256 * 1024      // Argon2, scrypt
+	maxWorkKiB    = 2 * 1024 * 1024 // Argon2: memory times passes
+	maxBlocks     = 1 << 22         // scrypt: N times r times p
+	maxIterations = 6_000_000       // PBKDF2: iterations times blocks of output
+	maxBcryptCost = 15
+)
+
+// stored is one parsed hash.
+type stored struct {
+	// matches runs the format's derivation, exactly once.
+	matches func(password string) bool
+	// outdated says that a hash under the current parameters would be better.
+	outdated bool
+}
+
+func damaged(format string) error {
+	return fmt.Errorf("%w: damaged %s string", ErrUnrecognised, format)
+}
+func costly(format string) error {
+	return fmt.Errorf("%w: %s costs beyond the limit", ErrUnrecognised, format)
+}
+
+// Recognise tells whether Verify can check passwords against a stored string:
+//
+//	$argon2id$ $argon2i$                   PHC strings, GoTrue
+//	$2a$ $2b$ $2y$                         bcrypt: Supabase, Auth0, Clerk and others
+//	$scrypt$ln=…                           PHC strings
+//	$pbkdf2$ $pbkdf2-sha256$ $pbkdf2-sha512$  passlib; Keycloak through FromKeycloak
+//	$fbscrypt$                             GoTrue; Firebase through FromFirebase
+//	pbkdf2_sha256$ pbkdf2_sha1$ argon2$ bcrypt$ bcrypt_sha256$ scrypt$  Django
+//	hex:hex                                better-auth
+//
+// The error is ErrUnrecognised with the reason.
+//
+// Passwords for foreign strings are compared as their maker compared them: as
+// sent, or in NFKC for better-auth. bcrypt alone sees no more than 72 bytes of a
+// password, so a longer one never matches: its owner resets it.
+func Recognise(encoded string) error {
+	_, err := parse(encoded, Params{}.withDefaults())
+	return err
+}
+
+func parse(encoded string, current Params) (stored, error) {
+	if len(encoded) > maxStored {
+		return stored{}, fmt.Errorf("%w: longer than %d bytes", ErrUnrecognised, maxStored)
+	}
+	if rest, found := strings.CutPrefix(encoded, "$argon2"); found {
+		return parseArgon2(rest, current)
+	}
+	if rest, found := strings.CutPrefix(encoded, "argon2$argon2"); found {
+		return parseArgon2(rest, current)
+	}
+	for _, format := range [...]struct {
+		prefix string
+		parse  func(rest string) (stored, error)
+	}{
+		{"$2", func(rest string) (stored, error) { return parseBcrypt("$2"+rest, asSent) }},
+		{"bcrypt$", func(rest string) (stored, error) { return parseBcrypt(rest, asSent) }},
+		{"bcrypt_sha256$", func(rest string) (stored, error) { return parseBcrypt(rest, hexSHA256) }},
+		{"$scrypt$", parsePHCScrypt},
+		{"scrypt$", parseDjangoScrypt},
+		{"$pbkdf2-sha256$", func(rest string) (stored, error) { return parsePBKDF2(rest, sha256.New, unpad) }},
+		{"$pbkdf2-sha512$", func(rest string) (stored, error) { return parsePBKDF2(rest, sha512.New, unpad) }},
+		{"$pbkdf2$", func(rest string) (stored, error) { return parsePBKDF2(rest, sha1.New, unpad) }},
+		{"pbkdf2_sha256$", func(rest string) (stored, error) { return parsePBKDF2(rest, sha256.New, asText) }},
+		{"pbkdf2_sha1$", func(rest string) (stored, error) { return parsePBKDF2(rest, sha1.New, asText) }},
+		{"$fbscrypt$", parseFirebase},
+	} {
+		if rest, found := strings.CutPrefix(encoded, format.prefix); found {
+			return format.parse(rest)
+		}
+	}
+	if salt, key, found := strings.Cut(encoded, ":"); found {
+		return parseBetterAuth(salt, key)
+	}
+	return stored{}, ErrUnrecognised
+}
+
+// foreign is a hash that is any other than Argon2id. Its derivation fails only
+// on a platform that forbids the algorithm, and then nothing matches.
+func foreign(want []byte, derive func(password string) ([]byte, error)) stored {
+	return stored{outdated: true, matches: func(password string) bool {
+		got, err := derive(password)
+		return err == nil && subtle.ConstantTimeCompare(got, want) == 1
+	}}
+}
+
+func asSent(password string) []byte { return []byte(password) }
+
+// hexSHA256 is how Django brings a long password under the limit of bcrypt.
+func hexSHA256(password string) []byte {
+	sum := sha256.Sum256([]byte(password))
+	return hex.AppendEncode(nil, sum[:])
+}
+
+// parseBcrypt takes the prefixes that mean the mended algorithm; $2x$ means the
+// broken one, and $2$ one that nobody has written for twenty years. A password
+// that bcrypt would cut runs all the same, so that its refusal takes as long.
+func parseBcrypt(encoded string, prepare func(password string) []byte) (stored, error) {
+	if len(encoded) != 60 || encoded[:2] != "$2" || strings.IndexByte("aby", encoded[2]) < 0 {
+		return stored{}, damaged("bcrypt")
+	}
+	cost, err := bcrypt.Cost([]byte(encoded))
+	if err != nil || encoded[3] != '$' || encoded[4] == '+' || encoded[6] != '$' || !bcryptText(encoded[7:]) {
+		return stored{}, damaged("bcrypt")
+	}
+	if cost > maxBcryptCost {
+		return stored{}, costly("bcrypt")
+	}
+	return stored{outdated: true, matches: func(password string) bool {
+		prepared := prepare(password)
+		whole := prepared[:min(len(prepared), 72)]
+		return bcrypt.CompareHashAndPassword([]byte(encoded), whole) == nil && len(whole) == len(prepared)
+	}}, nil
+}
+
+// bcryptText takes the alphabet of bcrypt's own base64.
+func bcryptText(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '/')
+	})
+}
+
+// asText is how Django writes a salt: the characters are the bytes.
+func asText(salt string) ([]byte, bool) { return []byte(salt), salt != "" }
+
+// parsePBKDF2 reads iterations$salt$hash. Makers differ in how they write the
+// salt, and in how long their keys are.
+func parsePBKDF2(rest string, digest func() hash.Hash, readSalt func(string) ([]byte, bool)) (stored, error) {
+	fields := strings.Split(rest, "$")
+	if len(fields) != 3 {
+		return stored{}, damaged("PBKDF2")
+	}
+	iterations, ok := number(strings.TrimPrefix(fields[0], "i="))
+	salt, saltOK := readSalt(fields[1])
+	want, wantOK := unpad(fields[2])
+	if !ok || !saltOK || !wantOK || iterations < 1 || len(want) < 16 || len(want) > maxKeyBytes {
+		return stored{}, damaged("PBKDF2")
+	}
+	size := digest().Size()
+	work := iterations * uint64((len(want)+size-1)/size)
+	if size == sha512.Size {
+		work *= 3 // processors help with the others
+	}
+	if work > maxIterations {
+		return stored{}, costly("PBKDF2")
+	}
+	return foreign(want, func(password string) ([]byte, error) {
+		return pbkdf2.Key(digest, password, salt, int(iterations), len(want))
+	}), nil
+}
+
+// scryptCosts are what scrypt asks for; n is N itself.
+type scryptCosts struct{ n, r, p uint64 }
+
+// check keeps scrypt.Key from failing, and the process from starving.
+func (c scryptCosts) check() error {
+	if c.n < 2 || c.n&(c.n-1) != 0 || c.r < 1 || c.p < 1 {
+		return damaged("scrypt")
+	}
+	if c.n > maxBlocks || c.r > maxBlocks || c.p > maxBlocks || c.n*c.r > maxBlocks || c.n*c.r*c.p > maxBlocks || c.n*c.r/8 > maxMemoryKiB {
+		return costly("scrypt")
+	}
+	return nil
+}
+
+func (c scryptCosts) key(password string, salt []byte, length int) ([]byte, error) {
+	return scrypt.Key([]byte(password), salt, int(c.n), int(c.r), int(c.p), length)
+}
+
+// parsePHCScrypt reads ln=14,r=8,p=1$salt$hash.
+func parsePHCScrypt(rest string) (stored, error) {
+	fields := strings.Split(rest, "$")
+	if len(fields) != 3 {
+		return stored{}, damaged("scrypt")
+	}
+	values, ok := numbers(fields[0], "ln", "r", "p")
+	salt, saltOK := unpad(fields[1])
+	if !ok || !saltOK || values[0] > 30 {
+		return stored{}, damaged("scrypt")
+	}
+	return scryptOf(scryptCosts{1 << values[0], values[1], values[2]}, salt, fields[2])
+}
+
+// parseDjangoScrypt reads N$salt$r$p$hash.
+func parseDjangoScrypt(rest string) (stored, error) {
+	fields := strings.Split(rest, "$")
+	if len(fields) != 5 {
+		return stored{}, damaged("scrypt")
+	}
+	n, nOK := number(fields[0])
+	r, rOK := number(fields[2])
+	p, pOK := number(fields[3])
+	if !nOK || !rOK || !pOK || fields[1] == "" {
+		return stored{}, damaged("scrypt")
+	}
+	return scryptOf(scryptCosts{n, r, p}, []byte(fields[1]), fields[4])
+}
+
+// scryptOf is what the spellings of scrypt have in common.
+func scryptOf(costs scryptCosts, salt []byte, encodedKey string) (stored, error) {
+	want, ok := unpad(encodedKey)
+	if !ok || len(want) < 16 || len(want) > maxKeyBytes {
+		return stored{}, damaged("scrypt")
+	}
+	if err := costs.check(); err != nil {
+		return stored{}, err
+	}
+	return foreign(want, func(password string) ([]byte, error) { return costs.key(password, salt, len(want)) }), nil
+}
+
+// parseBetterAuth takes a salt, whose hexadecimal text is the salt, and a key.
+// better-auth has the costs in its code alone.
+func parseBetterAuth(salt, key string) (stored, error) {
+	if _, err := hex.DecodeString(salt); err != nil || len(salt) < 16 || len(salt) > 128 {
+		return stored{}, ErrUnrecognised
+	}
+	want, err := hex.DecodeString(key)
+	if err != nil || len(want) != 64 {
+		return stored{}, ErrUnrecognised
+	}
+	costs := scryptCosts{n: 1 << 14, r: 16, p: 1}
+	return foreign(want, func(password string) ([]byte, error) {
+		return costs.key(norm.NFKC.String(password), []byte(salt), len(want))
+	}), nil
+}
+
+// parseFirebase reads v=1,n=14,r=8,p=1,ss=separator,sk=signer key$salt$hash.
+// The hash is the signer key, encrypted under what scrypt makes of the password.
+func parseFirebase(rest string) (stored, error) {
+	fields := strings.Split(rest, "$")
+	if len(fields) != 3 {
+		return stored{}, damaged("Firebase")
+	}
+	list, signer, hasSigner := strings.Cut(fields[0], ",sk=")
+	list, separator, _ := strings.Cut(list, ",ss=")
+	values, ok := numbers(list, "v", "n", "r", "p")
+	signerKey, signerOK := unpad(signer)
+	separatorBytes, separatorOK := unpad(separator)
+	salt, saltOK := unpad(fields[1])
+	want, wantOK := unpad(fields[2])
+	if !ok || !hasSigner || !signerOK || !separatorOK || !saltOK || !wantOK || values[0] != 1 || values[1] > 30 ||
+		len(salt) == 0 || len(want) < 16 || len(want) > maxKeyBytes || len(want) != len(signerKey) {
+		return stored{}, damaged("Firebase")
+	}
+	costs := scryptCosts{1 << values[1], values[2], values[3]}
+	if err := costs.check(); err != nil {
+		return stored{}, err
+	}
+	salt = append(salt, separatorBytes...)
+	return foreign(want, func(password string) ([]byte, error) {
+		key, err := costs.key(password, salt, 32)
+		if err != nil {
+			return nil, err
+		}
+		block, err := aes.NewCipher(key)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]byte, len(signerKey))
+		cipher.NewCTR(block, make([]byte, aes.BlockSize)).XORKeyStream(out, signerKey)
+		return out, nil
+	}), nil
+}

@@ -1,0 +1,150 @@
+package redirect
+
+import (
+	"errors"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// forbidden are schemes that run code, read files or leave the browser.
+var forbidden = [...]string{
+	"about", "blob", "chrome", "content", "data", "file", "filesystem", "ftp", "intent", "jar", "javascript",
+	"livescript", "mailto", "resource", "sms", "tel", "vbscript", "view-source", "ws", "wss",
+}
+
+// domains maps names as browsers do. Hyphens in the third and fourth place are
+// real (v2--site.example); canonicalHost looks at the others.
+var domains = idna.New(
+	idna.MapForLookup(),
+	idna.Transitional(false),
+	idna.BidiRule(),
+	idna.StrictDomainName(true),
+	idna.VerifyDNSLength(true),
+	idna.CheckHyphens(false),
+)
+
+// web tells which schemes a browser opens itself.
+func web(scheme string) bool { return scheme == "https" || scheme == "http" }
+
+// parseRule reads one allowed target from the configuration. It may be written
+// as people write URLs, with capitals or letters of any script in the host; the
+// rule holds the one spelling that browsers send.
+func parseRule(target string) (rule, error) {
+	if strings.Contains(target, "*") {
+		return rule{}, errors.New("wildcards are not supported; name each target")
+	}
+	parsed, err := url.Parse(target)
+	switch {
+	case err != nil || target == "":
+		return rule{}, errors.New("it is not a URL")
+	case parsed.Scheme == "" || parsed.Opaque != "":
+		return rule{}, errors.New("it is not an absolute URL")
+	case slices.Contains(forbidden[:], parsed.Scheme):
+		return rule{}, errors.New("its scheme is not safe to send a browser to")
+	case parsed.User != nil:
+		return rule{}, errors.New("it holds a user name")
+	case parsed.RawQuery != "" || parsed.ForceQuery || strings.Contains(target, "#"):
+		return rule{}, errors.New("it has a query or a fragment")
+	}
+	allowed := rule{scheme: parsed.Scheme, path: parsed.EscapedPath()}
+	if !strings.HasSuffix(target, allowed.path) || !plainText(allowed.path) || (allowed.path != "" && !plainPath(allowed.path)) {
+		return rule{}, errors.New("its path has an empty or a dot segment, or a character that must be escaped")
+	}
+	if parsed.Host == "" {
+		if web(parsed.Scheme) || allowed.path == "" || strings.HasPrefix(target[len(parsed.Scheme):], "://") {
+			return rule{}, errors.New("it has no host")
+		}
+		allowed.origins = []string{parsed.Scheme + ":"}
+		return allowed, nil
+	}
+	host, loopback, err := canonicalHost(parsed.Hostname())
+	if err != nil {
+		return rule{}, err
+	}
+	if parsed.Scheme == "http" && !loopback {
+		return rule{}, errors.New("http is allowed for loopback hosts only")
+	}
+	allowed.origins, err = origins(parsed.Scheme, host, parsed.Port(), strings.HasSuffix(parsed.Host, ":"))
+	return allowed, err
+}
+
+// origins writes an origin in each spelling that means the same.
+func origins(scheme, host, port string, emptyPort bool) ([]string, error) {
+	origin := scheme + "://" + host
+	standard := map[string]string{"https": "443", "http": "80"}[scheme]
+	number, err := strconv.ParseUint(port, 10, 16)
+	switch {
+	case emptyPort || port != "" && (err != nil || number == 0 || port[0] == '0'):
+		return nil, errors.New("its port is not a number from 1 to 65535")
+	case standard != "" && (port == "" || port == standard):
+		return []string{origin, origin + ":" + standard}, nil
+	case port == "":
+		return []string{origin}, nil
+	}
+	return []string{origin + ":" + port}, nil
+}
+
+// canonicalHost writes a host as browsers do, and tells whether it can only be
+// this machine.
+func canonicalHost(host string) (canonical string, loopback bool, err error) {
+	if address, err := netip.ParseAddr(host); err == nil && address.Zone() == "" {
+		if address.Is6() {
+			return "[" + address.String() + "]", address.IsLoopback(), nil
+		}
+		return address.String(), address.IsLoopback(), nil
+	}
+	canonical, err = domains.ToASCII(host)
+	dotted := "." + canonical + "."
+	if err != nil || strings.Contains(dotted, "..") || strings.Contains(dotted, ".-") || strings.Contains(dotted, "-.") {
+		return "", false, errors.New("its host is not a domain name")
+	}
+	return canonical, canonical == "localhost" || strings.HasSuffix(canonical, ".localhost"), nil
+}
+
+// plainText takes the characters of RFC 3986 without the fragment's, and
+// escapes that are whole and hide no control character.
+func plainText(text string) bool {
+	for i := range len(text) {
+		b := text[i]
+		switch {
+		case b == '%':
+			if i+2 >= len(text) {
+				return false
+			}
+			code, err := strconv.ParseUint(text[i+1:i+3], 16, 8)
+			if err != nil || code < ' ' || code == 0x7f {
+				return false
+			}
+		case b <= ' ' || b > '~' || strings.IndexByte("\"#<>\\^`{|}", b) >= 0:
+			return false
+		}
+	}
+	return true
+}
+
+// plainPath takes an absolute path whose segments are what they seem: none
+// empty but the last, none of dots, none with a slash or a dot in disguise.
+func plainPath(path string) bool {
+	if path[0] != '/' {
+		return false
+	}
+	lower := strings.ToLower(path)
+	for _, disguise := range [...]string{"%2f", "%5c", "%2e", "%25", "//"} {
+		if strings.Contains(lower, disguise) {
+			return false
+		}
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		// A path parameter does not make dots a name: some servers drop it.
+		name, _, _ := strings.Cut(segment, ";")
+		if name == "." || name == ".." {
+			return false
+		}
+	}
+	return true
+}
