@@ -1,0 +1,99 @@
+// Package ui holds the pages that Admit shows to people whose host gave no page
+// of its own. They are plain HTML with one stylesheet inside, need no script
+// and no build step, and work with the keyboard alone.
+package ui
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Page is one page: what it says, and what can be done there.
+type Page struct {
+	// SiteName is the host's name.
+	SiteName string
+	// Title is the heading, and the title of the document.
+	Title string
+	// Paragraphs are the text below it.
+	Paragraphs []string
+	// Facts are listed as label and value.
+	Facts []Fact
+	// Alert is an error to read first; "" is none.
+	Alert string
+	// Forms are the choices, in the order in which they are shown.
+	Forms []Form
+}
+
+// Fact is a line such as "Device: Firefox on Linux".
+type Fact struct{ Label, Value string }
+
+// Form sends its fields to Action by POST when its button is pressed.
+type Form struct {
+	Action string
+	// Button is what the button says. Quiet makes it look like the lesser
+	// choice.
+	Button string
+	Quiet  bool
+	// Hidden are the fields sent along.
+	Hidden []Field
+	// NewPassword asks for a new password in a field named newPassword, of at
+	// least MinLength characters. Rules says what else it needs, in words: "a
+	// digit".
+	NewPassword bool
+	MinLength   int
+	Rules       []string
+}
+
+// Field is one value of a form.
+type Field struct{ Name, Value string }
+
+//go:embed page.html
+var source string
+
+//go:embed style.css
+var style string
+
+// Renderer writes pages. It is safe for use by many goroutines.
+type Renderer struct {
+	page   *template.Template
+	policy string
+}
+
+// New parses the pages.
+func New() (*Renderer, error) {
+	page, err := template.New("page").Parse(strings.Replace(source, "{{style}}", style, 1))
+	if err != nil {
+		return nil, fmt.Errorf("parse the page: %w", err)
+	}
+	sum := sha256.Sum256([]byte(style))
+	return &Renderer{page: page, policy: "default-src 'none'; style-src 'sha256-" +
+		base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"}, nil
+}
+
+// Write sends a page. Pages carry secrets in their forms: they are never
+// stored, framed, or named to another site.
+func (p *Renderer) Write(w http.ResponseWriter, status int, page Page) error {
+	var body bytes.Buffer
+	if err := p.page.Execute(&body, page); err != nil {
+		return fmt.Errorf("write a page: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(body.Len()))
+	h.Set("Content-Security-Policy", p.policy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // a reader who left is no error of ours
+	return nil
+}
