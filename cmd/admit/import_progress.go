@@ -1,0 +1,104 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/admit-go/admit/cmd/admit/internal/source"
+)
+
+// progress is how far an import has come. It is kept in a file beside the one
+// imported until the import is done.
+type progress struct {
+	name string
+
+	// Store, Size, System and Format say which import it is.
+	Store  string `json:"store"`
+	Size   int64  `json:"size"`
+	System string `json:"system"`
+	Format string `json:"format"`
+
+	source.Position
+	Records  int `json:"records"`
+	Created  int `json:"created"`
+	Existing int `json:"existing"`
+	Rejected int `json:"rejected"`
+}
+
+// progressName stands beside the file imported, so that it is found again and
+// goes with it.
+func progressName(file string) string { return file + ".admit" }
+
+// begin starts at the beginning, or where an interrupted import has come to.
+func (p *progress) begin(resume bool) error {
+	if !resume {
+		return nil
+	}
+	text, err := os.ReadFile(p.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is nothing to resume: %s does not exist", p.name)
+	}
+	if err != nil {
+		return err
+	}
+	var kept progress
+	if err := json.Unmarshal(text, &kept); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	if kept.Store != p.Store || kept.Size != p.Size || kept.System != p.System || kept.Format != p.Format {
+		return fmt.Errorf("%s is of another import: the store, the file or the format has changed; import without --resume", p.name)
+	}
+	kept.name = p.name
+	*p = kept
+	return nil
+}
+
+// save puts the new text into place at once: what interrupts it leaves the old.
+func (p *progress) save() error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(p.name+".new", text, 0o600); err != nil {
+		return fmt.Errorf("noting the progress: %w", err)
+	}
+	return os.Rename(p.name+".new", p.name)
+}
+
+// end forgets an import that is done.
+func (p *progress) end() error {
+	err := os.Remove(p.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// name tells stores apart without a password.
+func (p place) name() string {
+	if p.file != "" {
+		if absolute, err := filepath.Abs(p.file); err == nil {
+			return absolute
+		}
+		return p.file
+	}
+	u, err := url.Parse(p.url)
+	if err != nil {
+		return ""
+	}
+	return u.Host + u.Path
+}
+
+// writers is how many transactions are worth having at once. SQLite has one
+// writer.
+func (p place) writers() int {
+	if p.file != "" {
+		return 1
+	}
+	return connections
+}

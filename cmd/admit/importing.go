@@ -1,0 +1,307 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/cmd/admit/internal/source"
+)
+
+const (
+	// importBatch is how many users are imported in one transaction.
+	importBatch = 500
+	// maxReasons bounds how many rejections are kept for the result; all of them
+	// are reported as they come.
+	maxReasons = 1000
+)
+
+// importing is one run of an import.
+type importing struct {
+	app    *app
+	auth   *admit.Auth
+	reader *source.Reader
+	strict bool
+	bar    *bar
+	size   int64
+	ids    *csv.Writer // nil without --id-map
+
+	progress progress
+	earlier  progress // where this run began
+	started  time.Time
+	reasons  []rejection
+}
+
+// batch is what one transaction imports.
+type batch struct {
+	records []source.Record
+	// users are those of the records without an error, in order.
+	users   []admit.User
+	created int
+	end     source.Position
+	// finished takes one answer.
+	finished chan error
+}
+
+// importFile runs an import to its end or to the first error, and tells how it
+// went in either case.
+func (a *app) importFile(ctx context.Context, auth *admit.Auth, p place, name string, f importFlags) (result, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	i := &importing{app: a, auth: auth, strict: f.strict, size: info.Size(), started: a.now(), reasons: []rejection{}}
+	i.progress = progress{name: progressName(name), Store: p.name(), Size: i.size, System: f.options.System, Format: f.format}
+	if err := i.progress.begin(f.resume); err != nil {
+		return nil, err
+	}
+	i.earlier = i.progress
+	if i.reader, err = source.New(file, f.format, f.options, i.progress.Position); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if f.idMap != "" {
+		ids, err := openIDMap(f.idMap, f.resume)
+		if err != nil {
+			return nil, err
+		}
+		defer ids.Close()
+		i.ids = csv.NewWriter(ids)
+	}
+	i.bar = a.bar("importing")
+	i.bar.begin = i.progress.Offset
+	err = i.run(ctx, p.writers())
+	i.bar.clear()
+	if err == nil {
+		err = i.progress.end()
+	}
+	r := i.result(err == nil)
+	if err == nil && r.Rejected > 0 {
+		err = fmt.Errorf("%s rejected", count(r.Rejected, "record was", "records were"))
+	}
+	return r, err
+}
+
+// openIDMap opens the file that takes old and new ids. One that exists is kept.
+func openIDMap(name string, resume bool) (*os.File, error) {
+	flags := os.O_CREATE | os.O_WRONLY | os.O_EXCL
+	if resume {
+		flags = os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	}
+	file, err := os.OpenFile(name, flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && info.Size() == 0 {
+		_, err = file.WriteString("old_id,new_id\n")
+	}
+	return file, err
+}
+
+// run reads, imports and notes, each at the same time: several writers, since
+// most of an import over a network is waiting, and notes in the order of the
+// file.
+func (i *importing) run(ctx context.Context, writers int) error {
+	ctx, cancel := context.WithCancel(ctx)
+	work, inOrder := make(chan *batch), make(chan *batch, writers)
+	var readFailed error
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	group.Go(func() {
+		defer close(inOrder)
+		defer close(work)
+		readFailed = i.read(ctx, work, inOrder)
+	})
+	for range writers {
+		group.Go(func() {
+			for b := range work {
+				b.finished <- i.insert(ctx, b)
+			}
+		})
+	}
+	for b := range inOrder {
+		select {
+		case err := <-b.finished:
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := i.note(b); err != nil {
+			return err
+		}
+	}
+	return readFailed
+}
+
+// read makes batches and hands each out twice: to whoever is free to write it,
+// and to the one who notes.
+func (i *importing) read(ctx context.Context, work, inOrder chan<- *batch) error {
+	for more := true; more; {
+		b := &batch{finished: make(chan error, 1)}
+		for len(b.records) < importBatch {
+			record, err := i.reader.Next()
+			if errors.Is(err, io.EOF) {
+				more = false
+				break
+			}
+			if err != nil {
+				return err
+			}
+			b.records = append(b.records, record)
+		}
+		b.end = i.reader.Position()
+		for _, to := range []chan<- *batch{inOrder, work} {
+			select {
+			case to <- b:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// insert imports a batch. A record that is refused marks itself, and the others
+// are tried again without it.
+func (i *importing) insert(ctx context.Context, b *batch) error {
+	for {
+		var usable []int
+		var params []admit.ImportUserParams
+		for at, record := range b.records {
+			if record.Err == nil {
+				usable, params = append(usable, at), append(params, record.Account.ImportUserParams)
+			}
+		}
+		if len(params) == 0 {
+			return nil
+		}
+		users, created, err := i.auth.ImportUsers(ctx, params)
+		if err == nil {
+			b.users, b.created = users, created
+			return nil
+		}
+		refused, ok := errors.AsType[*admit.Error](err)
+		if !ok {
+			return err
+		}
+		at, ok := refused.Details["record"].(int)
+		if !ok || at >= len(usable) || errors.Is(err, admit.ErrUnavailable) {
+			return err
+		}
+		delete(refused.Details, "record")
+		b.records[usable[at]].Err = errors.New(explain(refused).text())
+	}
+}
+
+// note reports and counts what became of a batch, and remembers that it is done.
+func (i *importing) note(b *batch) error {
+	rejected := 0
+	var next int
+	for _, record := range b.records {
+		if record.Err == nil {
+			if i.ids != nil && record.Account.OldID != "" {
+				if err := i.ids.Write([]string{record.Account.OldID, b.users[next].ID}); err != nil {
+					return err
+				}
+			}
+			next++
+			continue
+		}
+		rejected++
+		if err := i.reject(record); err != nil {
+			return err
+		}
+	}
+	if first := i.progress.Records == 0; first && rejected == importBatch {
+		return fmt.Errorf("none of the first %d records can be used; is it an export of %s?", importBatch, i.progress.System)
+	}
+	if i.ids != nil {
+		i.ids.Flush()
+		if err := i.ids.Error(); err != nil {
+			return err
+		}
+	}
+	i.progress.Position = b.end
+	i.progress.Records += len(b.records)
+	i.progress.Created += b.created
+	i.progress.Existing += len(b.users) - b.created
+	i.progress.Rejected += rejected
+	i.bar.show(b.end.Offset, i.size, i.progress.Records-i.earlier.Records)
+	return i.progress.save()
+}
+
+// reject reports a record by its line and the reason, which never quotes it.
+func (i *importing) reject(record source.Record) error {
+	reason := strings.Join(slices.Collect(strings.SplitSeq(record.Err.Error(), "\n")), "; ")
+	if i.strict {
+		return fmt.Errorf("line %d: %s", record.Line, reason)
+	}
+	if len(i.reasons) < maxReasons {
+		i.reasons = append(i.reasons, rejection{record.Line, reason})
+	}
+	i.bar.clear()
+	fmt.Fprintf(i.app.err, "line %d: %s\n", record.Line, printable(reason))
+	return nil
+}
+
+// imported is how an import went.
+type imported struct {
+	Records  int `json:"records"`
+	Created  int `json:"created"`
+	Existing int `json:"existing"`
+	Rejected int `json:"rejected"`
+	// Earlier is how many of the records an interrupted run had dealt with.
+	Earlier int `json:"earlier"`
+	// Line is the last one dealt with.
+	Line    int         `json:"line"`
+	Seconds float64     `json:"seconds"`
+	Rate    int         `json:"recordsPerSecond"`
+	Done    bool        `json:"done"`
+	Reasons []rejection `json:"reasons"`
+}
+
+// rejection is a record that was not imported.
+type rejection struct {
+	Line   int    `json:"line"`
+	Reason string `json:"reason"`
+}
+
+// result counts earlier runs of the same import in, but not their time.
+func (i *importing) result(done bool) imported {
+	p := i.progress
+	r := imported{
+		Records: p.Records, Created: p.Created, Existing: p.Existing, Rejected: p.Rejected, Earlier: i.earlier.Records,
+		Line: p.Line, Seconds: i.app.now().Sub(i.started).Seconds(), Done: done, Reasons: i.reasons,
+	}
+	if r.Seconds > 0 {
+		r.Rate = int(float64(p.Records-r.Earlier) / r.Seconds)
+	}
+	return r
+}
+
+func (r imported) write(w io.Writer) {
+	fmt.Fprintf(w, "%s in %.1f s, %s a second: %s created, %s had an account already, %s rejected.\n",
+		count(r.Records-r.Earlier, "record", "records"), r.Seconds, grouped(r.Rate), grouped(r.Created), grouped(r.Existing), grouped(r.Rejected))
+	if r.Earlier > 0 {
+		fmt.Fprintf(w, "These are with the %s of the run that was interrupted.\n", count(r.Earlier, "record", "records"))
+	}
+	if !r.Done {
+		fmt.Fprintf(w, "Stopped after line %s. The same command with --resume goes on from there.\n", grouped(r.Line))
+	}
+}

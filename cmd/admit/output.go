@@ -1,0 +1,167 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/admit-go/admit"
+)
+
+// result is what a command found or did. It is one JSON document by itself, and
+// text for people by write.
+type result interface {
+	write(w io.Writer)
+}
+
+// show prints a result in the way the operator asked for.
+func (a *app) show(r result) error {
+	if a.json {
+		return a.encode(r)
+	}
+	var text strings.Builder
+	r.write(&text)
+	_, err := io.WriteString(a.out, text.String())
+	return err
+}
+
+// encode writes a document that people can read too.
+func (a *app) encode(document any) error {
+	encoder := json.NewEncoder(a.out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(document)
+}
+
+// problem is an error as a document.
+type problem struct {
+	Code    string         `json:"code,omitempty"`
+	Message string         `json:"message"`
+	Details map[string]any `json:"details,omitempty"`
+	Cause   string         `json:"cause,omitempty"`
+}
+
+// explain tells of an error what an operator may see: all of it, the cause too,
+// which a client of the application never does.
+func explain(err error) problem {
+	refused, ok := errors.AsType[*admit.Error](err)
+	if !ok {
+		return problem{Message: err.Error()}
+	}
+	// What was said before the refusal, such as which record, stays.
+	before := strings.TrimSuffix(err.Error(), refused.Error())
+	p := problem{Code: refused.Code, Message: before + refused.Message, Details: refused.Details}
+	if cause := refused.Unwrap(); cause != nil {
+		p.Cause = cause.Error()
+	}
+	return p
+}
+
+// text is the problem in one line.
+func (p problem) text() string {
+	var text strings.Builder
+	text.WriteString(p.Message)
+	for _, name := range slices.Sorted(maps.Keys(p.Details)) {
+		fmt.Fprintf(&text, " %s: %v.", name, p.Details[name])
+	}
+	if p.Cause != "" {
+		text.WriteString(" (" + p.Cause + ")")
+	}
+	return text.String()
+}
+
+// showError tells of an error where a reader of the output looks for it.
+func (a *app) showError(err error) {
+	if !a.json || a.encode(map[string]problem{"error": explain(err)}) != nil {
+		a.tellError(err)
+	}
+}
+
+// tellError tells of an error beside the output.
+func (a *app) tellError(err error) { fmt.Fprintf(a.err, "admit: %s\n", explain(err).text()) }
+
+// table writes rows in columns under a head.
+func table(w io.Writer, head string, rows [][]string) {
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(columns, strings.ReplaceAll(head, " ", "\t"))
+	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = printable(cell)
+		}
+		fmt.Fprintln(columns, strings.Join(row, "\t"))
+	}
+	_ = columns.Flush() // w is a strings.Builder
+}
+
+// facts writes names and values below each other, leaving out what is empty.
+func facts(w io.Writer, pairs ...string) {
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			fmt.Fprintf(columns, "%s\t%s\n", pairs[i], printable(pairs[i+1]))
+		}
+	}
+	_ = columns.Flush() // w is a strings.Builder
+}
+
+// printable takes out of text, which anybody may have written, what steers a
+// terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || 0x7f <= r && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+			return '\ufffd'
+		}
+		return r
+	}, text)
+}
+
+// instant is a time in a document: RFC 3339, null for never.
+type instant time.Time
+
+// MarshalJSON implements json.Marshaler.
+func (i instant) MarshalJSON() ([]byte, error) {
+	if time.Time(i).IsZero() {
+		return []byte("null"), nil
+	}
+	return json.Marshal(i.String())
+}
+
+// String is the time in UTC, or "" for never.
+func (i instant) String() string {
+	if time.Time(i).IsZero() {
+		return ""
+	}
+	return time.Time(i).UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// orNever is a time for people.
+func (i instant) orNever() string {
+	if text := i.String(); text != "" {
+		return text
+	}
+	return "never"
+}
+
+// count writes a number with what it counts.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return grouped(n) + " " + many
+}
+
+// grouped writes a number with commas between thousands.
+func grouped(n int) string {
+	text := strconv.Itoa(n)
+	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
+		text = text[:at] + "," + text[at:]
+	}
+	return text
+}

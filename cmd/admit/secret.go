@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/admit-go/admit"
+)
+
+func (a *app) secretCommand() *cobra.Command {
+	return family(&cobra.Command{
+		Use:   "secret",
+		Short: "Make and rotate the secret that seals what is stored",
+		Long: `Make and rotate the secret that seals what is stored.
+
+To rotate, in this order:
+  1. 'admit secret new --write' appends a secret to the file. Deploy it
+     everywhere: now every process can read what the new secret seals.
+  2. Move the new line to the top of the file and deploy it everywhere: now it
+     seals and signs.
+  3. 'admit secret rekey' seals again what is stored.
+  4. After 7 days, or what Sessions.RefreshTTL says, no refresh token of the old
+     secret is left. Take its line out.`,
+	}, a.secretNewCommand(), a.secretRekeyCommand())
+}
+
+func (a *app) secretNewCommand() *cobra.Command {
+	var write bool
+	c := &cobra.Command{
+		Use:   "new",
+		Short: "Make a secret of 32 random bytes",
+		Long: `Make a secret of 32 random bytes and print it as hex, or write it to a file.
+
+With --write it goes into --secret-file and is not printed: a file that is
+missing is made with mode 0600, one that exists gets the secret as its last
+line, which is the first step of rotating.`,
+		Example: `  admit secret new
+  admit secret new --write --secret-file admit.secret`,
+		Args: cobra.NoArgs,
+	}
+	c.Flags().BoolVar(&write, "write", false, "write it to --secret-file instead of printing it")
+	c.RunE = a.does(func(context.Context, []string) (result, error) {
+		var random [32]byte
+		if _, err := rand.Read(random[:]); err != nil {
+			return nil, err
+		}
+		secret := hex.EncodeToString(random[:])
+		if !write {
+			return newSecret{Secret: secret}, nil
+		}
+		appended, err := appendLine(a.secretFile, secret)
+		if err != nil {
+			return nil, err
+		}
+		return newSecret{File: a.secretFile, Appended: appended}, nil
+	})
+	return c
+}
+
+// appendLine adds a line to a file, whose owner and mode stay, or makes the file
+// for its owner alone.
+func appendLine(name, line string) (appended bool, err error) {
+	text, err := os.ReadFile(name)
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	switch {
+	case err == nil:
+		appended, flags = true, os.O_WRONLY|os.O_APPEND
+	case !errors.Is(err, fs.ErrNotExist):
+		return false, err
+	}
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		line = "\n" + line
+	}
+	file, err := os.OpenFile(name, flags, 0o600)
+	if err != nil {
+		return false, err
+	}
+	// One write, so that a process that starts meanwhile reads no half line.
+	_, err = file.WriteString(line + "\n")
+	return appended, errors.Join(err, file.Sync(), file.Close())
+}
+
+// newSecret is a secret, or the file that holds it.
+type newSecret struct {
+	Secret   string `json:"secret,omitempty"`
+	File     string `json:"file,omitempty"`
+	Appended bool   `json:"appended,omitempty"`
+}
+
+func (s newSecret) write(w io.Writer) {
+	switch {
+	case s.Secret != "":
+		fmt.Fprintln(w, s.Secret)
+	case s.Appended:
+		fmt.Fprintf(w, "Appended a secret to %s. Deploy the file everywhere, then move the new line to the top and deploy it again.\n", s.File)
+	default:
+		fmt.Fprintf(w, "Made %s.\n", s.File)
+	}
+}
+
+// secretRekeyCommand reads the secret file and never makes one, as a server
+// would: a new secret opens nothing.
+func (a *app) secretRekeyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rekey",
+		Short: "Seal again, under the first secret, what older ones sealed",
+		Long: `Open every signing key and every queued message and seal it again under the first
+secret. Run it once every process has that secret first; they may go on working.
+Running it again does no harm.`,
+		Example: "  admit secret rekey --secret-file admit.secret",
+		Args:    cobra.NoArgs,
+		RunE: a.does(func(ctx context.Context, _ []string) (result, error) {
+			secrets, _, err := a.secrets()
+			if err != nil {
+				return nil, err
+			}
+			return a.withAuth(ctx, admit.Secrets(secrets[0], secrets[1:]...), func(auth *admit.Auth) (result, error) {
+				var done rekeyed
+				bar := a.bar("sealing")
+				err := auth.Reseal(ctx, func(rows, total int) {
+					done.Rows = total
+					bar.show(int64(rows), int64(total), rows)
+				})
+				bar.clear()
+				if err != nil {
+					return nil, err
+				}
+				return done, nil
+			})
+		}),
+	}
+}
+
+// secrets reads the operator's secrets and says where they are from. There is
+// always one when it returns without an error.
+func (a *app) secrets() (secrets []string, from string, err error) {
+	if text := a.getenv("ADMIT_SECRET"); text != "" {
+		for line := range strings.Lines(text) {
+			if line = strings.TrimRight(line, "\r\n"); line != "" {
+				secrets = append(secrets, line)
+			}
+		}
+		from = "ADMIT_SECRET"
+	} else {
+		data, err := os.ReadFile(a.secretFile)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, "", fmt.Errorf("%s does not exist; give --secret-file or set ADMIT_SECRET", a.secretFile)
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		secrets, from = strings.Fields(string(data)), a.secretFile
+	}
+	if len(secrets) == 0 {
+		return nil, "", fmt.Errorf("%s holds no secret", from)
+	}
+	return secrets, from, nil
+}
+
+// rekeyed counts the rows that were looked at, sealed again or not.
+type rekeyed struct {
+	Rows int `json:"rows"`
+}
+
+func (r rekeyed) write(w io.Writer) {
+	fmt.Fprintf(w, "Everything that is stored is under the first secret: %s.\n", count(r.Rows, "row", "rows"))
+}

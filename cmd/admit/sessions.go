@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/admit-go/admit"
+)
+
+func (a *app) sessionsCommand() *cobra.Command {
+	return family(&cobra.Command{
+		Use:   "sessions",
+		Short: "End sessions of everybody",
+	}, a.revokeBeforeCommand())
+}
+
+// revokeBeforeCommand refuses a time to come: what is made from now on would be
+// spared all the same, and the operator would think otherwise.
+func (a *app) revokeBeforeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke-before TIME",
+		Short: "End every session and pending one-time token made before a time",
+		Long: `End every session and remove every pending one-time token (reset link, magic
+link, code, confirmation) made before TIME, of everybody.
+
+Run it after the restore of a backup, with the time of the restore: what was
+signed out, changed or used since the backup was made lives again in it. TIME is
+such as 2027-01-31T12:00:00Z, or "now".`,
+		Example: `  admit sessions revoke-before now
+  admit sessions revoke-before 2027-01-31T12:00:00Z`,
+		Args: exactly(1),
+		RunE: a.does(func(ctx context.Context, args []string) (result, error) {
+			before := a.now()
+			if args[0] != "now" {
+				var err error
+				if before, err = time.Parse(time.RFC3339, args[0]); err != nil {
+					return nil, usagef(`%q is neither a time such as 2027-01-31T12:00:00Z nor "now"`, args[0])
+				}
+				if before.After(a.now()) {
+					return nil, usagef("%s is in the future", args[0])
+				}
+			}
+			return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
+				sessions, tokens, err := auth.RevokeIssuedBefore(ctx, before)
+				return ended{instant(before), sessions, tokens}, err
+			})
+		}),
+	}
+}
+
+// ended counts what was made before a time and works no longer.
+type ended struct {
+	Before   instant `json:"before"`
+	Sessions int     `json:"sessions"`
+	Tokens   int     `json:"tokens"`
+}
+
+func (e ended) write(w io.Writer) {
+	fmt.Fprintf(w, "Ended %s and removed %s made before %s.\n",
+		count(e.Sessions, "session", "sessions"), count(e.Tokens, "one-time token", "one-time tokens"), e.Before)
+}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/store"
+)
+
+func (a *app) userCommand() *cobra.Command {
+	return family(&cobra.Command{
+		Use:   "user",
+		Short: "Create, show, ban and promote users",
+		Long: `Create, show, ban and promote users.
+
+USER is an e-mail address, however it is spelled, or an id.`,
+	}, a.userCreateCommand(), a.userShowCommand(), a.userBanCommand(), a.userUnbanCommand(), a.userRoleCommand())
+}
+
+func (a *app) userCreateCommand() *cobra.Command {
+	var in admit.CreateUserParams
+	var password bool
+	c := &cobra.Command{
+		Use:   "create EMAIL",
+		Short: "Create a user",
+		Long: `Create a user. No mail is sent.
+
+Without --password the account has none, and its owner signs in by mail or sets
+a password with a reset.`,
+		Example: `  admit user create ann@example.com --name Ann --role admin --verified --password
+  admit user create bob@example.com --name "Bob Kane" --json`,
+		Args: exactly(1),
+	}
+	c.Flags().StringVar(&in.Name, "name", "", "`name` of the user (default: the address before the @)")
+	c.Flags().StringVar(&in.Role, "role", admit.RoleUser, "`role`, such as user or admin")
+	c.Flags().BoolVar(&in.EmailVerified, "verified", false, "vouch for the address")
+	c.Flags().BoolVar(&password, "password", false, "set a password: asked for on a terminal, else the first line of standard input")
+	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
+		in.Email = args[0]
+		if in.Name == "" {
+			in.Name, _, _ = strings.Cut(in.Email, "@")
+		}
+		if password {
+			var err error
+			if in.Password, err = a.readPassword(); err != nil {
+				return nil, err
+			}
+		}
+		return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
+			user, err := auth.CreateUser(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			return account{User: showUser(user, a.now())}, nil
+		})
+	})
+	return c
+}
+
+// readPassword asks twice on a terminal and shows nothing.
+func (a *app) readPassword() (string, error) {
+	file, ok := a.in.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		line, err := bufio.NewReader(io.LimitReader(a.in, 64<<10)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		if line = strings.TrimRight(line, "\r\n"); line == "" {
+			return "", errors.New("standard input holds no password")
+		}
+		return line, nil
+	}
+	var typed [2][]byte
+	for i, prompt := range []string{"Password: ", "Once more: "} {
+		fmt.Fprint(a.err, prompt)
+		var err error
+		typed[i], err = term.ReadPassword(int(file.Fd()))
+		fmt.Fprintln(a.err)
+		if err != nil {
+			return "", err
+		}
+	}
+	if string(typed[0]) != string(typed[1]) {
+		return "", errors.New("these are two passwords")
+	}
+	return string(typed[0]), nil
+}
+
+func (a *app) userShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show USER",
+		Short:   "Show a user and how many live sessions it has",
+		Example: "  admit user show ann@example.com",
+		Args:    exactly(1),
+		RunE: a.does(a.onUser(func(ctx context.Context, auth *admit.Auth, user admit.User, _ []string) (result, error) {
+			_, sessions, err := auth.Sessions(ctx, user.ID, store.Page{Number: 1, Limit: 1})
+			if err != nil {
+				return nil, err
+			}
+			return account{User: showUser(user, a.now()), Sessions: &sessions}, nil
+		})),
+	}
+}
+
+func (a *app) userBanCommand() *cobra.Command {
+	var reason, until string
+	c := &cobra.Command{
+		Use:   "ban USER",
+		Short: "Ban a user, and end its sessions and API keys at once",
+		Example: `  admit user ban eve@example.com --reason "spam"
+  admit user ban eve@example.com --until 72h`,
+		Args: exactly(1),
+	}
+	c.Flags().StringVar(&reason, "reason", "", "`why`; administrators see it")
+	c.Flags().StringVar(&until, "until", "", "end of the ban: a `time` such as 2027-01-31T12:00:00Z, or a duration such as 72h (default: for good)")
+	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
+		ends, err := a.future("until", until)
+		if err != nil {
+			return nil, err
+		}
+		return a.onUser(func(ctx context.Context, auth *admit.Auth, user admit.User, _ []string) (result, error) {
+			return a.changed(ctx, auth, user, auth.BanUser(ctx, user.ID, reason, ends))
+		})(ctx, args)
+	})
+	return c
+}
+
+func (a *app) userUnbanCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "unban USER",
+		Short:   "Lift a ban; what it ended stays ended",
+		Example: "  admit user unban eve@example.com",
+		Args:    exactly(1),
+		RunE: a.does(a.onUser(func(ctx context.Context, auth *admit.Auth, user admit.User, _ []string) (result, error) {
+			return a.changed(ctx, auth, user, auth.UnbanUser(ctx, user.ID))
+		})),
+	}
+}
+
+func (a *app) userRoleCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "role USER ROLE",
+		Short:   "Give a user another role, at once on its live sessions",
+		Example: "  admit user role ann@example.com admin",
+		Args:    exactly(2),
+		RunE: a.does(a.onUser(func(ctx context.Context, auth *admit.Auth, user admit.User, args []string) (result, error) {
+			return a.changed(ctx, auth, user, auth.SetRole(ctx, user.ID, args[1]))
+		})),
+	}
+}
+
+// onUser looks up the user that the first argument names.
+func (a *app) onUser(work func(ctx context.Context, auth *admit.Auth, user admit.User, args []string) (result, error)) action {
+	return func(ctx context.Context, args []string) (result, error) {
+		return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
+			find := auth.User
+			if strings.Contains(args[0], "@") {
+				find = auth.UserByEmail
+			}
+			user, err := find(ctx, args[0])
+			if err != nil {
+				return nil, err
+			}
+			return work(ctx, auth, user, args)
+		})
+	}
+}
+
+// changed shows a user as it is after a change.
+func (a *app) changed(ctx context.Context, auth *admit.Auth, user admit.User, err error) (result, error) {
+	if err != nil {
+		return nil, err
+	}
+	if user, err = auth.User(ctx, user.ID); err != nil {
+		return nil, err
+	}
+	return account{User: showUser(user, a.now())}, nil
+}
+
+// future reads a flag that holds a time to come, or how long from now; "" is the
+// zero time.
+func (a *app) future(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if length, failed := time.ParseDuration(text); failed == nil {
+		at, err = a.now().Add(length), nil
+	}
+	if err != nil {
+		return time.Time{}, usagef("--%s %q is neither a time such as 2027-01-31T12:00:00Z nor a duration such as 72h", flag, text)
+	}
+	if !at.After(a.now()) {
+		return time.Time{}, usagef("--%s %q is in the past", flag, text)
+	}
+	return at, nil
+}
+
+// account is the result of every command about one user.
+type account struct {
+	User     userBody `json:"user"`
+	Sessions *int     `json:"sessions,omitempty"`
+}
+
+// userBody has the names of the HTTP API.
+type userBody struct {
+	ID              string  `json:"id"`
+	Email           string  `json:"email"`
+	EmailVerifiedAt instant `json:"emailVerifiedAt"`
+	Name            string  `json:"name"`
+	Role            string  `json:"role"`
+	Banned          bool    `json:"banned"`
+	BanReason       string  `json:"banReason"`
+	BanExpiresAt    instant `json:"banExpiresAt"`
+	CreatedAt       instant `json:"createdAt"`
+	UpdatedAt       instant `json:"updatedAt"`
+}
+
+func showUser(u admit.User, now time.Time) userBody {
+	return userBody{
+		ID: u.ID, Email: u.Email, EmailVerifiedAt: instant(u.EmailVerifiedAt), Name: u.Name, Role: u.Role,
+		Banned: u.Banned(now), BanReason: u.BanReason, BanExpiresAt: instant(u.BanExpiresAt),
+		CreatedAt: instant(u.CreatedAt), UpdatedAt: instant(u.UpdatedAt),
+	}
+}
+
+func (r account) write(w io.Writer) {
+	u := r.User
+	banned := ""
+	if u.Banned {
+		banned = "until " + u.BanExpiresAt.orNever()
+		if banned == "until never" {
+			banned = "for good"
+		}
+		if u.BanReason != "" {
+			banned += ": " + u.BanReason
+		}
+	}
+	sessions := ""
+	if r.Sessions != nil {
+		sessions = strconv.Itoa(*r.Sessions)
+	}
+	facts(w, "id", u.ID, "email", u.Email, "verified", u.EmailVerifiedAt.orNever(), "name", u.Name, "role", u.Role,
+		"banned", banned, "sessions", sessions, "created", u.CreatedAt.String(), "changed", u.UpdatedAt.String())
+}
