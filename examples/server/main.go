@@ -1,0 +1,111 @@
+// Server is a host with everything switched on: what a reader copies from and
+// what end-to-end tests drive. It holds no authentication logic, only wiring,
+// flags and routes of its own.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/admit-go/admit"
+)
+
+// drainTime is how long requests and mail may take once the server is told to
+// stop.
+const drainTime = 10 * time.Second
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	var usage *usageError
+	switch {
+	case errors.Is(err, flag.ErrHelp): // it was shown
+	case errors.As(err, &usage):
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	case err != nil:
+		slog.Error("the server ended", "error", err)
+		os.Exit(1)
+	}
+}
+
+// usageError is a flag or a configuration that cannot work.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	options, wrong := parseFlags(args, stderr)
+	if errors.Is(wrong, flag.ErrHelp) {
+		return wrong
+	}
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	slog.SetDefault(logger)
+
+	// What is wrong is gathered, so that all of it can be mended at once.
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", options.addr)
+	if err != nil {
+		wrong = errors.Join(wrong, fmt.Errorf("-addr: %w", err))
+		options.baseURL = cmp.Or(options.baseURL, "http://127.0.0.1")
+	} else {
+		defer listener.Close()
+		options.baseURL = cmp.Or(options.baseURL, "http://"+listener.Addr().String())
+	}
+	database, err := openStore(options.store)
+	if err != nil {
+		wrong = errors.Join(wrong, fmt.Errorf("-store: %w", err))
+	}
+	defer database.close()
+	mail, mailbox := options.mailer()
+	auth, err := admit.New(options.config(database.store, mail, logger))
+	if err := errors.Join(wrong, err); err != nil {
+		return &usageError{err}
+	}
+	if err := database.migrate(ctx); err != nil {
+		return fmt.Errorf("-store: %w", err)
+	}
+	if err := prepare(ctx, auth, options, stdout); err != nil {
+		return errors.Join(err, auth.Close(context.WithoutCancel(ctx)))
+	}
+	auth.Start()
+
+	server := &http.Server{
+		Handler:           routes(auth, database.store, mailbox),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	fmt.Fprintf(stdout, "listening on http://%s\n", listener.Addr())
+
+	select {
+	case err := <-served:
+		return errors.Join(err, auth.Close(context.WithoutCancel(ctx)))
+	case <-ctx.Done():
+	}
+	logger.Info("stopping")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := errors.Join(server.Shutdown(drain), auth.Close(drain)); err != nil {
+		// The time is up, which is no failure: mail that waits is in the store.
+		logger.Warn("stopped before everything was done", "error", err)
+	}
+	return nil
+}

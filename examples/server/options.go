@@ -1,0 +1,154 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/mail"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
+)
+
+// options are what the flags say.
+type options struct {
+	addr, baseURL, store, secretFile string
+	origins, redirects               string
+	smtp, mailFrom                   string
+	admin                            string
+	trustedProxies                   string
+	requireAPIKey                    bool
+	requireVerifiedEmail             bool
+	privateSignUp, confirmOnGet      bool
+	noRateLimits                     bool
+	staleness                        time.Duration
+	accessTTL, refreshTTL            time.Duration
+	insecureFastHash                 bool
+
+	proxies []netip.Prefix
+}
+
+// notBuilt are flags whose feature does not exist yet, -cookies beside them.
+// Passing one over in silence would leave somebody believing that it works.
+var notBuilt = []string{
+	"google-client-id", "google-client-secret", "google-issuer",
+	"github-client-id", "github-client-secret", "github-url", "github-api-url", "oidc",
+}
+
+// parseFlags reads the command line, and answers everything that is wrong with
+// it.
+func parseFlags(args []string, stderr io.Writer) (*options, error) {
+	o := &options{}
+	flags := flag.NewFlagSet("server", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // it would print all flags for each problem
+	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`address` to listen on; port 0 picks a free one")
+	flags.StringVar(&o.baseURL, "base-url", "", "what links in mails start with (default http:// and the address bound)")
+	flags.StringVar(&o.store, "store", "sqlite:admit.db", "sqlite:`file`, memory: or a postgres:// URL")
+	flags.StringVar(&o.secretFile, "secret-file", "admit.secret", "`file` with the secret, made when missing; ADMIT_SECRET wins over it")
+	flags.StringVar(&o.origins, "origins", "", "comma-separated `origins` whose pages may call the API")
+	flags.StringVar(&o.redirects, "redirects", "", "comma-separated `URLs` that a callbackUrl may start with")
+	flags.StringVar(&o.smtp, "smtp", "", "`host:port` of an SMTP server; without it mails are kept in /dev/mailbox")
+	flags.StringVar(&o.mailFrom, "mail-from", "Admit <no-reply@localhost>", "`sender` of mails")
+	flags.StringVar(&o.admin, "admin", "", "`email:password` of an administrator to make when missing")
+	flags.StringVar(&o.trustedProxies, "trusted-proxies", "", "comma-separated `prefixes` of proxies in front of this server")
+	flags.BoolVar(&o.requireAPIKey, "require-api-key", false, "ask for an X-API-Key on every route")
+	flags.BoolVar(&o.requireVerifiedEmail, "require-verified-email", false, "let nobody sign in before the address is proven")
+	flags.BoolVar(&o.privateSignUp, "private-signup", false, "answer a sign-up the same whether or not the address has an account")
+	flags.BoolVar(&o.confirmOnGet, "confirm-on-get", false, "confirm an address as soon as the mailed link is fetched")
+	flags.BoolVar(&o.noRateLimits, "no-rate-limits", false, "switch all limits off, for load and crash tests only")
+	flags.DurationVar(&o.staleness, "staleness", 0, "how long a session may be believed to live without asking the store")
+	flags.DurationVar(&o.accessTTL, "access-ttl", time.Hour, "life of an access token")
+	flags.DurationVar(&o.refreshTTL, "refresh-ttl", 7*24*time.Hour, "life of a session without a refresh")
+	flags.BoolVar(&o.insecureFastHash, "insecure-fast-hash", false, "hash passwords as cheaply as possible, for load and crash tests only")
+
+	var problems []error
+	refuse := func(name string) func(string) error {
+		return func(string) error {
+			// An error here would be told with the value, which may be a secret.
+			problems = append(problems, fmt.Errorf("-%s: this feature is not built yet", name))
+			return nil
+		}
+	}
+	flags.BoolFunc("cookies", "not built yet", refuse("cookies"))
+	for _, name := range notBuilt {
+		flags.Func(name, "not built yet", refuse(name))
+	}
+	err := flags.Parse(args)
+	for ; err != nil; err = flags.Parse(flags.Args()) {
+		if errors.Is(err, flag.ErrHelp) {
+			flags.SetOutput(stderr)
+			flags.Usage()
+			return nil, err
+		}
+		problems = append(problems, err)
+		if strings.HasPrefix(err.Error(), "bad flag syntax") {
+			break // it stays the first argument
+		}
+	}
+	if flags.NArg() > 0 {
+		problems = append(problems, fmt.Errorf("unexpected argument %q", flags.Arg(0)))
+	}
+	for _, text := range list(o.trustedProxies) {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("-trusted-proxies: %w", err))
+			continue
+		}
+		o.proxies = append(o.proxies, prefix)
+	}
+	if _, _, err := o.adminAccount(); err != nil {
+		problems = append(problems, err)
+	}
+	if _, err := mail.ParseAddress(o.mailFrom); err != nil && o.smtp == "" {
+		problems = append(problems, fmt.Errorf("-mail-from %q: must be one address", o.mailFrom))
+	}
+	return o, errors.Join(problems...)
+}
+
+// adminAccount splits -admin.
+func (o *options) adminAccount() (email, password string, err error) {
+	if o.admin == "" {
+		return "", "", nil
+	}
+	email, password, ok := strings.Cut(o.admin, ":")
+	if !ok || email == "" || password == "" {
+		return "", "", errors.New("-admin: must be email:password")
+	}
+	return email, password, nil
+}
+
+// config is the configuration that the flags amount to.
+func (o *options) config(s store.Store, m mailer.Mailer, logger *slog.Logger) admit.Config {
+	secrets := admit.SecretFile(o.secretFile)
+	if secret := os.Getenv("ADMIT_SECRET"); secret != "" {
+		secrets = admit.Secrets(secret)
+	}
+	return admit.Config{
+		BaseURL: o.baseURL, Secrets: secrets, Store: s, Mailer: m, Logger: logger,
+		AllowedOrigins: list(o.origins), AllowedRedirects: list(o.redirects),
+		TrustedProxies: o.proxies, RequireAPIKey: o.requireAPIKey,
+		RequireVerifiedEmail: o.requireVerifiedEmail, PrivateSignUp: o.privateSignUp, ConfirmOnGet: o.confirmOnGet,
+		InsecureNoLimits: o.noRateLimits,
+		Sessions: admit.SessionConfig{
+			AccessTTL: o.accessTTL, RefreshTTL: o.refreshTTL, Staleness: o.staleness,
+		},
+		Passwords: admit.PasswordConfig{InsecureFastHash: o.insecureFastHash},
+	}
+}
+
+func list(text string) []string {
+	var items []string
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}

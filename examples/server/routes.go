@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/store"
+)
+
+// prepare makes what a first start needs: the administrator that -admin names,
+// and one key of each type, printed this once.
+func prepare(ctx context.Context, auth *admit.Auth, o *options, stdout io.Writer) error {
+	email, password, err := o.adminAccount()
+	if err != nil {
+		return err
+	}
+	if email != "" {
+		_, err := auth.CreateUser(ctx, admit.CreateUserParams{
+			Email: email, Password: password, Name: "Administrator", Role: admit.RoleAdmin, EmailVerified: true,
+		})
+		var refusal *admit.Error
+		switch {
+		case errors.Is(err, admit.ErrEmailTaken):
+		case errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError:
+			return &usageError{fmt.Errorf("-admin: %w", err)}
+		case err != nil:
+			return fmt.Errorf("-admin: %w", err)
+		}
+	}
+	_, total, err := auth.APIKeys(ctx, store.Page{Number: 1, Limit: 1})
+	if err != nil || total > 0 {
+		return err
+	}
+	for _, kind := range []string{admit.PublishableKey, admit.SecretKey} {
+		_, key, err := auth.CreateAPIKey(ctx, admit.CreateAPIKeyParams{Name: "first " + kind + " key", Type: kind})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "%s key: %s\n", kind, key)
+	}
+	return nil
+}
+
+// routes is the host's own part, and the authentication mounted beside it.
+func routes(auth *admit.Auth, s store.Store, mailbox http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	auth.Mount(mux)
+	api := auth.Handler()
+	mux.Handle("GET /app/hello", auth.RequireUser(http.HandlerFunc(hello)))
+	mux.Handle("GET /app/admin", auth.RequireRole(admit.RoleAdmin)(http.HandlerFunc(adminOnly)))
+	owner := func(r *http.Request) string { return r.PathValue("owner") }
+	mux.Handle("GET /app/notes/{owner}", auth.RequirePolicy("admin | self", owner)(http.HandlerFunc(notes)))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if s.Ping(ctx) != nil {
+			http.Error(w, "the store does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	if mailbox != nil {
+		mux.Handle("GET /dev/", mailbox)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/") {
+			// Not through the multiplexer, which redirects from /v1//auth/me to
+			// what it thinks was meant: the API takes paths as they are sent.
+			api.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func hello(w http.ResponseWriter, r *http.Request) {
+	user, _ := admit.UserFrom(r.Context())
+	writeJSON(w, map[string]string{"hello": user.Name, "userId": user.ID})
+}
+
+func adminOnly(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, map[string]string{"hello": "administrator"})
+}
+
+func notes(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, map[string]any{"owner": r.PathValue("owner"), "notes": []string{}})
+}
+
+func writeJSON(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(value); err != nil {
+		slog.Debug("a client hung up", "error", err)
+	}
+}
