@@ -1,0 +1,136 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
+	"github.com/admit-go/admit/store/memory"
+	"github.com/admit-go/admit/store/sqlite"
+)
+
+// onEachStore runs a benchmark of rules, without HTTP and without the cost of
+// hashing, with the limits that hosts have.
+func onEachStore(b *testing.B, run func(b *testing.B, a *admit.Auth), options ...func(*admit.Config)) {
+	for _, name := range []string{"memory", "sqlite"} {
+		b.Run(name, func(b *testing.B) {
+			var records store.Store = memory.New()
+			if name == "sqlite" {
+				db, err := sqlite.Open(filepath.Join(b.TempDir(), "bench.db"))
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer db.Close()
+				file := sqlite.New(db)
+				if err := file.Migrate(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+				records = file
+			}
+			config := admit.Config{
+				BaseURL: "http://127.0.0.1:8080", Secrets: admit.Secrets("wHs8kX2nPq5vB9tLz4rYcJ7mD1fG6hAe3uTo"),
+				Store: records, Mailer: mailer.Log{Writer: io.Discard}, Logger: slog.New(slog.DiscardHandler),
+				Passwords: admit.PasswordConfig{InsecureFastHash: true},
+			}
+			for _, option := range options {
+				option(&config)
+			}
+			a, err := admit.New(config)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer a.Close(context.Background())
+			b.ReportAllocs()
+			run(b, a)
+		})
+	}
+}
+
+func benchmarkUser(b *testing.B, a *admit.Auth) *admit.SignedIn {
+	signed, err := a.SignUp(context.Background(), admit.SignUpParams{
+		Email: "ann@example.test", Password: "quiet-harbour-lamp", Name: "Ann",
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	return signed
+}
+
+// A hundred users take turns, since nobody signs in two thousand times.
+func BenchmarkSignInWithoutHash(b *testing.B) {
+	onEachStore(b, func(b *testing.B, a *admit.Auth) {
+		emails := make([]string, 100)
+		for i := range emails {
+			emails[i] = fmt.Sprintf("ann%d@example.test", i)
+			_, err := a.CreateUser(context.Background(), admit.CreateUserParams{Email: emails[i], Password: "quiet-harbour-lamp", Name: "Ann"})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ResetTimer()
+		for i := range b.N {
+			_, err := a.SignIn(context.Background(), admit.SignInParams{Email: emails[i%len(emails)], Password: "quiet-harbour-lamp"})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkRefresh(b *testing.B) {
+	onEachStore(b, func(b *testing.B, a *admit.Auth) {
+		signed := benchmarkUser(b, a)
+		for b.Loop() {
+			next, err := a.Refresh(context.Background(), signed.Tokens.RefreshToken)
+			if err != nil {
+				b.Fatal(err)
+			}
+			signed = next
+		}
+	})
+}
+
+func BenchmarkVerifyToken(b *testing.B) {
+	onEachStore(b, func(b *testing.B, a *admit.Auth) {
+		signed := benchmarkUser(b, a)
+		for b.Loop() {
+			if _, _, err := a.VerifyToken(context.Background(), signed.Tokens.AccessToken); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// The requests for mail are measured without limits and without sending.
+func withoutLimits(c *admit.Config) { c.InsecureNoLimits = true }
+
+func BenchmarkResetRequest(b *testing.B) {
+	onEachStore(b, func(b *testing.B, a *admit.Auth) {
+		benchmarkUser(b, a)
+		for b.Loop() {
+			if err := a.RequestPasswordReset(context.Background(), "ann@example.test", ""); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}, withoutLimits)
+}
+
+func BenchmarkMagicLinkRequest(b *testing.B) {
+	onEachStore(b, func(b *testing.B, a *admit.Auth) {
+		benchmarkUser(b, a)
+		for b.Loop() {
+			if _, err := a.RequestMagicLink(context.Background(), "ann@example.test", "http://127.0.0.1:8080/in", false); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}, withoutLimits)
+}

@@ -1,0 +1,321 @@
+// Package harness starts an Auth behind a real HTTP server, on every store,
+// with a clock of its own, a mailbox and a log that can be searched. Every
+// response passes the contract, and after each test the harness looks whether
+// the server still answers, whether goroutines are left over, and whether a
+// secret of the test stands in the log, in the database or in an event.
+package harness
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/e2e/internal/contract"
+	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
+)
+
+// Secret is what the servers of all tests seal with.
+const Secret = "6f1d8a3c5b7e90124d3f6a8b9c0e1d2f3a4b5c6d7e8f90a1b2c3d4e5f6a7b8c9"
+
+// BaseURL is the host that the servers believe to be.
+const BaseURL = "https://app.example"
+
+// Server is one process of a host.
+type Server struct {
+	T     testing.TB
+	Auth  *admit.Auth
+	Store store.Store
+	// URL is where it listens.
+	URL string
+	// The processes on one store share a clock, a mailbox and a log.
+	*World
+
+	server    *httptest.Server
+	transport *http.Transport
+	client    *http.Client
+}
+
+// World is what all processes of a test share.
+type World struct {
+	Clock *Clock
+	Mail  *mailer.Recorder
+	Log   *Log
+
+	secrets   sync.Map // text to where it comes from
+	addresses sync.Map // every address that was sent
+	first     store.Store
+	place     place
+	options   []Option
+}
+
+// Option changes the configuration of a server.
+type Option func(*admit.Config)
+
+// Each runs a test on every store, in a server of its own.
+func Each(t *testing.T, test func(t *testing.T, s *Server), options ...Option) {
+	t.Helper()
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			test(t, start(t, kind.place(t), options))
+		})
+	}
+}
+
+// New starts a server on the memory store, for what no store has a part in.
+func New(t *testing.T, options ...Option) *Server {
+	t.Helper()
+	return start(t, inMemory(t), options)
+}
+
+func start(t testing.TB, at place, options []Option) *Server {
+	t.Helper()
+	loadContract(t)
+	goroutines := runtime.NumGoroutine()
+	world := &World{Mail: &mailer.Recorder{}, Log: &Log{}, place: at, options: options}
+	world.Clock = &Clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), settle: world.settle}
+	t.Cleanup(func() {
+		world.checkGoroutines(t, goroutines)
+		world.checkLog(t)
+		world.checkSecrets(t, "the database", at.dump(t))
+	})
+	return world.process(t)
+}
+
+// Process starts another process of the host on the same store.
+func (s *Server) Process(options ...Option) *Server {
+	s.T.Helper()
+	return s.process(s.T, options...)
+}
+
+func (w *World) process(t testing.TB, options ...Option) *Server {
+	t.Helper()
+	s := &Server{T: t, World: w, Store: w.place.open(t)}
+	if w.first == nil {
+		w.first = s.Store
+	}
+	config := admit.Config{
+		BaseURL: BaseURL,
+		Secrets: admit.Secrets(Secret),
+		Store:   s.Store,
+		Mailer:  w.Mail,
+		Logger:  slog.New(slog.NewJSONHandler(w.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Now:     w.Clock.Now,
+		// A machine that is busy with other tests is no store that is down.
+		RequestTimeout: 30 * time.Second,
+	}
+	config.Passwords.InsecureFastHash = true
+	for _, option := range slices.Concat(w.options, options) {
+		option(&config)
+	}
+	var err error
+	if s.Auth, err = admit.New(config); err != nil {
+		t.Fatal(err)
+	}
+	s.server = httptest.NewServer(s.handler())
+	s.URL = s.server.URL
+	s.transport = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}
+	s.client = &http.Client{
+		Transport:     loadContract(t).Transport(t, s.transport, covered),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       time.Minute,
+	}
+	t.Cleanup(s.stop)
+	return s
+}
+
+// covered says which paths are the API's; the others are the host's own.
+func covered(path string) bool { return !strings.HasPrefix(path, "/app/") }
+
+// handler gives the API the paths as they were sent, and a multiplexer the
+// host's own routes.
+func (s *Server) handler() http.Handler {
+	host := http.NewServeMux()
+	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, ok := admit.UserFrom(r.Context())
+		if !ok {
+			user.ID = "nobody"
+		}
+		w.Header().Set("X-User", user.ID)
+	})
+	host.Handle("/app/hello", s.Auth.RequireUser(hello))
+	host.Handle("/app/optional", s.Auth.OptionalUser(hello))
+	host.Handle("/app/admin", s.Auth.RequireRole("admin")(hello))
+	host.Handle("/app/editor", s.Auth.RequireRole("editor")(hello))
+	host.Handle("/app/posts", s.Auth.RequireScope("posts:write")(hello))
+	host.Handle("/app/recent", s.Auth.RequireRecent(hello))
+	host.Handle("/app/notes/{owner}", s.Auth.RequirePolicy("admin | self", func(r *http.Request) string {
+		return r.PathValue("owner")
+	})(hello))
+	api := s.Auth.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if covered(r.URL.Path) {
+			api.ServeHTTP(w, r)
+			return
+		}
+		host.ServeHTTP(w, r)
+	})
+}
+
+// Guards are the host's own routes that only a signed-in caller passes.
+func Guards() []string { return []string{"/app/hello", "/app/recent", "/app/posts"} }
+
+// stop looks whether the server is alive, and ends it.
+func (s *Server) stop() {
+	s.T.Helper()
+	s.Do("GET", "/v1/auth/me", nil).Want(http.StatusUnauthorized, "auth/unauthorized")
+	s.transport.CloseIdleConnections()
+	s.server.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := s.Auth.Close(ctx); err != nil {
+		s.T.Errorf("close: %v", err)
+	}
+}
+
+// Handler serves a request without a socket.
+func (s *Server) Handler() http.Handler { return s.server.Config.Handler }
+
+var loadContract = func() func(testing.TB) *contract.Contract {
+	load := sync.OnceValues(func() (*contract.Contract, error) {
+		_, file, _, _ := runtime.Caller(0)
+		return contract.Load(filepath.Join(filepath.Dir(file), "../../openapi.yaml"))
+	})
+	return func(t testing.TB) *contract.Contract {
+		t.Helper()
+		c, err := load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+}()
+
+// Contract is what every response is held against.
+func Contract(t testing.TB) *contract.Contract {
+	t.Helper()
+	return loadContract(t)
+}
+
+// checkGoroutines waits until no more goroutines run than before the test.
+func (w *World) checkGoroutines(t testing.TB, before int) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for runtime.NumGoroutine() > before {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<16)
+			t.Errorf("%d goroutines more than before the test:\n%s",
+				runtime.NumGoroutine()-before, stacks[:runtime.Stack(stacks, true)])
+			return
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+// checkLog looks for secrets and for failures that nobody expected.
+func (w *World) checkLog(t testing.TB) {
+	t.Helper()
+	text := w.Log.String()
+	w.checkSecrets(t, "the log", text)
+	w.addresses.Range(func(address, _ any) bool {
+		if strings.Contains(text, address.(string)) {
+			t.Errorf("the log holds the address %s", address)
+		}
+		return true
+	})
+	if w.Log.expected {
+		return
+	}
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, `"level":"ERROR"`) {
+			t.Errorf("the log holds an error: %.1000s", line)
+		}
+	}
+}
+
+// checkSecrets looks for every secret of the test (LG-02).
+func (w *World) checkSecrets(t testing.TB, where, text string) {
+	t.Helper()
+	w.secrets.Range(func(secret, what any) bool {
+		if strings.Contains(text, secret.(string)) {
+			t.Errorf("%s holds a %s", where, what)
+		}
+		return true
+	})
+}
+
+// Keep makes the harness look for a secret in everything that is logged, stored
+// or answered with an error.
+func (w *World) Keep(what, secret string) {
+	if len(secret) >= 8 {
+		w.secrets.Store(secret, what)
+	}
+}
+
+// Log is what the servers of a test log.
+type Log struct {
+	mu       sync.Mutex
+	text     strings.Builder
+	expected bool
+}
+
+// Write takes a line.
+func (l *Log) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+// String returns everything logged so far.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// ExpectErrors says that the test makes the server fail.
+func (l *Log) ExpectErrors() { l.expected = true }
+
+// Clock is the time of all processes of a test. It stands still.
+type Clock struct {
+	mu     sync.Mutex
+	now    time.Time
+	settle func()
+}
+
+// Now is the time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the time, once the mail that waits has been sent: in a jump it
+// would expire.
+func (c *Clock) Advance(by time.Duration) {
+	c.settle()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(by)
+}
+
+// settle waits for the outbox to be empty, but not for a mailer that fails.
+func (w *World) settle() {
+	if w.first == nil {
+		return
+	}
+	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); <-time.After(time.Millisecond) {
+		if next, err := w.first.NextMail(context.Background(), ""); err != nil || next.IsZero() || next.After(w.Clock.Now()) {
+			return
+		}
+	}
+}

@@ -1,0 +1,209 @@
+// Package contract holds an HTTP handler against openapi.yaml: every response
+// that passes through [Contract.Transport] is one that the document promises,
+// or the test fails.
+package contract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// Contract is a loaded document. It is safe for use by any number of
+// goroutines.
+type Contract struct {
+	document *openapi3.T
+	// statuses tells the status of each code that the default response of
+	// every operation can carry.
+	statuses map[string]int
+}
+
+// Operation is one method on one path of the document.
+type Operation struct {
+	// Method and Path are as in the document; parameters stand in braces.
+	Method, Path string
+	// Access is "anyone", "user" or "admin"; Scope is what an API key needs,
+	// "" where keys are not looked at.
+	Access, Scope string
+
+	spec *openapi3.Operation
+	item *openapi3.PathItem
+}
+
+// Load reads a document from a file and checks that it is valid and says what
+// [Contract.Check] relies on.
+func Load(file string) (*Contract, error) {
+	document, err := openapi3.NewLoader().LoadFromFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	if err := document.Validate(context.Background(), openapi3.EnableExamplesValidation()); err != nil {
+		return nil, fmt.Errorf("%s is not a valid document: %w", file, err)
+	}
+	c := &Contract{document: document}
+	if c.statuses, err = generalStatuses(document); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	for _, operation := range c.Operations() {
+		if err := operation.complete(); err != nil {
+			return nil, fmt.Errorf("%s: %s %s: %w", file, operation.Method, operation.Path, err)
+		}
+	}
+	return c, nil
+}
+
+// generalStatuses reads x-statuses of components/responses/General.
+func generalStatuses(document *openapi3.T) (map[string]int, error) {
+	if document.Components == nil || document.Components.Responses["General"] == nil {
+		return nil, errors.New("components/responses/General is missing")
+	}
+	listed, ok := document.Components.Responses["General"].Value.Extensions["x-statuses"].(map[string]any)
+	if !ok || len(listed) == 0 {
+		return nil, errors.New("components/responses/General has no x-statuses")
+	}
+	statuses := map[string]int{}
+	for code, status := range listed {
+		number, ok := status.(float64)
+		if !ok || http.StatusText(int(number)) == "" {
+			return nil, fmt.Errorf("x-statuses: %s: %v is no status", code, status)
+		}
+		statuses[code] = int(number)
+	}
+	return statuses, nil
+}
+
+// complete demands what a document may leave out, but this one must not.
+func (o Operation) complete() error {
+	if o.spec.OperationID == "" || o.spec.Summary == "" || len(o.spec.Tags) != 1 {
+		return errors.New("needs an operationId, a summary and one tag")
+	}
+	if o.spec.Security == nil {
+		return errors.New("does not say who may call it (security)")
+	}
+	if o.spec.Responses.Default() == nil || o.spec.Responses.Default().Ref != "#/components/responses/General" {
+		return errors.New("its default response must be components/responses/General")
+	}
+	for status := range o.spec.Responses.Map() {
+		if strings.ContainsAny(status, "xX") {
+			return fmt.Errorf("%s is no status: list each one", status)
+		}
+	}
+	return nil
+}
+
+// Operations lists all operations, ordered by path and method.
+func (c *Contract) Operations() []Operation {
+	var operations []Operation
+	paths := c.document.Paths.Map()
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		item := paths[path]
+		methods := item.Operations()
+		for _, method := range slices.Sorted(maps.Keys(methods)) {
+			o := Operation{Method: method, Path: path, spec: methods[method], item: item}
+			o.Access, o.Scope = access(o.spec.Security)
+			operations = append(operations, o)
+		}
+	}
+	return operations
+}
+
+// access reads who may call: without an alternative that names a scheme,
+// anyone; with the key as a full alternative to the token, an administrator.
+func access(security *openapi3.SecurityRequirements) (who, scope string) {
+	who = "user"
+	if security == nil {
+		return who, ""
+	}
+	for _, alternative := range *security {
+		scopes, key := alternative["apiKey"]
+		_, token := alternative["accessToken"]
+		switch {
+		case len(alternative) == 0:
+			who = "anyone"
+		case key && !token && who != "anyone":
+			who = "admin"
+		}
+		if len(scopes) > 0 {
+			scope = scopes[0]
+		}
+	}
+	return who, scope
+}
+
+// find returns the operations on the path that a request was sent to, by
+// method; none when the document does not know the path. Segments are compared
+// as sent, a literal goes before a parameter.
+func (c *Contract) find(path string) map[string]Operation {
+	var best string
+	paths := c.document.Paths.Map()
+	for _, template := range slices.Sorted(maps.Keys(paths)) {
+		if matches(template, path) && (best == "" || strings.Count(template, "{") < strings.Count(best, "{")) {
+			best = template
+		}
+	}
+	found := map[string]Operation{}
+	for _, o := range c.Operations() {
+		if o.Path == best {
+			found[o.Method] = o
+		}
+	}
+	return found
+}
+
+func matches(template, path string) bool {
+	want, got := strings.Split(template, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return false
+	}
+	for i := range want {
+		if parameter := strings.HasPrefix(want[i], "{"); parameter && got[i] == "" || !parameter && got[i] != want[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// ID is the operation's name in the document.
+func (o Operation) ID() string { return o.spec.OperationID }
+
+// Codes lists, sorted, the codes of all refusals that the document names.
+func (c *Contract) Codes() []string {
+	codes := []string{"auth/not-found", "auth/method-not-allowed"}
+	for _, o := range c.Operations() {
+		for _, response := range o.spec.Responses.Map() {
+			for _, media := range response.Value.Content {
+				codes = append(codes, codesOf(media.Schema)...)
+			}
+		}
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+// codesOf reads the enum of error.code, which stands beside the reference to
+// the schema of errors.
+func codesOf(schema *openapi3.SchemaRef) []string {
+	if schema == nil || schema.Value == nil {
+		return nil
+	}
+	var codes []string
+	for _, part := range schema.Value.AllOf {
+		codes = append(codes, codesOf(part)...)
+	}
+	refusal := schema.Value.Properties["error"]
+	if refusal == nil || refusal.Value.Properties["code"] == nil {
+		return codes
+	}
+	for _, code := range refusal.Value.Properties["code"].Value.Enum {
+		if text, ok := code.(string); ok {
+			codes = append(codes, text)
+		}
+	}
+	return codes
+}

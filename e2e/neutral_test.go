@@ -1,0 +1,153 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/e2e/harness"
+	"github.com/admit-go/admit/mailer"
+)
+
+// AE-01, AE-02: whoever an address belongs to, a request for mail and a sign-in
+// take as long as for a stranger's, also while the mailer hangs. Tries
+// alternate, so that what else the machine does falls on all, and medians are
+// compared.
+func TestAE02_NobodyLearnsFromTheTimeWhoHasAnAccount(t *testing.T) {
+	harness.Each(t, func(t *testing.T, s *harness.Server) {
+		// The rules are the same on every store, and the race detector is no clock.
+		tries := 40
+		if strings.HasSuffix(t.Name(), "memory") && !raced {
+			tries = 200
+		}
+		accounts := everyKindOfAccount(s)
+		release := make(chan struct{})
+		hanging := s.Process(func(c *admit.Config) {
+			c.Mailer = mailer.Func(func(ctx context.Context, _ mailer.Message) error {
+				select {
+				case <-release:
+				case <-ctx.Done():
+				}
+				return ctx.Err()
+			})
+		})
+		defer close(release)
+		for path, body := range map[string]harness.J{
+			"/v1/auth/password/reset/request": {},
+			"/v1/auth/signup/email/resend":    {},
+			"/v1/auth/email/signin":           {"method": "magiclink", "callbackUrl": callback},
+			"/v1/auth/email/signin?password":  {"password": otherPassword},
+		} {
+			// What differs by nature does so each time, what the machine does not.
+			var apart []string
+			for range 3 {
+				if apart = compareTimes(t, []*harness.Server{s, hanging}, path, body, accounts, tries); len(apart) == 0 {
+					break
+				}
+			}
+			for _, difference := range apart {
+				t.Error(difference)
+			}
+		}
+	}, unlimited)
+}
+
+// compareTimes sends requests for each account and as many for strangers, and
+// returns whose median is not a stranger's.
+func compareTimes(t *testing.T, servers []*harness.Server, path string, body harness.J, accounts map[string]string, tries int) (apart []string) {
+	t.Helper()
+	took := map[string][]time.Duration{}
+	for i := range tries {
+		accounts["stranger"] = fmt.Sprintf("stranger%d@x.test", i)
+		for _, who := range shuffled(accounts) {
+			body["email"] = accounts[who]
+			began := time.Now()
+			a := servers[i%len(servers)].Do("POST", path, body)
+			took[who] = append(took[who], time.Since(began))
+			if a.Status != http.StatusOK && body["password"] == nil || a.Status != http.StatusUnauthorized && body["password"] != nil {
+				t.Fatalf("%s for %s: %d %s", path, who, a.Status, a.Body)
+			}
+		}
+	}
+	for _, all := range took {
+		slices.Sort(all)
+	}
+	for who, all := range took {
+		if ratio := float64(all[tries/2]) / float64(took["stranger"][tries/2]); ratio < 0.7 || ratio > 1.4 {
+			apart = append(apart, fmt.Sprintf("%s: %v for %s, %v for strangers", path, all[tries/2], who, took["stranger"][tries/2]))
+		}
+	}
+	return apart
+}
+
+// shuffled are the keys of a map in an order of no pattern: what one request
+// leaves to be done in the background must not fall on the same next one.
+func shuffled(m map[string]string) []string {
+	keys := slices.Sorted(maps.Keys(m))
+	rand.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	return keys
+}
+
+// everyKindOfAccount makes an account of each kind and returns the addresses.
+func everyKindOfAccount(s *harness.Server) map[string]string {
+	s.T.Helper()
+	verified(s, "verified@x.test")
+	s.SignUp("unverified@x.test")
+	s.Ban(s.SignUp("banned@x.test").ID)
+	deleted := s.SignUp("deleted@x.test")
+	if _, err := s.Store.DeleteUser(s.T.Context(), "", deleted.ID, s.Clock.Now(), time.Time{}); err != nil {
+		s.T.Fatal(err)
+	}
+	_, err := s.Auth.CreateUser(s.T.Context(), admit.CreateUserParams{Email: "no-password@x.test", Name: "Ada"})
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	return map[string]string{
+		"verified": "verified@x.test", "unverified": "unverified@x.test", "banned": "banned@x.test", "deleted": "deleted@x.test",
+		"no password": "no-password@x.test",
+	}
+}
+
+// AC-206, RL-05: a mailer that hangs holds nobody up, and what it did not take
+// is sent once it is mended.
+func TestAC206_AMailerThatHangsHoldsNobodyUp(t *testing.T) {
+	harness.Each(t, func(t *testing.T, s *harness.Server) {
+		release := make(chan struct{})
+		stuck := make(chan struct{}, 100)
+		hanging := s.Process(func(c *admit.Config) {
+			c.Mailer = mailer.Func(func(ctx context.Context, m mailer.Message) error {
+				stuck <- struct{}{}
+				select {
+				case <-release:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+				return s.Mail.Send(ctx, m)
+			})
+		})
+		for i := range 10 {
+			began := time.Now()
+			email := fmt.Sprintf("a%d@x.test", i)
+			hanging.SignUp(email)
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("sign-up %d took %v", i, took)
+			}
+		}
+		select {
+		case <-stuck:
+		case <-time.After(10 * time.Second):
+			t.Fatal("the mailer was not called")
+		}
+		close(release)
+		for i := range 10 {
+			letterTo(s, mailer.SignupConfirmation, fmt.Sprintf("a%d@x.test", i))
+		}
+	}, unlimited)
+}
