@@ -1,0 +1,199 @@
+// Mutate proves that the tests of safety rules can fail. It reads
+// .ci/mutants, breaks one rule at a time in a copy of the tree, runs the test
+// that is named beside it and demands that it goes red.
+//
+//	go run ./.ci/mutate            applies all
+//	go run ./.ci/mutate -only RE   those whose entry matches
+//	go run ./.ci/mutate -check     only looks whether each still applies
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+func main() {
+	list := flag.String("list", ".ci/mutants", "the `file` that lists the mutants")
+	check := flag.Bool("check", false, "only look whether each mutant applies")
+	only := flag.String("only", "", "take the mutants that match this `regexp`")
+	flag.Parse()
+	if err := run(*list, *only, *check); err != nil {
+		fmt.Fprintln(os.Stderr, "FAILED:", err)
+		os.Exit(1)
+	}
+}
+
+func run(list, only string, check bool) error {
+	wanted, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(list)
+	if err != nil {
+		return err
+	}
+	all, err := parse(string(text))
+	if err != nil {
+		return fmt.Errorf("%s: %w", list, err)
+	}
+	var mutants []mutant
+	for _, m := range all {
+		if wanted.MatchString(m.String()) {
+			mutants = append(mutants, m)
+		}
+	}
+	var failures []error
+	for _, m := range mutants {
+		source, err := os.ReadFile(m.file)
+		if err == nil {
+			_, err = m.apply(string(source))
+		}
+		if err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w", m, err))
+		}
+	}
+	if err := errors.Join(failures...); err != nil || check {
+		fmt.Printf("%d of %d mutants apply\n", len(mutants)-len(failures), len(mutants))
+		return err
+	}
+	return kill(mutants)
+}
+
+// kill tries the mutants one after the other in a copy of the working tree.
+func kill(mutants []mutant) error {
+	tree, err := os.MkdirTemp("", "admit-mutants-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tree)
+	if err := copyTree(".", tree); err != nil {
+		return fmt.Errorf("copy the tree: %w", err)
+	}
+	failures := baseline(tree, mutants)
+	if len(failures) > 0 {
+		return errors.Join(failures...)
+	}
+	for i, m := range mutants {
+		started := time.Now()
+		outcome := "killed"
+		if err := try(tree, m); err != nil {
+			outcome = "NOT KILLED"
+			failures = append(failures, fmt.Errorf("%s: %w", m, err))
+		}
+		fmt.Printf("%3d/%d %-10s %4.1fs  %s\n", i+1, len(mutants), outcome, time.Since(started).Seconds(), m)
+	}
+	fmt.Printf("score: %d of %d mutants killed\n", len(mutants)-len(failures), len(mutants))
+	return errors.Join(failures...)
+}
+
+// baseline builds the tests of each package once and runs those that the
+// mutants name: a test that is red, or is not there, proves nothing.
+func baseline(tree string, mutants []mutant) (failures []error) {
+	programs, done := map[string]string{}, map[string]bool{}
+	for _, m := range mutants {
+		dir := filepath.Join(tree, m.dir)
+		program, built := programs[dir]
+		if !built {
+			program = filepath.Join(tree, fmt.Sprintf("baseline-%d.test", len(programs)))
+			build := exec.Command("go", "test", "-c", "-vet=off", "-o", program, ".")
+			build.Dir = dir
+			if output, err := build.CombinedOutput(); err != nil {
+				return append(failures, fmt.Errorf("build the tests of %s: %w\n%s", m.dir, err, output))
+			}
+			programs[dir] = program
+		}
+		if done[m.dir+" "+m.test] {
+			continue
+		}
+		done[m.dir+" "+m.test] = true
+		run := exec.Command(program, "-test.timeout=3m", "-test.run", m.test)
+		run.Dir = dir
+		switch output, err := run.CombinedOutput(); {
+		case err != nil:
+			failures = append(failures, fmt.Errorf("%s: the test is not green without the mutant:\n%s", m, output))
+		case strings.Contains(string(output), "no tests to run"):
+			failures = append(failures, fmt.Errorf("%s: there is no such test", m))
+		}
+	}
+	return failures
+}
+
+// try answers nil when the mutant's test fails with it.
+func try(tree string, m mutant) error {
+	name := filepath.Join(tree, m.file)
+	source, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	broken, err := m.apply(string(source))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(name, []byte(broken), 0o600); err != nil {
+		return err
+	}
+	result, output := runTest(tree, m)
+	if err := os.WriteFile(name, source, 0o600); err != nil {
+		return err
+	}
+	switch result {
+	case passed:
+		return errors.New("the test stays green")
+	case notBuilt:
+		return fmt.Errorf("the mutant does not compile:\n%s", output)
+	case failed:
+	}
+	return nil
+}
+
+type result int
+
+const (
+	passed result = iota
+	failed
+	notBuilt
+)
+
+func runTest(tree string, m mutant) (result, string) {
+	command := exec.Command("go", "test", "-count=1", "-failfast", "-vet=off", "-timeout=3m", "-run", m.test, ".")
+	command.Dir = filepath.Join(tree, m.dir)
+	output, err := command.CombinedOutput()
+	switch text := string(output); {
+	case err == nil:
+		return passed, text
+	case strings.Contains(text, "[build failed]") || strings.Contains(text, "[setup failed]") || !strings.Contains(text, "FAIL"):
+		return notBuilt, text
+	default:
+		return failed, text
+	}
+}
+
+// copyTree copies regular files, but not what git keeps.
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(name string, entry fs.DirEntry, err error) error {
+		target := filepath.Join(to, name)
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && entry.Name() == ".git":
+			return fs.SkipDir
+		case entry.IsDir():
+			return os.MkdirAll(target, 0o700)
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, data, 0o600)
+	})
+}
