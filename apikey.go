@@ -1,0 +1,296 @@
+package admit
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/store"
+)
+
+// Errors of API keys.
+var (
+	ErrInvalidAPIKey  = &Error{Code: "auth/invalid-api-key", Status: http.StatusUnauthorized, Message: "The API key is not valid."}
+	ErrAPIKeyRevoked  = &Error{Code: "auth/api-key-revoked", Status: http.StatusUnauthorized, Message: "The API key was revoked."}
+	ErrAPIKeyExpired  = &Error{Code: "auth/api-key-expired", Status: http.StatusUnauthorized, Message: "The API key has expired."}
+	ErrAPIKeyNotFound = &Error{Code: "auth/api-key-not-found", Status: http.StatusNotFound, Message: "There is no such API key."}
+)
+
+const apiKeyPath = "/admin/api-keys"
+
+// Minting a key needs this very scope: no wildcard gives it.
+const mintScope = "api-keys:create"
+
+var apiKeys = feature{
+	name: "apikey",
+	routes: []route{
+		{method: http.MethodPost, path: apiKeyPath, who: adminGroup, scope: mintScope, exact: true, serve: (*Auth).handleCreateAPIKey},
+		{method: http.MethodGet, path: apiKeyPath, who: adminGroup, scope: "api-keys:read", serve: (*Auth).handleListAPIKeys},
+		{method: http.MethodDelete, path: apiKeyPath + "/{id}", who: adminGroup, scope: "api-keys:revoke", serve: (*Auth).handleRevokeAPIKey},
+	},
+	events: []string{eventAPIKeyCreated, eventAPIKeyRevoked},
+	errors: []*Error{ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired, ErrAPIKeyNotFound},
+}
+
+// APIKey is a key that a program sends in X-API-Key, without the key itself.
+type APIKey = store.APIKey
+
+// The types of API key.
+const (
+	// PublishableKey names a project and may be known to everyone.
+	PublishableKey = "publishable"
+	// SecretKey acts as an administrator.
+	SecretKey = "secret"
+)
+
+const (
+	apiKeyBytes   = 32
+	apiKeyLength  = len("pk_") + 2*apiKeyBytes
+	apiKeyTouched = 5 * time.Minute
+)
+
+// CreateAPIKeyParams is what a new key is to be.
+type CreateAPIKeyParams struct {
+	// Name tells people what it is for, 1 to 100 characters.
+	Name string
+	// Type is PublishableKey or SecretKey.
+	Type string
+	// Environment is "dev", "staging" or "prod". Default "dev".
+	Environment string
+	// Scopes limit the key, such as "users:read"; either part may be "*". Nil
+	// allows everything, an empty list nothing.
+	Scopes []string
+	// ExpiresAt is when it stops working; zero is never.
+	ExpiresAt time.Time
+	// OwnerID is the account that makes the key: it dies with that account and
+	// with its being an administrator. "" is the operator.
+	OwnerID string
+}
+
+// CreateAPIKey makes a key and returns it, this once. It answers
+// ErrInvalidRequest with the field that is wrong, or ErrUnavailable.
+func (a *Auth) CreateAPIKey(ctx context.Context, in CreateAPIKeyParams) (APIKey, string, error) {
+	name, ok := cleanName(in.Name, 100)
+	if !ok {
+		return APIKey{}, "", ErrInvalidRequest.detail("name", "must have 1 to 100 characters")
+	}
+	prefix := map[string]string{PublishableKey: "pk_", SecretKey: "sk_"}[in.Type]
+	if prefix == "" {
+		return APIKey{}, "", ErrInvalidRequest.detail("type", "must be publishable or secret")
+	}
+	if in.Environment == "" {
+		in.Environment = "dev"
+	}
+	if !slices.Contains([]string{"dev", "staging", "prod"}, in.Environment) {
+		return APIKey{}, "", ErrInvalidRequest.detail("environment", "must be dev, staging or prod")
+	}
+	if len(in.Scopes) > 50 || slices.ContainsFunc(in.Scopes, func(s string) bool { return !validScope(s) }) {
+		return APIKey{}, "", ErrInvalidRequest.detail("scopes", "must be at most 50 of the form resource:operation")
+	}
+	now := a.now()
+	if !in.ExpiresAt.IsZero() && !in.ExpiresAt.After(now) {
+		return APIKey{}, "", ErrInvalidRequest.detail("expiresAt", "must be in the future")
+	}
+	var raw [apiKeyBytes]byte
+	if _, err := rand.Read(raw[:]); err != nil {
+		return APIKey{}, "", ErrInternal.because(err)
+	}
+	text := prefix + hex.EncodeToString(raw[:])
+	hash := sha256.Sum256([]byte(text))
+	key := store.APIKey{
+		Tenant: tenant, ID: a.newID(), Hash: hash[:], Type: in.Type, Prefix: text[:7], Suffix: text[len(text)-4:],
+		Name: name, Environment: in.Environment, Scopes: slices.Clone(in.Scopes), OwnerID: in.OwnerID,
+		CreatedAt: now, ExpiresAt: in.ExpiresAt.UTC().Truncate(time.Microsecond),
+	}
+	err := a.tx(ctx, func(ctx context.Context, tx store.Store) error {
+		if err := tx.CreateAPIKey(ctx, key); err != nil {
+			return err
+		}
+		return a.record(ctx, tx, event{kind: eventAPIKeyCreated, actor: in.OwnerID, data: eventData{
+			"key": key.ID, "type": key.Type, "prefix": key.Prefix,
+		}})
+	})
+	if err != nil {
+		return APIKey{}, "", err
+	}
+	return key, text, nil
+}
+
+// APIKeys returns one page of all keys, oldest first, and their total.
+func (a *Auth) APIKeys(ctx context.Context, page store.Page) ([]APIKey, int, error) {
+	keys, total, err := a.store.ListAPIKeys(ctx, tenant, page)
+	return keys, total, fault(err)
+}
+
+// RevokeAPIKey ends a key for good, in every process at its next use. Revoking
+// twice is no error. ErrAPIKeyNotFound when there is no such key.
+func (a *Auth) RevokeAPIKey(ctx context.Context, id string) error {
+	if !uuid.Valid(id) {
+		return ErrAPIKeyNotFound
+	}
+	return a.tx(ctx, func(ctx context.Context, tx store.Store) error {
+		revoked, err := tx.RevokeAPIKey(ctx, tenant, id, a.now())
+		if errors.Is(err, store.ErrNotFound) {
+			return ErrAPIKeyNotFound
+		}
+		if err != nil || !revoked {
+			return err
+		}
+		actor := ""
+		if c := callerFrom(ctx); c != nil {
+			actor = c.user.ID
+		}
+		return a.record(ctx, tx, event{kind: eventAPIKeyRevoked, actor: actor, data: eventData{"key": id}})
+	})
+}
+
+// VerifyAPIKey checks a key as the guards do, for use where there is no
+// request. It answers ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired or
+// ErrUnavailable.
+func (a *Auth) VerifyAPIKey(ctx context.Context, key string) (APIKey, error) {
+	return a.verifyAPIKey(ctx, key, false)
+}
+
+// verifyAPIKey asks the store each time, so that a revocation holds at once.
+func (a *Auth) verifyAPIKey(ctx context.Context, text string, fromBrowser bool) (store.APIKey, error) {
+	secret := strings.HasPrefix(text, "sk_")
+	if !secret && !strings.HasPrefix(text, "pk_") || len(text) != apiKeyLength ||
+		strings.Trim(text[len("pk_"):], "0123456789abcdef") != "" || secret && fromBrowser {
+		return store.APIKey{}, ErrInvalidAPIKey
+	}
+	hash := sha256.Sum256([]byte(text))
+	key, owner, err := a.store.APIKeyOwner(ctx, tenant, hash[:])
+	if errors.Is(err, store.ErrNotFound) {
+		return store.APIKey{}, ErrInvalidAPIKey
+	}
+	if err != nil {
+		return store.APIKey{}, fault(err)
+	}
+	now := a.now()
+	switch {
+	case !key.RevokedAt.IsZero():
+		return store.APIKey{}, ErrAPIKeyRevoked
+	case !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt):
+		return store.APIKey{}, ErrAPIKeyExpired
+	case key.OwnerID != "" && (owner.ID != key.OwnerID || owner.Deleted() || owner.Banned(now) || owner.Role != RoleAdmin):
+		return store.APIKey{}, ErrAPIKeyRevoked
+	}
+	if now.Sub(key.LastUsedAt) >= apiKeyTouched {
+		if err := a.store.TouchAPIKey(ctx, tenant, key.ID, now); err != nil {
+			a.log.WarnContext(ctx, "could not note the use of an API key", "key", key.ID, "error", err)
+		}
+	}
+	return key, nil
+}
+
+func validScope(scope string) bool {
+	resource, operation, ok := strings.Cut(scope, ":")
+	return ok && validScopePart(resource) && validScopePart(operation)
+}
+
+func validScopePart(part string) bool { return part == "*" || validRole(part) }
+
+type createAPIKeyInput struct {
+	Name        string    `json:"name"`
+	Type        string    `json:"type"`
+	Environment string    `json:"environment"`
+	Scopes      *[]string `json:"scopes"`
+	ExpiresAt   *string   `json:"expiresAt"`
+}
+
+// apiKeyBody shows a key by its first and last characters.
+type apiKeyBody struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Type        string `json:"type"`
+	Environment string `json:"environment"`
+	Prefix      string `json:"prefix"`
+	Suffix      string `json:"suffix"`
+	// Scopes is null where all are allowed, which is not the same as none.
+	Scopes     *[]string `json:"scopes"`
+	CreatedBy  optional  `json:"createdBy"`
+	CreatedAt  instant   `json:"createdAt"`
+	ExpiresAt  instant   `json:"expiresAt"`
+	LastUsedAt instant   `json:"lastUsedAt"`
+	RevokedAt  instant   `json:"revokedAt"`
+	Key        string    `json:"key,omitempty"`
+}
+
+func showAPIKey(k store.APIKey) apiKeyBody {
+	var scopes *[]string
+	if k.Scopes != nil {
+		scopes = &k.Scopes
+	}
+	return apiKeyBody{
+		ID: k.ID, Name: k.Name, Type: k.Type, Environment: k.Environment, Prefix: k.Prefix, Suffix: k.Suffix,
+		Scopes: scopes, CreatedBy: optional(k.OwnerID), CreatedAt: instant(k.CreatedAt), ExpiresAt: instant(k.ExpiresAt),
+		LastUsedAt: instant(k.LastUsedAt), RevokedAt: instant(k.RevokedAt),
+	}
+}
+
+func (a *Auth) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) error {
+	c := callerFrom(r.Context())
+	if err := a.recent(c); err != nil {
+		return err
+	}
+	var in createAPIKeyInput
+	if err := decode(r, &in); err != nil {
+		return err
+	}
+	params := CreateAPIKeyParams{Name: in.Name, Type: in.Type, Environment: in.Environment, OwnerID: c.user.ID}
+	if in.Scopes != nil {
+		params.Scopes = *in.Scopes
+		if params.Scopes == nil {
+			params.Scopes = []string{}
+		}
+	}
+	if !c.signedIn {
+		params.OwnerID = c.key.OwnerID
+		if c.key.Scopes != nil && (params.Scopes == nil || slices.ContainsFunc(params.Scopes, func(scope string) bool {
+			return !scopesAllow(c.key.Scopes, scope, scope == mintScope || strings.Contains(scope, "*"))
+		})) {
+			// A key never mints one that may do more than itself.
+			return ErrInsufficientScope
+		}
+	}
+	if in.ExpiresAt != nil {
+		expires, err := time.Parse(time.RFC3339, *in.ExpiresAt)
+		if err != nil {
+			return ErrInvalidRequest.detail("expiresAt", "must be an RFC 3339 time")
+		}
+		params.ExpiresAt = expires
+	}
+	key, text, err := a.CreateAPIKey(r.Context(), params)
+	if err != nil {
+		return err
+	}
+	body := showAPIKey(key)
+	body.Key = text
+	return writeJSON(w, http.StatusCreated, body)
+}
+
+func (a *Auth) handleListAPIKeys(w http.ResponseWriter, r *http.Request) error {
+	page, err := pageOf(r, 10)
+	if err != nil {
+		return err
+	}
+	keys, total, err := a.APIKeys(r.Context(), page)
+	if err != nil {
+		return err
+	}
+	return writeList(w, keys, total, page, showAPIKey)
+}
+
+func (a *Auth) handleRevokeAPIKey(w http.ResponseWriter, r *http.Request) error {
+	if err := a.RevokeAPIKey(r.Context(), r.PathValue("id")); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, messageBody{"The key was revoked."})
+}

@@ -1,0 +1,412 @@
+package admit
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
+)
+
+// Config is everything that a host decides. BaseURL, Secrets, Store and Mailer
+// must be given; every other field has a default that is safe. [New] checks
+// all of it and reports every problem at once.
+type Config struct {
+	// BaseURL is where users reach the host, such as "https://app.example".
+	// Links in mails start with it and nothing else decides them; it is the
+	// issuer (iss) of access tokens. https, or http on a loopback address.
+	BaseURL string
+	// BasePath is where the handler's routes start. Default "/v1".
+	BasePath string
+	// SiteName is what messages call the application. Default: the host name
+	// of BaseURL.
+	SiteName string
+	// Audience is the audience (aud) of access tokens. Default: BaseURL.
+	Audience string
+
+	// Secrets seal what is stored and authenticate tokens: [SecretFile] or
+	// [Secrets].
+	Secrets SecretSource
+	// Store keeps all records. There is no default.
+	Store store.Store
+	// Mailer sends all messages. There is no default; [mailer.Log] serves
+	// development.
+	Mailer mailer.Mailer
+
+	// AllowedOrigins are the exact origins, such as "https://app.example",
+	// whose pages may call the API from a browser. Default: none.
+	AllowedOrigins []string
+	// AllowedRedirects are the targets that a callbackUrl may have beside
+	// BaseURL: exact scheme, host and port, and the start of the path.
+	AllowedRedirects []string
+	// TrustedProxies are the prefixes of the proxies in front of the host.
+	// Only what they add to X-Forwarded-For is believed. Default: none.
+	TrustedProxies []netip.Prefix
+
+	// RequireAPIKey makes every route ask for an X-API-Key, but those that a
+	// browser reaches by navigating.
+	RequireAPIKey bool
+
+	// Counters keeps failure budgets and rate limits elsewhere than Store, such
+	// as store/redis. Default: Store.
+	Counters store.Counters
+	// InsecureNoLimits switches all limits off. It MUST NOT be set where real
+	// people sign in: it is for load and crash tests.
+	InsecureNoLimits bool
+
+	// Sessions, Passwords: see there.
+	Sessions  SessionConfig
+	Passwords PasswordConfig
+
+	// RequireVerifiedEmail lets nobody sign in before the address is proven; a
+	// password sign-up then gives no tokens.
+	RequireVerifiedEmail bool
+	// PrivateSignUp makes a password sign-up answer the same whether or not the
+	// address has an account, give no tokens before the address is proven, and
+	// tell an existing owner by mail.
+	PrivateSignUp bool
+	// ConfirmOnGet confirms an address as soon as the mailed link is fetched.
+	// Mail scanners fetch links, so this proves less than it seems to.
+	ConfirmOnGet bool
+	// MagicLink: see there.
+	MagicLink MagicLinkConfig
+	// Hooks: see there.
+	Hooks Hooks
+	// OnEvent is told every event, in order and at least once, by one process at
+	// a time, after it was committed. When it returns an error or panics, the
+	// same event comes again a little later, and those behind it wait.
+	OnEvent func(ctx context.Context, e Event) error
+	// Instrument: see there.
+	Instrument Instrument
+	// Messages replaces the built-in texts of mails; nil keeps them.
+	Messages MessageConfig
+
+	// RecentFor is how long a sign-in counts as a recent proof of identity.
+	// Default 10 minutes.
+	RecentFor time.Duration
+	// RequestTimeout bounds how long a request waits for the store and for its
+	// turn at the password hash before it is answered 503. Default 4 seconds.
+	RequestTimeout time.Duration
+
+	// Logger takes the log. Default [slog.Default].
+	Logger *slog.Logger
+	// Now is the clock. Default [time.Now].
+	Now func() time.Time
+}
+
+// SessionConfig sets how long a sign-in lasts.
+type SessionConfig struct {
+	// AccessTTL is the life of an access token. Default 1 hour.
+	AccessTTL time.Duration
+	// RefreshTTL is how long a session lives without a refresh. Default 7 days.
+	RefreshTTL time.Duration
+	// AbsoluteTTL is how long a session lives at most. Default 30 days, or
+	// RefreshTTL where that is longer.
+	AbsoluteTTL time.Duration
+	// Staleness is how long the middleware may answer from memory whether a
+	// session lives and what role its user has. Default 0: the store is asked
+	// each time. Changes made by this process are always seen at once, and
+	// administration and credential routes always ask.
+	Staleness time.Duration
+	// Algorithm signs access tokens: "ES256" (default), "EdDSA", "RS256" or
+	// "HS256". HS256 publishes no key, so only this host can verify.
+	Algorithm string
+	// MaxPerUser is how many sessions a user may have; the oldest ends when
+	// there are more. Default 100.
+	MaxPerUser int
+}
+
+// PasswordConfig sets what passwords are taken and how they are kept.
+type PasswordConfig struct {
+	// MinLength counts characters (code points). Default 8, at least 8, at most
+	// 64. The greatest length is 128 and fixed.
+	MinLength int
+	// RequireUppercase, RequireLowercase, RequireNumbers and
+	// RequireSpecialChars demand a character of that class. Off by default,
+	// as NIST SP 800-63B-4 advises.
+	RequireUppercase, RequireLowercase, RequireNumbers, RequireSpecialChars bool
+	// ExpiresAfter is how long a password may be used to sign in; it can be reset
+	// after that. Default 0: for ever, as NIST SP 800-63B-4 advises.
+	ExpiresAfter time.Duration
+	// Leaked asks whether a password is known to have leaked; LeakedPasswords
+	// makes one. Nil asks nobody beyond the built-in list.
+	Leaked func(ctx context.Context, password string) (bool, error)
+	// InsecureFastHash stores passwords with the cheapest hash there is. It
+	// MUST NOT be set where real passwords are: it is for load and crash tests.
+	InsecureFastHash bool
+}
+
+// MagicLinkConfig sets how people sign in by mail alone.
+type MagicLinkConfig struct {
+	// Disabled answers every request for a link with ErrMagicLinkDisabled.
+	Disabled bool
+	// TTL is how long a link works. Default 15 minutes, at most 1 hour. The code
+	// in the same mail works for 10 minutes.
+	TTL time.Duration
+}
+
+// MessageConfig replaces texts of mails.
+type MessageConfig struct {
+	// Files holds templates named <kind>.subject.txt, <kind>.txt (text/template)
+	// and <kind>.html (html/template), and <kind>.<locale>.… for one language.
+	// They may name the fields of mailer.Values, and .Kind and .Locale.
+	Files fs.FS
+	// Rewrite has the last word on Subject, Text and HTML. It must escape what
+	// it puts into HTML.
+	Rewrite func(m mailer.Message) mailer.Message
+}
+
+// SecretSource gives the operator's secrets, the one that seals and signs
+// first. [SecretFile] and [Secrets] make one.
+type SecretSource interface {
+	secrets() ([][]byte, error)
+}
+
+type secretList []string
+
+// Secrets takes secrets of at least 32 random bytes each, raw or as hex. The
+// first seals and signs, all of them open and verify: to rotate, deploy with
+// the new one appended, then with it moved to the front.
+func Secrets(first string, others ...string) SecretSource {
+	return secretList(append([]string{first}, others...))
+}
+
+func (l secretList) secrets() ([][]byte, error) {
+	var secrets [][]byte
+	for _, text := range l {
+		if raw, err := hex.DecodeString(text); err == nil && len(raw) >= 32 {
+			secrets = append(secrets, raw)
+			continue
+		}
+		secrets = append(secrets, []byte(text))
+	}
+	return secrets, nil
+}
+
+type secretFile string
+
+// SecretFile reads secrets from a file, one a line, as [Secrets] takes them.
+// When the file is missing, one is made of 32 random bytes in hex, readable by
+// its owner alone.
+func SecretFile(path string) SecretSource { return secretFile(path) }
+
+func (f secretFile) secrets() ([][]byte, error) {
+	data, err := os.ReadFile(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		if data, err = makeSecretFile(string(f)); err != nil {
+			return nil, err
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	lines := strings.Fields(string(data))
+	if len(lines) == 0 {
+		return nil, fmt.Errorf("%s holds no secret", string(f))
+	}
+	return secretList(lines).secrets()
+}
+
+// makeSecretFile writes a new secret under another name and links it into
+// place, so that of several processes that start at once one wins and none
+// reads half a file.
+func makeSecretFile(path string) ([]byte, error) {
+	var secret [32]byte
+	if _, err := rand.Read(secret[:]); err != nil {
+		return nil, err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".admit-secret-*") // mode 0600
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(file.Name())
+	_, err = file.WriteString(hex.EncodeToString(secret[:]) + "\n")
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return nil, err
+	}
+	if err := os.Link(file.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+// withDefaults fills what was left out.
+func (c Config) withDefaults() Config {
+	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
+	setDefault(&c.BasePath, "/v1")
+	setDefault(&c.Audience, c.BaseURL)
+	if base, err := url.Parse(c.BaseURL); err == nil {
+		setDefault(&c.SiteName, base.Hostname())
+	}
+	setDefault(&c.Sessions.AccessTTL, time.Hour)
+	setDefault(&c.Sessions.RefreshTTL, 7*24*time.Hour)
+	setDefault(&c.Sessions.AbsoluteTTL, max(30*24*time.Hour, c.Sessions.RefreshTTL))
+	setDefault(&c.Sessions.Algorithm, "ES256")
+	setDefault(&c.Sessions.MaxPerUser, 100)
+	setDefault(&c.Passwords.MinLength, 8)
+	setDefault(&c.MagicLink.TTL, 15*time.Minute)
+	setDefault(&c.RecentFor, 10*time.Minute)
+	setDefault(&c.RequestTimeout, 4*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// problems collects what is wrong with a configuration.
+type problems []error
+
+func (p *problems) addf(format string, args ...any) {
+	*p = append(*p, fmt.Errorf(format, args...))
+}
+
+// under names the field before each of the problems that its own check joined.
+func (p *problems) under(field string, err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, err := range joined.Unwrap() {
+			p.under(field, err)
+		}
+	} else if err != nil {
+		p.addf("%s: %w", field, err)
+	}
+}
+
+// validate expects the defaults to be filled in.
+func (c Config) validate(p *problems) {
+	if c.BaseURL == "" {
+		p.addf("BaseURL is missing: links in mails must start with it")
+	} else if err := checkBaseURL(c.BaseURL); err != nil {
+		p.addf("BaseURL %q: %w", c.BaseURL, err)
+	}
+	if err := checkBasePath(c.BasePath); err != nil {
+		p.addf("BasePath %q: %w", c.BasePath, err)
+	}
+	if c.Secrets == nil {
+		p.addf("Secrets is missing: use SecretFile or Secrets")
+	}
+	if c.Store == nil {
+		p.addf("Store is missing: there is no default store")
+	}
+	if c.Mailer == nil {
+		p.addf("Mailer is missing: without mail nobody can confirm an address or reset a password")
+	} else if v, ok := c.Mailer.(interface{ Validate() error }); ok {
+		p.under("Mailer", v.Validate())
+	}
+	for _, origin := range c.AllowedOrigins {
+		if err := checkOrigin(origin); err != nil {
+			p.addf("AllowedOrigins %q: %w", origin, err)
+		}
+	}
+	c.Sessions.validate(p)
+	c.Passwords.validate(p)
+	if c.MagicLink.TTL < time.Minute || c.MagicLink.TTL > time.Hour {
+		p.addf("MagicLink.TTL %v: must be from 1m to 1h", c.MagicLink.TTL)
+	}
+	if c.RecentFor < 0 {
+		p.addf("RecentFor is negative")
+	}
+	if c.RequestTimeout < 0 {
+		p.addf("RequestTimeout is negative")
+	}
+}
+
+func (c SessionConfig) validate(p *problems) {
+	if c.AccessTTL < time.Second || c.AccessTTL > 24*time.Hour {
+		p.addf("Sessions.AccessTTL %v: must be from 1s to 24h", c.AccessTTL)
+	}
+	if c.RefreshTTL < c.AccessTTL {
+		p.addf("Sessions.RefreshTTL %v: must not be shorter than AccessTTL", c.RefreshTTL)
+	}
+	if c.AbsoluteTTL < c.RefreshTTL {
+		p.addf("Sessions.AbsoluteTTL %v: must not be shorter than RefreshTTL", c.AbsoluteTTL)
+	}
+	if c.Staleness < 0 || c.Staleness > 5*time.Minute {
+		p.addf("Sessions.Staleness %v: must be from 0 to 5m", c.Staleness)
+	}
+	if _, ok := algorithms[c.Algorithm]; !ok {
+		p.addf("Sessions.Algorithm %q: must be ES256, EdDSA, RS256 or HS256", c.Algorithm)
+	}
+	if c.MaxPerUser < 1 {
+		p.addf("Sessions.MaxPerUser %d: must be at least 1", c.MaxPerUser)
+	}
+}
+
+func (c PasswordConfig) validate(p *problems) {
+	if c.MinLength < 8 || c.MinLength > 64 {
+		p.addf("Passwords.MinLength %d: must be from 8 to 64", c.MinLength)
+	}
+	if c.ExpiresAfter < 0 {
+		p.addf("Passwords.ExpiresAfter is negative")
+	}
+}
+
+func checkBaseURL(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return err
+	case u.Scheme != "https" && u.Scheme != "http":
+		return errors.New("must start with https://")
+	case u.Host == "" || u.Hostname() == "":
+		return errors.New("names no host")
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(text, "#"):
+		return errors.New("must hold nothing but scheme, host, port and path")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return errors.New("http is for loopback addresses only, use https")
+	}
+	return nil
+}
+
+func checkOrigin(origin string) error {
+	if strings.Contains(origin, "*") {
+		return errors.New("wildcards are not taken, list each origin")
+	}
+	u, err := url.Parse(origin)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+		return errors.New("must be scheme://host or scheme://host:port, in lower case, and no more")
+	}
+	if strings.ToLower(origin) != origin {
+		return errors.New("must be in lower case, as browsers send it")
+	}
+	return nil
+}
+
+func checkBasePath(path string) error {
+	if !strings.HasPrefix(path, "/") || strings.HasSuffix(path, "/") {
+		return errors.New("must start with a slash and not end with one")
+	}
+	for segment := range strings.SplitSeq(path[1:], "/") {
+		if segment == "" || segment == "." || segment == ".." || strings.ContainsAny(segment, "{}%?# \\") {
+			return errors.New("must be plain segments")
+		}
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}

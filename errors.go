@@ -1,0 +1,105 @@
+package admit
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"time"
+
+	"github.com/admit-go/admit/store"
+)
+
+// Error is what every rule of this package answers when it refuses. Compare
+// with [errors.Is] against the predeclared values (ErrInvalidCredentials …):
+// two Errors are the same when their codes are.
+type Error struct {
+	// Code is stable and for programs, such as "auth/invalid-credentials".
+	Code string
+	// Status is the HTTP status that goes with it.
+	Status int
+	// Message is for people, in English.
+	Message string
+	// Details are facts that a client needs to go on, by field; nil without.
+	Details map[string]any
+	// RetryAfter is how long to wait before trying again; zero without.
+	RetryAfter time.Duration
+
+	cause error
+}
+
+// Error returns the code, the message and, for logs only, the cause.
+func (e *Error) Error() string {
+	text := e.Code + ": " + e.Message
+	if e.cause != nil {
+		text += ": " + e.cause.Error()
+	}
+	return text
+}
+
+// Is answers whether target is an *Error of the same code.
+func (e *Error) Is(target error) bool {
+	other, ok := target.(*Error)
+	return ok && other.Code == e.Code
+}
+
+// Unwrap returns the cause, which is never shown to a client.
+func (e *Error) Unwrap() error { return e.cause }
+
+func (e *Error) because(cause error) *Error {
+	copied := *e
+	copied.cause = cause
+	return &copied
+}
+
+func (e *Error) detail(key string, value any) *Error {
+	copied := *e
+	copied.Details = maps.Clone(e.Details)
+	if copied.Details == nil {
+		copied.Details = map[string]any{}
+	}
+	copied.Details[key] = value
+	return &copied
+}
+
+func (e *Error) after(wait time.Duration) *Error {
+	copied := *e
+	copied.RetryAfter = wait
+	return &copied
+}
+
+// Errors that any route can answer.
+var (
+	ErrInternal         = &Error{Code: "auth/internal", Status: http.StatusInternalServerError, Message: "Something went wrong on our side."}
+	ErrUnavailable      = &Error{Code: "auth/unavailable", Status: http.StatusServiceUnavailable, Message: "The service is not available at the moment. Please try again.", RetryAfter: time.Second}
+	ErrNotFound         = &Error{Code: "auth/not-found", Status: http.StatusNotFound, Message: "There is nothing here."}
+	ErrMethodNotAllowed = &Error{Code: "auth/method-not-allowed", Status: http.StatusMethodNotAllowed, Message: "This path does not take that method."}
+	ErrInvalidRequest   = &Error{Code: "auth/invalid-request", Status: http.StatusBadRequest, Message: "The request could not be understood."}
+	ErrTooLarge         = &Error{Code: "auth/payload-too-large", Status: http.StatusRequestEntityTooLarge, Message: "The body is larger than 64 KiB."}
+	ErrMediaType        = &Error{Code: "auth/unsupported-media-type", Status: http.StatusUnsupportedMediaType, Message: "The body must be sent as application/json."}
+	ErrTooManyRequests  = &Error{Code: "auth/too-many-requests", Status: http.StatusTooManyRequests, Message: "Too many requests. Please wait a while."}
+)
+
+// fault turns an error of the store into one that can leave a rule: an *Error
+// stays, text that no store can hold is the caller's mistake, and everything
+// else means that the store could not do its work, so nobody gets in.
+func fault(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	if errors.Is(err, store.ErrInvalidText) {
+		return ErrInvalidRequest.because(err)
+	}
+	return ErrUnavailable.because(err)
+}
+
+// asError gives the *Error that a response is made of. What no rule foresaw is
+// internal.
+func asError(err error) *Error {
+	if known, ok := errors.AsType[*Error](err); ok {
+		return known
+	}
+	return ErrInternal.because(err)
+}

@@ -1,0 +1,66 @@
+package admit_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store/memory"
+)
+
+// A program sends a secret key in X-API-Key. It is shown once, may be limited
+// to scopes, and is worth nothing from the moment it is revoked.
+func Example_apiKey() {
+	auth, err := admit.New(admit.Config{
+		BaseURL: "https://app.example",
+		Secrets: admit.Secrets("5f0d6c2b9e8a71430c4b6d1f8e2a973551b0c7d96e3f8a24"),
+		Store:   memory.New(),
+		Mailer:  &mailer.Recorder{},
+		Logger:  slog.New(slog.DiscardHandler),
+		Now:     func() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	defer auth.Close(ctx)
+
+	key, text, err := auth.CreateAPIKey(ctx, admit.CreateAPIKeyParams{
+		Name: "nightly report", Type: admit.SecretKey, Environment: "prod",
+		Scopes: []string{"posts:read"}, ExpiresAt: time.Date(2027, 5, 1, 0, 0, 0, 0, time.UTC),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(key.Name, key.Scopes, len(text))
+
+	done := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "done") })
+	mux := http.NewServeMux()
+	mux.Handle("GET /posts", auth.RequireScope("posts:read")(done))
+	mux.Handle("POST /posts", auth.RequireScope("posts:write")(done))
+	call := func(method string) {
+		request := httptest.NewRequest(method, "/posts", nil)
+		request.Header.Set("X-API-Key", text)
+		answer := httptest.NewRecorder()
+		mux.ServeHTTP(answer, request)
+		fmt.Println(answer.Code, answer.Body)
+	}
+	call(http.MethodGet)
+	call(http.MethodPost)
+	fmt.Println(auth.RevokeAPIKey(ctx, key.ID))
+	call(http.MethodGet)
+
+	// Output:
+	// nightly report [posts:read] 67
+	// 200 done
+	// 403 {"error":{"code":"auth/scope-insufficient","message":"The API key does not have the scope for that."}}
+	// <nil>
+	// 401 {"error":{"code":"auth/api-key-revoked","message":"The API key was revoked."}}
+}

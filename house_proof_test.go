@@ -1,0 +1,123 @@
+package admit_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// TestEveryRuleOfTheHouseCanFail builds for each rule a house that breaks it
+// and nothing else, and one that looks like it and is sound.
+func TestEveryRuleOfTheHouseCanFail(t *testing.T) {
+	const doc = "// Package x is documented.\n"
+	proofs := map[string]struct {
+		broken, sound map[string]string
+	}{
+		"arrows point down": {
+			map[string]string{"internal/x/x.go": "package x\nimport _ \"" + module + "\""},
+			map[string]string{"internal/x/x.go": "package x\nimport _ \"" + module + "/store\""},
+		},
+		"storage knows no HTTP": {
+			map[string]string{"store/memory/x.go": "package memory\nimport _ \"net/http\""},
+			map[string]string{"store/memory/x.go": "package memory\nimport _ \"net/netip\""},
+		},
+		"test support stays in tests": {
+			map[string]string{"x.go": "package admit\nimport _ \"" + module + "/store/storetest\""},
+			map[string]string{
+				"x_test.go":              "package admit\nimport _ \"testing\"\nimport _ \"" + module + "/store/storetest\"",
+				"store/storetest/run.go": "package storetest\nimport _ \"testing\"",
+			},
+		},
+		"no SQL driver": {
+			map[string]string{"store/sqlite/x_test.go": "package sqlite\nimport _ \"modernc.org/sqlite\""},
+			map[string]string{
+				"store/sqlite/x.go":            "package sqlite\nimport _ \"database/sql\"",
+				"store/drivertest/go.mod":      "module m\n\ngo 1.26.0\n",
+				"store/drivertest/driver.go":   "package drivertest\nimport _ \"modernc.org/sqlite\"",
+				"store/drivertest/x_test.go":   "package drivertest\nimport _ \"github.com/lib/pq\"",
+				"store/drivertest/pgx_test.go": "package drivertest\nimport _ \"github.com/jackc/pgx/v5/stdlib\"",
+			},
+		},
+		"chance is no secret": {
+			map[string]string{"internal/x/x.go": "package x\nimport _ \"math/rand/v2\""},
+			map[string]string{"http.go": "package admit\nimport _ \"math/rand/v2\"", "internal/x/x.go": "package x\nimport _ \"crypto/rand\""},
+		},
+		"few requirements": {
+			map[string]string{"x.go": "package admit\nimport _ \"github.com/else/where\""},
+			map[string]string{"x.go": "package admit\nimport _ \"golang.org/x/crypto/argon2\"\nimport _ \"fmt\""},
+		},
+		"examples use what a host can use": {
+			map[string]string{"examples/x/main.go": "package main\nimport _ \"" + module + "/internal/uuid\""},
+			map[string]string{"examples/x/main.go": "package main\nimport _ \"" + module + "\""},
+		},
+		"go.mod raises nothing": {
+			map[string]string{"go.mod": "module m\n\ngo 1.26.8\n"},
+			map[string]string{"go.mod": "module m\n\ngo 1.26.0\n\nrequire golang.org/x/text v0.43.0\n"},
+		},
+		"short files": {
+			map[string]string{"x.go": "package admit\n" + strings.Repeat("\n", 450)},
+			map[string]string{"x.go": "package admit\n" + strings.Repeat("\n", 449), "y_test.go": "package admit\n" + strings.Repeat("\n", 900)},
+		},
+		"no init": {
+			map[string]string{"x.go": "package admit\nfunc init() {}"},
+			map[string]string{"x.go": "package admit\ntype t int\nfunc (t) init() {}"},
+		},
+		"no mutable package variables": {
+			map[string]string{"x.go": "package admit\nfunc f() { v[1].n++ }", "y.go": "package admit\nvar v []struct{ n int }"},
+			map[string]string{"x.go": "package admit\nvar v = []int{1}\nfunc f() { v := []int{2}; v[0]++ }"},
+		},
+		"rules know no HTTP": {
+			map[string]string{"x.go": "package admit\n// F is.\nfunc F(ctx context.Context, r *http.Request) {}"},
+			map[string]string{"x.go": "package admit\n// F is.\nfunc F(next http.Handler) {}\nfunc f(ctx context.Context, r *http.Request) {}"},
+		},
+		"everything exported is documented": {
+			map[string]string{"x.go": doc + "package admit\n// T is.\ntype T int\nfunc (T) M() {}"},
+			map[string]string{"x.go": doc + "package admit\n// T is.\ntype T int\n// M is.\nfunc (T) M() {}\nfunc f() {}\n// These are.\nconst (\nA = 1\nB = 2\n)"},
+		},
+	}
+	for _, r := range rules {
+		proof, ok := proofs[r.name]
+		if !ok {
+			t.Errorf("nothing shows that %q can fail", r.name)
+			continue
+		}
+		for _, other := range rules {
+			if found := other.check(build(t, proof.broken)); (len(found) > 0) != (other.name == r.name) {
+				t.Errorf("what breaks %q: %q found %q", r.name, other.name, found)
+			}
+			if found := other.check(build(t, proof.sound)); len(found) > 0 {
+				t.Errorf("what does not break %q: %q found %q", r.name, other.name, found)
+			}
+		}
+	}
+}
+
+// TestModuleFilesAreReadWhole covers the other lines that checkModules refuses.
+func TestModuleFilesAreReadWhole(t *testing.T) {
+	for name, text := range map[string]string{
+		"a toolchain":   "go 1.26.0\n\ntoolchain go1.26.8\n",
+		"a replacement": "go 1.26.0\n\nreplace x => ../x\n",
+		"a requirement": "go 1.26.0\n\nrequire (\n\texample.com/x v1.0.0\n)\n",
+	} {
+		if found := checkModules(build(t, map[string]string{"go.mod": text})); len(found) != 1 {
+			t.Errorf("%s: found %q", name, found)
+		}
+	}
+	indirect := map[string]string{"go.mod": "go 1.26.0\n\nrequire example.com/x v1.0.0 // indirect\n"}
+	if found := checkModules(build(t, indirect)); len(found) > 0 {
+		t.Errorf("an indirect requirement: found %q", found)
+	}
+}
+
+func build(t *testing.T, files map[string]string) *house {
+	t.Helper()
+	root := fstest.MapFS{}
+	for name, text := range files {
+		root[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	h, err := readHouse(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}

@@ -1,0 +1,118 @@
+package admit
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/admit-go/admit/internal/passhash"
+	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/store"
+)
+
+// ImportUserParams is an account that comes from another system.
+type ImportUserParams struct {
+	// Email and Name are required.
+	Email, Name string
+	// ID keeps a UUIDv7 that the account already has; "" makes one.
+	ID string
+	// PasswordHash is as the other system stored it; "" imports none. It is
+	// replaced by our own at the next sign-in. See docs/import.md for formats.
+	PasswordHash string
+	// EmailVerified says that the other system had proven the address.
+	EmailVerified bool
+	// Role defaults to RoleUser.
+	Role string
+	// Banned imports an account that the other system had disabled, banned for
+	// good with BanReason.
+	Banned    bool
+	BanReason string
+	// CreatedAt defaults to now.
+	CreatedAt time.Time
+}
+
+// ImportUser brings in one account and says whether it was new. Importing again
+// changes nothing: an address that has an account keeps it as it is. It answers
+// ErrInvalidEmail, ErrInvalidName, ErrInvalidRole, ErrInvalidRequest for a hash
+// or id that cannot be used, or ErrUnavailable.
+func (a *Auth) ImportUser(ctx context.Context, in ImportUserParams) (user User, isNew bool, err error) {
+	users, created, err := a.ImportUsers(ctx, []ImportUserParams{in})
+	if err != nil {
+		return User{}, false, err
+	}
+	return users[0], created == 1, nil
+}
+
+// ImportUsers is ImportUser for many accounts in one transaction: all or none.
+// An error says which record it is about in Details["record"], counted from 0.
+func (a *Auth) ImportUsers(ctx context.Context, batch []ImportUserParams) (imported []User, created int, err error) {
+	prepared := make([]store.User, len(batch))
+	for i, in := range batch {
+		if prepared[i], err = a.prepareImport(in); err != nil {
+			return nil, 0, asError(err).detail("record", i)
+		}
+	}
+	err = a.tx(ctx, func(ctx context.Context, tx store.Store) error {
+		imported, created = make([]User, len(batch)), 0
+		for i, user := range prepared {
+			err := tx.CreateUser(ctx, user)
+			switch {
+			case errors.Is(err, store.ErrConflict):
+				if user, err = existing(tx.UserByEmail(ctx, tenant, user.EmailKey)); err != nil {
+					return ErrInvalidRequest.detail("record", i).detail("email", "is reserved, or the id is another account's")
+				}
+			case err != nil:
+				return err
+			default:
+				created++
+				if hash := batch[i].PasswordHash; hash != "" {
+					err = tx.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: user.CreatedAt})
+				}
+				if err == nil {
+					err = a.record(ctx, tx, event{kind: eventUserCreated, subject: user.ID, data: eventData{"imported": true}})
+				}
+				if err != nil {
+					return err
+				}
+			}
+			imported[i] = user
+		}
+		return nil
+	})
+	return imported, created, err
+}
+
+func (a *Auth) prepareImport(in ImportUserParams) (store.User, error) {
+	address, name, err := parseAccount(in.Email, in.Name)
+	if err != nil {
+		return store.User{}, err
+	}
+	if in.Role == "" {
+		in.Role = RoleUser
+	}
+	if !validRole(in.Role) {
+		return store.User{}, ErrInvalidRole
+	}
+	if in.PasswordHash != "" {
+		if err := passhash.Recognise(in.PasswordHash); err != nil {
+			return store.User{}, ErrInvalidRequest.detail("passwordHash", "is in no format that can be verified").because(err)
+		}
+	}
+	user := a.newUser(address, name, in.Role)
+	if in.ID != "" {
+		if !uuid.Valid(in.ID) {
+			return user, ErrInvalidRequest.detail("id", "must be a UUID in lower case")
+		}
+		user.ID = in.ID
+	}
+	if !in.CreatedAt.IsZero() {
+		user.CreatedAt = in.CreatedAt.UTC().Truncate(time.Microsecond)
+	}
+	if in.EmailVerified {
+		user.EmailVerifiedAt = user.CreatedAt
+	}
+	if in.Banned {
+		user.BannedAt, user.BanReason = a.now(), in.BanReason
+	}
+	return user, nil
+}

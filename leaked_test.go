@@ -1,0 +1,98 @@
+package admit_test
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/admit-go/admit"
+)
+
+// corpus speaks the range protocol for a list of leaked passwords.
+func corpus(t *testing.T, leaked ...string) (url string, asked *[]string) {
+	t.Helper()
+	asked = &[]string{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		*asked = append(*asked, r.URL.Path+" "+r.Header.Get("Add-Padding"))
+		prefix := strings.TrimPrefix(r.URL.Path, "/range/")
+		fmt.Fprint(w, "0000000000000000000000000000000000A:0\r\n")
+		for _, password := range leaked {
+			sum := sha1.Sum([]byte(password))
+			digest := strings.ToUpper(hex.EncodeToString(sum[:]))
+			if strings.HasPrefix(digest, prefix) {
+				fmt.Fprintf(w, "%s:%d\r\n", digest[5:], 17)
+			}
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, asked
+}
+
+func TestPW05_LeakedPasswordsAreRefusedByRangeAlone(t *testing.T) {
+	url, asked := corpus(t, "harbour-lamp-quiet")
+	leaked, err := admit.LeakedPasswords(admit.LeakedPasswordOptions{BaseURL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHost(t, func(c *admit.Config) { c.Passwords.Leaked = leaked })
+	_, err = h.SignUp(context.Background(), admit.SignUpParams{Email: "ann@example.test", Password: "harbour-lamp-quiet", Name: "Ann"})
+	if !errors.Is(err, admit.ErrWeakPassword) {
+		t.Fatalf("a leaked password: %v", err)
+	}
+	_, err = h.SignUp(context.Background(), admit.SignUpParams{Email: "ann@example.test", Password: "quiet-harbour-lamp", Name: "Ann"})
+	if err != nil {
+		t.Fatalf("another password: %v", err)
+	}
+	for _, line := range *asked {
+		if len(line) != len("/range/ABCDE true") || !strings.HasSuffix(line, " true") {
+			t.Errorf("more than five digits left, or no padding was asked for: %q", line)
+		}
+	}
+}
+
+func TestPW05_ACorpusThatIsDownFailsAsConfigured(t *testing.T) {
+	url, asked := corpus(t, "quiet-harbour-lamp")
+	release := make(chan struct{})
+	for name, fault := range map[string]http.HandlerFunc{
+		"an error": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) },
+		"silence": func(_ http.ResponseWriter, r *http.Request) {
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+		},
+		// What was configured is asked, and nobody else.
+		"a redirect":         func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, url+r.URL.Path, http.StatusFound) },
+		"a line without end": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("A", 1<<17)) },
+	} {
+		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
+			down := httptest.NewServer(fault)
+			defer down.Close()
+			for _, closed := range []bool{false, true} {
+				leaked, err := admit.LeakedPasswords(admit.LeakedPasswordOptions{BaseURL: down.URL, FailClosed: closed, Timeout: 300 * time.Millisecond})
+				if err != nil {
+					t.Fatal(err)
+				}
+				h := newHost(t, func(c *admit.Config) { c.Passwords.Leaked = leaked })
+				_, err = h.SignUp(context.Background(), admit.SignUpParams{Email: "ann@example.test", Password: "quiet-harbour-lamp", Name: "Ann"})
+				if closed != errors.Is(err, admit.ErrUnavailable) || !closed && err != nil {
+					t.Errorf("fail closed %v: %v", closed, err)
+				}
+			}
+		})
+	}
+	close(release)
+	if len(*asked) > 0 {
+		t.Errorf("a redirect was followed to %v", *asked)
+	}
+	if _, err := admit.LeakedPasswords(admit.LeakedPasswordOptions{BaseURL: "http://corpus.example"}); err == nil {
+		t.Error("a plain http server outside loopback was taken")
+	}
+}

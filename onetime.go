@@ -1,0 +1,110 @@
+package admit
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+
+	"github.com/admit-go/admit/store"
+)
+
+// The kinds of one-time token. A token of one kind is nothing anywhere else.
+const (
+	// kindVerify proves the account's current address.
+	kindVerify = "verify"
+	// kindChange proves the address that an account moves to.
+	kindChange = "change"
+	// kindUndo takes a change of address back.
+	kindUndo = "undo"
+	// kindReset sets a new password.
+	kindReset = "reset"
+	// kindMagic signs in; kindCode is the same by a short code.
+	kindMagic = "magic"
+	kindCode  = "code"
+	// kindTicket waits for a second factor, kindOAuth for the browser that
+	// comes back from a provider.
+	kindTicket = "mfa-ticket"
+	kindOAuth  = "oauth-result"
+	// kindDevice opens nothing: it marks a device that an account has signed in
+	// from, so that an unknown one can be told of.
+	kindDevice = "device"
+)
+
+// happening is something after which pending tokens may be worth nothing.
+type happening string
+
+const (
+	afterReset         happening = "password reset"
+	afterChange        happening = "password change"
+	afterAddressChange happening = "address change"
+	afterUndo          happening = "address change undone"
+	afterBan           happening = "ban"
+	afterDelete        happening = "deletion"
+	afterSignOutAll    happening = "sign-out everywhere"
+	afterClaim         happening = "proof of the mailbox by its owner"
+	afterNewVerify     happening = "new verification link"
+	afterNewReset      happening = "new reset link"
+	afterNewMagic      happening = "new magic link"
+	afterNewChange     happening = "new address change"
+)
+
+// killed is the one table of what kills what. An undo outlives a reset and a
+// change of password, since whoever hijacked an account could ask for those.
+// Signing out everywhere leaves what gives no session.
+func killed(h happening) []string {
+	switch h {
+	case afterReset, afterChange, afterAddressChange:
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
+	case afterBan, afterDelete, afterClaim, afterUndo:
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth}
+	case afterSignOutAll:
+		return []string{kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
+	case afterNewVerify:
+		return []string{kindVerify}
+	case afterNewReset:
+		return []string{kindReset}
+	case afterNewMagic:
+		return []string{kindMagic, kindCode}
+	case afterNewChange:
+		return []string{kindChange}
+	}
+	return nil
+}
+
+// killTokens removes what a happening makes worthless: tokens of the account,
+// and tokens sent to its address before there was one.
+func killTokens(ctx context.Context, tx store.Tokens, h happening, userID, emailKey string) error {
+	_, err := tx.DeleteTokens(ctx, store.TokenFilter{Tenant: tenant, UserID: userID, EmailKey: emailKey, Kinds: killed(h)})
+	return err
+}
+
+// secretLength is the length of a mailed secret: 32 random bytes in base64url.
+const secretLength = 43
+
+// newSecret makes a secret to mail and the hash to store.
+func newSecret() (text string, hash []byte, err error) {
+	var raw [32]byte
+	if _, err := rand.Read(raw[:]); err != nil {
+		return "", nil, ErrInternal.because(err)
+	}
+	text = base64.RawURLEncoding.EncodeToString(raw[:])
+	return text, hashSecret(text), nil
+}
+
+// hashSecret is what a secret is looked up by. The text itself is hashed, so
+// that a secret has one spelling.
+func hashSecret(text string) []byte {
+	hash := sha256.Sum256([]byte(text))
+	return slices.Clone(hash[:])
+}
+
+// wellFormed refuses what cannot be a secret before any look-up.
+func wellFormed(text string) bool {
+	if len(text) != secretLength {
+		return false
+	}
+	_, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return err == nil
+}

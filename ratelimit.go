@@ -1,0 +1,222 @@
+package admit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/admit-go/admit/internal/clientip"
+	"github.com/admit-go/admit/store"
+)
+
+// Errors of limits.
+var (
+	ErrTooManyLoginAttempts = &Error{Code: "auth/too-many-login-attempts", Status: http.StatusTooManyRequests, Message: "Too many attempts. Please wait a while, or sign in another way."}
+	ErrTooManyCodeRequests  = &Error{Code: "auth/too-many-code-requests", Status: http.StatusTooManyRequests, Message: "Too many messages were asked for. Please wait a while."}
+)
+
+// limitClass says how often one client address may use a route, or how often a
+// route may fail for it.
+type limitClass string
+
+const (
+	// unlimited routes ask for a live session and do nothing that is worth
+	// counting.
+	unlimited limitClass = "none"
+	// limitGuess routes verify something that can be guessed. What fails counts
+	// against the client address; the rule itself counts against the account.
+	limitGuess limitClass = "guess"
+	// limitSignUp routes make accounts.
+	limitSignUp limitClass = "signup"
+	// limitMail routes send mail to an address that the client names.
+	limitMail limitClass = "mail"
+)
+
+// bound is a number of times in a window.
+type bound struct {
+	limit  int
+	window time.Duration
+}
+
+// classBounds are per client address; an IPv6 address counts as its /64.
+func classBounds(class limitClass) bound {
+	switch class {
+	case limitGuess:
+		return bound{100, 15 * time.Minute}
+	case limitSignUp:
+		return bound{60, time.Hour}
+	case limitMail:
+		return bound{60, time.Hour}
+	}
+	return bound{}
+}
+
+// The budgets of an account are its own, whoever spends them and however the
+// address is spelled.
+func accountBounds() []bound { return []bound{{10, 15 * time.Minute}, {100, 24 * time.Hour}} }
+
+func mailBounds() []bound { return []bound{{5, 15 * time.Minute}, {20, 24 * time.Hour}} }
+
+const (
+	firstFactor = "first"
+	mailBudget  = "mail"
+)
+
+// budget makes the counters of an account: one for each bound.
+func budget(kind, emailKey string, bounds []bound) []store.Counter {
+	counters := make([]store.Counter, len(bounds))
+	for i, b := range bounds {
+		counters[i] = store.Counter{
+			Tenant: tenant, Key: kind + "/" + b.window.String() + "/" + fingerprint(emailKey), Limit: b.limit, Window: b.window,
+		}
+	}
+	return counters
+}
+
+// fingerprint stands for an address in a counter's key: of fixed length, and no
+// list of who was guessed at.
+func fingerprint(emailKey string) string {
+	sum := sha256.Sum256([]byte(emailKey))
+	return hex.EncodeToString(sum[:16])
+}
+
+func keysOf(counters []store.Counter) []string {
+	keys := make([]string, len(counters))
+	for i, c := range counters {
+		keys[i] = c.Key
+	}
+	return keys
+}
+
+// spend reserves one use of counters before anything is verified, with a
+// context that a client which hangs up does not cancel. Without room it answers
+// refusal with the time to wait; without a store nobody gets in.
+func (a *Auth) spend(ctx context.Context, refusal *Error, counters ...store.Counter) error {
+	if a.config.InsecureNoLimits || len(counters) == 0 {
+		return nil
+	}
+	ctx, cancel := a.beyondHangUp(ctx)
+	defer cancel()
+	now := a.now()
+	counted, err := a.counters().Hit(ctx, now, counters...)
+	if err != nil {
+		return ErrUnavailable.because(err)
+	}
+	if !counted.OK {
+		return refusal.after(max(counted.ResetAt.Sub(now), time.Second))
+	}
+	return nil
+}
+
+// beyondHangUp keeps the values of a context and its time limit, but not its
+// cancellation.
+func (a *Auth) beyondHangUp(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), a.config.RequestTimeout)
+}
+
+// clientCounter is the counter of a class for the client at the other end; none
+// where no client is known or the class has no bounds.
+func clientCounter(ctx context.Context, class limitClass) []store.Counter {
+	b, client := classBounds(class), clientFrom(ctx).address
+	if b.limit == 0 || !client.IsValid() {
+		return nil
+	}
+	return []store.Counter{{
+		Tenant: tenant, Key: "client/" + string(class) + "/" + clientip.Key(client), Limit: b.limit, Window: b.window,
+	}}
+}
+
+// limited runs a route within the limit of its class. What the class guess
+// counts is reserved by the rule itself, together with the account's budget.
+func (a *Auth) limited(w http.ResponseWriter, r *http.Request, to *route) error {
+	switch to.limit {
+	case limitSignUp:
+		if err := a.spend(r.Context(), ErrTooManyRequests, clientCounter(r.Context(), to.limit)...); err != nil {
+			return err
+		}
+	case limitMail:
+		if err := a.spend(r.Context(), ErrTooManyCodeRequests, clientCounter(r.Context(), to.limit)...); err != nil {
+			return err
+		}
+	}
+	return to.serve(a, w, r)
+}
+
+// attempt is a guess that was paid for before it is looked at.
+type attempt struct {
+	a *Auth
+	// account is the budget that only success clears; client is given back
+	// unless the guess was wrong, so that many people behind one address can
+	// sign in while one who guesses cannot clear the count with an account of
+	// his own.
+	account, client []store.Counter
+}
+
+// attempt reserves one guess at an account.
+func (a *Auth) attempt(ctx context.Context, kind, emailKey string) (*attempt, error) {
+	t := &attempt{a: a, account: budget(kind, emailKey, accountBounds()), client: clientCounter(ctx, limitGuess)}
+	return t, a.spend(ctx, ErrTooManyLoginAttempts, append(t.client, t.account...)...)
+}
+
+// succeed clears the account's budget, in the transaction that lets its owner
+// in where the counters live there too.
+func (t *attempt) succeed(ctx context.Context, tx store.Counters) error {
+	if t.a.config.InsecureNoLimits {
+		return nil
+	}
+	if t.a.config.Counters != nil {
+		tx = t.a.config.Counters
+	}
+	// In the order in which a hit takes them, by key: whoever holds the one and
+	// waits for the other must not meet somebody who does it the other way round.
+	if len(t.client) > 0 {
+		if err := tx.Unhit(ctx, tenant, keysOf(t.client)...); err != nil {
+			return err
+		}
+	}
+	return tx.ClearCounters(ctx, tenant, keysOf(t.account)...)
+}
+
+// settle gives everything back unless the guess turned out to be wrong: a
+// store that was down and a queue that was full prove nothing.
+func (t *attempt) settle(ctx context.Context, err error) {
+	if err != nil && asError(err).Status >= http.StatusInternalServerError {
+		t.giveBack(ctx)
+	}
+}
+
+// giveBack returns an attempt that was right but issues no session.
+func (t *attempt) giveBack(ctx context.Context) {
+	if t.a.config.InsecureNoLimits {
+		return
+	}
+	ctx, cancel := t.a.beyondHangUp(ctx)
+	defer cancel()
+	if err := t.a.counters().Unhit(ctx, tenant, keysOf(append(t.client, t.account...))...); err != nil {
+		t.a.log.WarnContext(ctx, "could not take back an attempt", "error", err)
+	}
+}
+
+// clearBudget forgets a budget whose account has proven its owner in another
+// way. One that cannot be cleared runs out by itself.
+func (a *Auth) clearBudget(ctx context.Context, counters []store.Counter) {
+	if a.config.InsecureNoLimits {
+		return
+	}
+	ctx, cancel := a.beyondHangUp(ctx)
+	defer cancel()
+	if err := a.counters().ClearCounters(ctx, tenant, keysOf(counters)...); err != nil {
+		a.log.WarnContext(ctx, "could not clear a budget", "error", err)
+	}
+}
+
+// counters is where failures are counted. Inside a host's transaction that is
+// the transaction: any other connection could wait for it for ever.
+func (a *Auth) counters() store.Counters {
+	if a.config.Counters != nil {
+		return a.config.Counters
+	}
+	return a.store
+}

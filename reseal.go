@@ -1,0 +1,121 @@
+package admit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/admit-go/admit/store"
+)
+
+// resealPage is how many messages are read at once.
+const resealPage = 100
+
+// Reseal brings everything that is sealed in the store (signing keys, and mail
+// that waits or was given up) under the first secret: the last step of rotating
+// secrets but one. The last is to drop the old secret, and has to wait until the
+// refresh tokens made under it have run out. Every process must hold the first
+// secret already, and may go on working meanwhile.
+//
+// It tells progress, which may be nil, after each row; the total can change
+// while mail comes and goes. Running it again does no harm. It answers
+// ErrUnavailable, and for rows that no configured secret opens an error that
+// names each of them; the others are done by then.
+func (a *Auth) Reseal(ctx context.Context, progress func(done, total int)) error {
+	if progress == nil {
+		progress = func(int, int) {}
+	}
+	for {
+		r := resealing{auth: a, progress: progress}
+		if err := r.all(ctx); err != nil {
+			return fault(err)
+		}
+		// Mail that changed its state meanwhile may have slipped past, so the
+		// round that finds nothing to do is the last.
+		if r.changed == 0 {
+			return errors.Join(r.failed...)
+		}
+	}
+}
+
+// resealing is one round through all that is sealed.
+type resealing struct {
+	auth                 *Auth
+	progress             func(done, total int)
+	done, total, changed int
+	// failed are the rows that no secret opens.
+	failed []error
+}
+
+func (r *resealing) all(ctx context.Context) error {
+	s := r.auth.store
+	keys, err := s.ListKeys(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	_, waiting, err := s.ListMail(ctx, tenant, false, store.Page{Number: 1, Limit: 1})
+	if err != nil {
+		return err
+	}
+	_, dead, err := s.ListMail(ctx, tenant, true, store.Page{Number: 1, Limit: 1})
+	if err != nil {
+		return err
+	}
+	r.total = len(keys) + waiting + dead
+	for _, key := range keys {
+		if err := r.row("signing key", key.Purpose, key.ID, key.Sealed, func(box []byte) (bool, error) {
+			return s.ResealKey(ctx, tenant, key.ID, key.Sealed, box)
+		}); err != nil {
+			return err
+		}
+	}
+	if err := r.mail(ctx, false, waiting); err != nil {
+		return err
+	}
+	return r.mail(ctx, true, dead)
+}
+
+// mail goes from the last page to the first: what is sent meanwhile moves the
+// rest forward, to pages still to be read.
+func (r *resealing) mail(ctx context.Context, dead bool, total int) error {
+	s := r.auth.store
+	for number := (total + resealPage - 1) / resealPage; number > 0; number-- {
+		page, _, err := s.ListMail(ctx, tenant, dead, store.Page{Number: number, Limit: resealPage})
+		if err != nil {
+			return err
+		}
+		for _, mail := range page {
+			if err := r.row("mail", outboxPurpose, mail.ID, mail.Sealed, func(box []byte) (bool, error) {
+				return s.ResealMail(ctx, tenant, mail.ID, mail.Sealed, box)
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// row seals one row again. Replacing is conditional on the old bytes, so a row
+// that somebody else has changed or removed stays as it is.
+func (r *resealing) row(what, purpose, id string, old []byte, replace func(box []byte) (bool, error)) error {
+	r.done++
+	defer func() { r.progress(r.done, max(r.done, r.total)) }()
+	ring := r.auth.ring
+	if ring.Current(old) {
+		return nil
+	}
+	plain, err := ring.Open(purpose, []byte(id), old)
+	if err != nil {
+		r.failed = append(r.failed, fmt.Errorf("%s %s: %w", what, id, err))
+		return nil
+	}
+	box, err := ring.Seal(purpose, []byte(id), plain)
+	if err != nil {
+		return ErrInternal.because(err)
+	}
+	replaced, err := replace(box)
+	if replaced {
+		r.changed++
+	}
+	return err
+}
