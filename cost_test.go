@@ -61,7 +61,7 @@ func TestWhatEachRequestAsksOfTheStore(t *testing.T) {
 		{"refresh", http.MethodPost, "/v1/auth/refresh", "", `{"refreshToken":"` + refresh + `"}`, "SessionUser RotateSession"},
 		{"refresh with junk", http.MethodPost, "/v1/auth/refresh", "", `{"refreshToken":"` + strings.Repeat("A", len(refresh)) + `"}`, ""},
 		{"sign-in", http.MethodPost, "/v1/auth/email/signin", "", account, "Hit UserByEmail Password " +
-			"Tx ClearCounters Unhit LockUser Password CreateSession EndOldestSessions CreateToken AppendEvent Commit"},
+			"Tx Unhit ClearCounters LockUser Password CreateSession EndOldestSessions CreateToken AppendEvent Commit"},
 		{"sign-in of nobody", http.MethodPost, "/v1/auth/email/signin", "", strings.Replace(account, "ann", "eve", 1), "Hit UserByEmail"},
 		{"me with junk", http.MethodGet, "/v1/auth/me", access[:len(access)-1], "", ""},
 	} {
