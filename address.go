@@ -52,7 +52,7 @@ func (a *Auth) RequestEmailChange(ctx context.Context, userID, email, callbackUR
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fault(err)
 	}
-	err = a.tx(ctx, func(ctx context.Context, tx store.Store) error {
+	return a.tx(ctx, func(ctx context.Context, tx store.Store) error {
 		user, err := tx.LockUser(ctx, tenant, userID)
 		if err != nil {
 			return err
@@ -67,10 +67,6 @@ func (a *Auth) RequestEmailChange(ctx context.Context, userID, email, callbackUR
 		}
 		return a.sendAddressChange(ctx, tx, &user, address, callbackURL)
 	})
-	if err == nil {
-		a.afterCommit(a.wakeWorkers)
-	}
-	return err
 }
 
 // sendAddressChange replaces what was pending by one token, bound to both
@@ -194,7 +190,7 @@ func (a *Auth) UndoEmailChange(ctx context.Context, token string) error {
 		return a.record(ctx, tx, event{kind: eventEmailChangeUndone, actor: user.ID, subject: user.ID})
 	})
 	if err == nil {
-		a.afterCommit(func() { a.live.forget(undone); a.wakeWorkers() })
+		a.afterCommit(func() { a.live.forget(undone) })
 	}
 	return err
 }

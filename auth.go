@@ -158,7 +158,12 @@ func (a *Auth) now() time.Time { return a.config.Now().UTC().Truncate(time.Micro
 // newID returns an identifier for a new record.
 func (a *Auth) newID() string { return a.ids.New(a.now()) }
 
-// tx runs fn in a transaction of the store and maps what comes back.
+// tx runs fn in a transaction of the store, maps what comes back, and tells the
+// workers of what was committed.
 func (a *Auth) tx(ctx context.Context, fn func(ctx context.Context, tx store.Store) error) error {
-	return fault(a.store.Tx(ctx, fn))
+	err := fault(a.store.Tx(ctx, fn))
+	if err == nil {
+		a.afterCommit(a.wakeWorkers)
+	}
+	return err
 }

@@ -157,7 +157,7 @@ func (a *Auth) admit(ctx context.Context, rule func(ctx context.Context, tx stor
 		return nil, err
 	}
 	// The proof may have ended other sessions.
-	a.afterCommit(func() { a.live.forget(signed.User.ID); a.wakeWorkers() })
+	a.afterCommit(func() { a.live.forget(signed.User.ID) })
 	return signed, nil
 }
 

@@ -37,7 +37,7 @@ func (a *Auth) mailQuietly(ctx context.Context, address emailaddress.Address, st
 	if err != nil && !unknown {
 		return fault(err)
 	}
-	err = a.tx(ctx, func(ctx context.Context, tx store.Store) error {
+	return a.tx(ctx, func(ctx context.Context, tx store.Store) error {
 		nobody := a.nobody(address)
 		id := found.ID
 		if unknown {
@@ -55,10 +55,6 @@ func (a *Auth) mailQuietly(ctx context.Context, address emailaddress.Address, st
 		}
 		return send(ctx, tx, &nobody, nobody.ID == "")
 	})
-	if err == nil {
-		a.afterCommit(a.wakeWorkers)
-	}
-	return err
 }
 
 // nobody is an account that no record belongs to.

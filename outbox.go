@@ -55,8 +55,8 @@ type outbox struct {
 	letters *letter.Set
 	holder  string
 	worker  *worker
-	// added is set while messages were added that the worker was not told of.
-	added atomic.Bool
+	// added is when a message was last added, which may not be committed yet.
+	added atomic.Int64
 }
 
 func newOutbox(config Config, ring *sealed.Ring, ids *uuid.Source, letters *letter.Set) *outbox {
@@ -80,15 +80,17 @@ func (o *outbox) add(ctx context.Context, tx store.Outbox, kind mailer.Kind, to,
 	if err != nil {
 		return ErrInternal.because(err)
 	}
-	o.added.Store(true)
+	o.added.Store(time.Now().UnixNano())
 	return tx.AddMail(ctx, store.Mail{
 		Tenant: tenant, ID: id, Kind: string(kind), Sealed: box, CreatedAt: now, NextAt: now,
 	})
 }
 
-// wake tells the worker if there is anything new, and starts it in any case.
+// wake tells the worker if there may be anything new, and starts it in any
+// case. Whoever adds a message wakes it after the commit, and not for somebody
+// else's: so every wake counts until the worker would look by itself.
 func (o *outbox) wake() {
-	if o.added.Swap(false) {
+	if time.Since(time.Unix(0, o.added.Load())) < mailPoll {
 		o.worker.wake()
 		return
 	}

@@ -113,7 +113,7 @@ func (a *Auth) ResetPassword(ctx context.Context, email, token, newPassword stri
 	})
 	if err == nil {
 		a.clearBudget(ctx, budget(firstFactor, address.Key, accountBounds()))
-		a.afterCommit(func() { a.live.forget(user.ID); a.wakeWorkers() })
+		a.afterCommit(func() { a.live.forget(user.ID) })
 	}
 	return err
 }
@@ -212,7 +212,7 @@ func (a *Auth) ChangePassword(ctx context.Context, userID, current, newPassword 
 		return a.replacePassword(ctx, tx, &user, afterChange, hash)
 	})
 	if err == nil {
-		a.afterCommit(func() { a.live.forget(userID); a.wakeWorkers() })
+		a.afterCommit(func() { a.live.forget(userID) })
 	}
 	return err
 }

@@ -80,9 +80,6 @@ func (a *Auth) SignUp(ctx context.Context, in SignUpParams) (*SignedIn, error) {
 	if errors.Is(err, ErrEmailTaken) && a.config.PrivateSignUp {
 		err = a.tellOwner(ctx, address)
 	}
-	if err == nil {
-		a.afterCommit(a.wakeWorkers)
-	}
 	return nil, err
 }
 

@@ -122,7 +122,7 @@ func (a *Auth) changeUser(ctx context.Context, id string, change func(context.Co
 		return a.record(ctx, tx, told)
 	})
 	if err == nil {
-		a.afterCommit(func() { a.live.forget(id); a.wakeWorkers() })
+		a.afterCommit(func() { a.live.forget(id) })
 	}
 	return err
 }
@@ -197,6 +197,6 @@ func (a *Auth) RetryMail(ctx context.Context, id string) error {
 	case !revived:
 		return ErrNotFound
 	}
-	a.afterCommit(a.wakeWorkers)
+	a.afterCommit(a.outbox.worker.wake)
 	return nil
 }

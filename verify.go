@@ -187,7 +187,7 @@ func (a *Auth) confirmEmail(ctx context.Context, email, token string, kinds ...s
 		return ErrInvalidToken
 	})
 	if err == nil {
-		a.afterCommit(func() { a.live.forget(changed); a.wakeWorkers() })
+		a.afterCommit(func() { a.live.forget(changed) })
 	}
 	return err
 }
