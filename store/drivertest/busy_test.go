@@ -177,7 +177,7 @@ func TestWhoeverLostADeadlockTriesAgainAlone(t *testing.T) {
 					if trying.Add(1) > 1 {
 						together.Add(1)
 					}
-					time.Sleep(5 * time.Millisecond)
+					<-time.After(5 * time.Millisecond)
 					trying.Add(-1)
 					return nil
 				}); err != nil || attempts != 2 {
