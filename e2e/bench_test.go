@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	_ "modernc.org/sqlite"
-
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"

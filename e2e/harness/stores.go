@@ -10,7 +10,6 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver
-	_ "modernc.org/sqlite"             // the SQLite driver
 
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/store/drivertest/pgtest"

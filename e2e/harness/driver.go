@@ -1,0 +1,5 @@
+//go:build !race
+
+package harness
+
+import _ "modernc.org/sqlite" // the SQLite driver
