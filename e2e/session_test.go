@@ -311,6 +311,19 @@ func TestAC112_AUserHasABoundedNumberOfSessions(t *testing.T) {
 	}, func(c *admit.Config) { c.Sessions.MaxPerUser = 10; c.InsecureNoLimits = true })
 }
 
+// RL-04: nobody's sign-in waits for another's that waits for the first. The
+// harness asks PostgreSQL whether any did.
+func TestRL04_SignInsAtOnceTakeTurns(t *testing.T) {
+	harness.Each(t, func(t *testing.T, s *harness.Server) {
+		s.SignUp("a@x.test")
+		for range 10 {
+			for _, a := range harness.Parallel(8, func(int) *harness.Answer { return s.SignIn("a@x.test", harness.Password) }) {
+				a.Want(http.StatusOK)
+			}
+		}
+	})
+}
+
 func TestAC114_ANewAccountIsNotTheOldOne(t *testing.T) {
 	harness.Each(t, func(t *testing.T, s *harness.Server) {
 		old := s.SignUp("a@x.test")

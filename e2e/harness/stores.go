@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver
 
@@ -74,7 +73,7 @@ func inSQLite(t testing.TB) place {
 
 func inPostgres(t testing.TB) place {
 	url := pgtest.Open(t)
-	t.Cleanup(func() { checkDeadlocks(t, url) })
+	t.Cleanup(func() { pgtest.CheckDeadlocks(t, url) })
 	open := func(t testing.TB) store.Store {
 		db, err := sql.Open("pgx", url)
 		if err != nil {
@@ -96,32 +95,6 @@ func inPostgres(t testing.TB) place {
 		return dump(t, db, "SELECT tablename FROM pg_tables WHERE tablename LIKE 'admit%'")
 	}
 	return place{open, dump}
-}
-
-// checkDeadlocks fails when two transactions of the test waited for each other.
-// The store runs the loser again, so that nothing but a second's delay tells.
-func checkDeadlocks(t testing.TB, url string) {
-	t.Helper()
-	db, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	// A connection adds what it saw to the statistics when it ends.
-	const query = `SELECT deadlocks, (SELECT count(*) FROM pg_stat_activity WHERE datname = d.datname AND pid <> pg_backend_pid())
-		FROM pg_stat_database d WHERE datname = current_database()`
-	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(5 * time.Millisecond) {
-		var deadlocks, others int
-		if err := db.QueryRowContext(context.Background(), query).Scan(&deadlocks, &others); err != nil {
-			t.Fatal(err)
-		}
-		if others == 0 || time.Now().After(deadline) {
-			if deadlocks > 0 {
-				t.Errorf("%d deadlocks: transactions take their rows in different orders", deadlocks)
-			}
-			return
-		}
-	}
 }
 
 // dump is every value of every table.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit/store"
+	"github.com/admit-go/admit/store/drivertest/pgtest"
 	"github.com/admit-go/admit/store/internal/sqlstore"
 )
 
@@ -189,6 +190,54 @@ func TestWhoeverLostADeadlockTriesAgainAlone(t *testing.T) {
 		if n := together.Load(); n > 0 {
 			t.Errorf("%d of %d losers met another on the way back", n, losers)
 		}
+	})
+}
+
+func TestCountersAreLockedInOneOrder(t *testing.T) {
+	ctx := context.Background()
+	eachDatabase(t, func(t *testing.T, d database) {
+		if d.dialect != sqlstore.Postgres || d.conns == 1 {
+			return
+		}
+		d.home = ""
+		source := d.source(t)
+		db := d.connect(t, source)
+		s := d.store(db)
+		if err := s.Migrate(ctx); err != nil {
+			t.Fatal(err)
+		}
+		counters := make([]store.Counter, 6)
+		keys := make([]string, len(counters))
+		for i := range counters {
+			keys[i] = string(rune('f' - i)) // the rows stand in the opposite order
+			counters[i] = store.Counter{Key: keys[i], Limit: 1 << 40, Window: time.Hour}
+			if _, err := s.Hit(ctx, epoch, counters[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var group sync.WaitGroup
+		for racer := range 8 {
+			group.Go(func() {
+				for range 100 {
+					var err error
+					switch racer % 2 {
+					case 0:
+						_, err = s.Hit(ctx, epoch, counters...)
+					case 1:
+						err = s.Unhit(ctx, "", keys...)
+					}
+					if err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		group.Wait()
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		pgtest.CheckDeadlocks(t, source)
 	})
 }
 

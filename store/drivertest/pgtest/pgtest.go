@@ -44,6 +44,36 @@ func Open(t testing.TB) string {
 	return mine.String()
 }
 
+// CheckDeadlocks fails when transactions in a database have waited for each
+// other. The store runs the loser again, so that nothing but a second's delay
+// tells. All connections must have been closed.
+func CheckDeadlocks(t testing.TB, url string) {
+	t.Helper()
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	// A connection adds what it saw to the statistics when it ends.
+	const query = `SELECT deadlocks, (SELECT count(*) FROM pg_stat_activity WHERE datname = d.datname AND pid <> pg_backend_pid())
+		FROM pg_stat_database d WHERE datname = current_database()`
+	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(5 * time.Millisecond) {
+		var deadlocks, others int
+		if err := db.QueryRowContext(context.Background(), query).Scan(&deadlocks, &others); err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case others > 0 && time.Now().Before(deadline):
+			continue
+		case others > 0:
+			t.Errorf("%d connections are still open", others)
+		case deadlocks > 0:
+			t.Errorf("%d deadlocks: transactions take their rows in different orders", deadlocks)
+		}
+		return
+	}
+}
+
 // server finds or starts the server, once in a process.
 var server = sync.OnceValues(func() (*url.URL, error) {
 	if named := os.Getenv(variable); named != "" {
