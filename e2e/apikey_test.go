@@ -23,7 +23,7 @@ func makeKey(s *harness.Server, body harness.J, sets ...harness.Set) *harness.An
 	return s.Do("POST", apiKeys, body, sets...)
 }
 
-func TestAK01_AKeyIsShownOnce(t *testing.T) {
+func TestAK01_AC167_AKeyIsShownOnce(t *testing.T) {
 	harness.Each(t, func(t *testing.T, s *harness.Server) {
 		admin := s.Admin()
 		made := makeKey(s, harness.J{"environment": "prod", "scopes": []string{"users:read"}, "expiresAt": "2026-06-01T00:00:00Z"}, harness.Bearer(admin.Access)).

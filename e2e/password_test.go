@@ -65,6 +65,21 @@ func TestAC027_APasswordIsComparedAsTyped(t *testing.T) {
 	})
 }
 
+// AC-025, PW-02: neither a long address nor a long beginning of the password
+// leaves anything of it out of the hash.
+func TestAC025_NoPartOfAPasswordIsCutOff(t *testing.T) {
+	harness.Each(t, func(t *testing.T, s *harness.Server) {
+		long := strings.Repeat("Kupfer-Wolke ", 9)
+		for _, email := range []string{"a@x.test", strings.Repeat("a", 64) + "@" + strings.Repeat("long.", 35) + "x.test"} {
+			signUp(s, email, long+"1", "Ada").Want(http.StatusCreated)
+			for _, wrong := range []string{long + "2", long, long[:72], otherPassword} {
+				s.SignIn(email, wrong).Want(http.StatusUnauthorized, "auth/invalid-credentials")
+			}
+			s.SignIn(email, long+"1").Want(http.StatusOK)
+		}
+	}, unlimited)
+}
+
 func TestAC028_PasswordsThatAreEasyToGuessAreRefused(t *testing.T) {
 	s := harness.New(t)
 	for _, weak := range []string{

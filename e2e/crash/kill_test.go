@@ -120,6 +120,45 @@ func TestAC195_ATokenIsRedeemedWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
+// AC-207, RL-05: mail that was committed with what caused it and not sent when
+// the server was killed is sent by the next one, and its token works.
+func TestAC207_MailOutlivesTheServerThatWasToSendIt(t *testing.T) {
+	for _, kind := range []string{"sqlite", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			folder := t.TempDir()
+			place := place(t, kind, folder)
+			client := newClient(t)
+			s := start(t, folder, place, "-smtp", silent(t))
+			email := newName()
+			if a := s.signUp(client, email); a.status != http.StatusCreated {
+				t.Fatalf("sign-up: %+v", a)
+			}
+			// The mail server hangs in the sign-up's mail, so this one waits.
+			if a := s.ask(client, "POST", "/v1/auth/password/reset/request", "", object{"email": email}); a.status != http.StatusOK {
+				t.Fatalf("asking for a reset: %+v", a)
+			}
+			s.kill()
+			s = start(t, folder, place)
+			token := ""
+			within(t, 20*time.Second, "the reset is mailed", func() bool {
+				for _, l := range s.mailbox(t, client) {
+					if found := resetToken(l.Text); found != "" && l.To == email {
+						token = found
+					}
+				}
+				return token != ""
+			})
+			confirm := object{"email": email, "token": token, "newPassword": another}
+			if a := s.ask(client, "POST", "/v1/auth/password/reset/confirm", "", confirm); a.status != http.StatusOK {
+				t.Errorf("the mailed token: %+v", a)
+			}
+			if a := s.signIn(client, email, another); a.status != http.StatusOK {
+				t.Errorf("the new password: %+v", a)
+			}
+		})
+	}
+}
+
 // reset is somebody who has asked for a new password.
 type reset struct {
 	email, token, access string
