@@ -21,7 +21,7 @@ const keeper = `
 set -e
 trap 'rm -rf "$1"' EXIT
 "$2/initdb" -D "$1/data" -U postgres -A trust -E UTF8 --no-sync >"$1/log" 2>&1
-"$2/postgres" -D "$1/data" -h 127.0.0.1 -p "$3" -k "$1" -c fsync=off >>"$1/log" 2>&1 </dev/null &
+"$2/postgres" -D "$1/data" -h 127.0.0.1 -p "$3" -k "$1" >>"$1/log" 2>&1 </dev/null &
 server=$!
 cat >/dev/null
 kill -INT $server
