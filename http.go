@@ -176,12 +176,49 @@ func writeJSON(w http.ResponseWriter, status int, value any) error {
 	if err != nil {
 		return ErrInternal.because(err)
 	}
+	writeBody(w, status, body)
+	return nil
+}
+
+// writeBody sends JSON.
+func writeBody(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h["Content-Type"] = []string{"application/json"}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that hung up is no error of ours
-	return nil
+}
+
+// object is a JSON object that is written member by member, without its end.
+type object []byte
+
+func (o *object) raw(name, value string) {
+	before := byte(',')
+	if len(*o) == 0 {
+		before = '{'
+	}
+	*o = append(*o, before, '"')
+	*o = append(*o, name...)
+	*o = append(*o, '"', ':')
+	*o = append(*o, value...)
+}
+
+func (o *object) text(name, value string) {
+	o.raw(name, "")
+	*o, _ = jsontext.AppendQuote(*o, value) // what is no UTF-8 is replaced, and is not in the store
+}
+
+func (o *object) optional(name, value string) {
+	if value == "" {
+		o.raw(name, "null")
+		return
+	}
+	o.text(name, value)
+}
+
+func (o *object) instant(name string, at time.Time) {
+	o.raw(name, "")
+	*o = instant(at).append(*o)
 }
 
 type messageBody struct {
@@ -191,12 +228,16 @@ type messageBody struct {
 // instant is a time as the API shows it: UTC with milliseconds, null when zero.
 type instant time.Time
 
+func (t instant) append(b []byte) []byte {
+	if time.Time(t).IsZero() {
+		return append(b, "null"...)
+	}
+	return time.Time(t).UTC().AppendFormat(b, `"2006-01-02T15:04:05.000Z"`)
+}
+
 // MarshalJSONTo implements json.MarshalerTo.
 func (t instant) MarshalJSONTo(to *jsontext.Encoder) error {
-	if time.Time(t).IsZero() {
-		return to.WriteToken(jsontext.Null)
-	}
-	return to.WriteValue(time.Time(t).UTC().AppendFormat(to.AvailableBuffer(), `"2006-01-02T15:04:05.000Z"`))
+	return to.WriteValue(t.append(to.AvailableBuffer()))
 }
 
 // optional is a text that is null when it is not there.
