@@ -63,6 +63,10 @@ func TestWhatEachRequestAsksOfTheStore(t *testing.T) {
 		{"sign-in", http.MethodPost, "/v1/auth/email/signin", "", account, "Hit UserByEmail Password " +
 			"Tx Unhit ClearCounters LockUser Password CreateSession EndOldestSessions CreateToken AppendEvent Commit"},
 		{"sign-in of nobody", http.MethodPost, "/v1/auth/email/signin", "", strings.Replace(account, "ann", "eve", 1), "Hit UserByEmail"},
+		{"reset with a short token", http.MethodPost, "/v1/auth/password/reset/confirm", "",
+			`{"email":"ann@example.test","token":"c2hvcnQ","newPassword":"calm-harbour-lamp"}`, ""},
+		{"confirmation with a short token", http.MethodPost, "/v1/auth/signup/email/confirm", "", `{"email":"ann@example.test","token":"c2hvcnQ"}`, ""},
+		{"callback with a short token", http.MethodPost, "/v1/auth/email/callback", "", `{"token":"c2hvcnQ"}`, ""},
 		{"me with junk", http.MethodGet, "/v1/auth/me", access[:len(access)-1], "", ""},
 	} {
 		status, answer := h.callText(c.method, c.path, c.token, c.body)

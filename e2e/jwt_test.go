@@ -18,6 +18,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -485,6 +486,39 @@ func TestAC102_SigningKeysRotateWithoutAGap(t *testing.T) {
 		if len(kids) < 2 {
 			t.Errorf("one key signed for 120 days")
 		}
+	})
+}
+
+// TK-10: whoever reads the published keys has the next one before it signs, what
+// the old one signed goes on, and a key that is removed takes that with it.
+func TestTK10_AKeyIsPublishedBeforeItSignsAndItsRemovalKills(t *testing.T) {
+	harness.Each(t, func(t *testing.T, s *harness.Server) {
+		old := kidOf(t, s.SignUp("a@x.test").Access)
+		published := func() (kids []string) {
+			for _, key := range s.Do("GET", "/.well-known/jwks.json", nil).Want(http.StatusOK).Get("keys").([]any) {
+				kids = append(kids, key.(map[string]any)["kid"].(string))
+			}
+			return kids
+		}
+		s.Clock.Advance(90*24*time.Hour - 6*time.Minute)
+		before := s.SignIn("a@x.test", harness.Password).Want(http.StatusOK).Tokens()
+		kids := published()
+		if len(kids) != 2 || kidOf(t, before.Access) != old {
+			t.Errorf("%s signed while %v are published", kidOf(t, before.Access), kids)
+		}
+		s.Clock.Advance(11 * time.Minute)
+		after := s.SignIn("a@x.test", harness.Password).Want(http.StatusOK).Tokens()
+		if next := kidOf(t, after.Access); next == old || !slices.Contains(kids, next) {
+			t.Errorf("%s signs, which was not published before: %v", next, kids)
+		}
+		s.Me(before.Access).Want(http.StatusOK)
+
+		if err := s.Store.DeleteKey(t.Context(), "", old); err != nil {
+			t.Fatal(err)
+		}
+		s.Clock.Advance(2 * time.Minute)
+		s.Me(before.Access).Want(http.StatusUnauthorized, "auth/invalid-token")
+		s.Me(after.Access).Want(http.StatusOK)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -96,7 +97,10 @@ func TestAC216_ClosingTwiceAndCallingAfterwardsIsNoFault(t *testing.T) {
 		}
 		return signed
 	}
-	signUp("a@x.test")
+	const waiting = 30 // more than the worker sends before it is told to stop
+	for i := range waiting {
+		signUp(fmt.Sprintf("a%d@x.test", i))
+	}
 	var closing sync.WaitGroup
 	for range 4 {
 		closing.Go(func() {
@@ -107,6 +111,9 @@ func TestAC216_ClosingTwiceAndCallingAfterwardsIsNoFault(t *testing.T) {
 	}
 	closing.Wait()
 	sent := len(mail.Messages())
+	if sent != waiting {
+		t.Errorf("%d of %d mails were sent before the end", sent, waiting)
+	}
 	signed := signUp("b@x.test")
 	if _, _, err := auth.VerifyToken(t.Context(), signed.Tokens.AccessToken); err != nil {
 		t.Errorf("a token after Close: %v", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/admit-go/admit"
@@ -100,3 +101,33 @@ func verified(s *harness.Server, email string) harness.Person {
 }
 
 func unlimited(c *admit.Config) { c.InsecureNoLimits = true }
+
+// EM-02: whatever spelling of an address a form was given, the mail goes to the
+// one that is stored, and a look-alike is nobody's.
+func TestEM02_MailGoesToTheStoredAddress(t *testing.T) {
+	harness.Each(t, func(t *testing.T, s *harness.Server) {
+		const stored = "Mike@x.test"
+		s.SignUp(stored)
+		letterTo(s, mailer.SignupConfirmation, stored)
+		s.Mail.Clear()
+		for _, spelled := range []string{"mike@x.test", "MIKE@X.TEST", " mike@x.test", "m\u0131ke@x.test", "mike@x.test."} {
+			s.Do("POST", "/v1/auth/password/reset/request", harness.J{"email": spelled})
+			s.Do("POST", "/v1/auth/signup/email/resend", harness.J{"email": spelled})
+			s.Do("POST", "/v1/auth/email/signin", harness.J{"email": spelled, "method": "magiclink", "callbackUrl": callback})
+		}
+		s.SignUp("last@x.test")
+		letterTo(s, mailer.SignupConfirmation, "last@x.test") // what was queued before it has been sent by then
+		kinds := map[mailer.Kind]int{}
+		for _, m := range s.Mail.Messages() {
+			kinds[m.Kind]++
+			if m.To != stored && m.To != "last@x.test" {
+				t.Errorf("%s went to %q", m.Kind, m.To)
+			}
+		}
+		for _, kind := range []mailer.Kind{mailer.PasswordReset, mailer.MagicLink, mailer.SignupConfirmation} {
+			if kinds[kind] < 2 {
+				t.Errorf("%d mails of the kind %s", kinds[kind], kind)
+			}
+		}
+	}, unlimited)
+}
