@@ -6,8 +6,8 @@
 //
 //	go run ./e2e/measure [-pairs 11] [-calls 8000] [-postgres URL] [PART...]
 //
-// The parts are floor, me, refresh, signin, mail, crowd and start, which are all
-// run when none is named, and growth, which takes as long as the others
+// The parts are floor, me, refresh, signin, mail, outage, crowd and start, which
+// are all run when none is named, and growth, which takes as long as the others
 // together: it fills databases with a million accounts.
 package main
 
@@ -60,7 +60,7 @@ type part struct {
 }
 
 var parts = []part{
-	{"floor", floor}, {"me", me}, {"refresh", refresh}, {"signin", signIn}, {"mail", mail}, {"crowd", crowd}, {"start", startUp},
+	{"floor", floor}, {"me", me}, {"refresh", refresh}, {"signin", signIn}, {"mail", mail}, {"outage", outage}, {"crowd", crowd}, {"start", startUp},
 	{"growth", growth},
 }
 
