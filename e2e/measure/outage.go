@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -17,13 +18,15 @@ func outage(l *lab) error {
 	}
 	defer hanging.Close()
 	go func() {
-		var silent []net.Conn // open, and nobody answers
 		for {
 			conn, err := hanging.Accept()
 			if err != nil {
 				return
 			}
-			silent = append(silent, conn)
+			go func() { // listens, and says nothing
+				defer conn.Close()
+				_, _ = io.Copy(io.Discard, conn)
+			}()
 		}
 	}()
 	var servers [2]*process
