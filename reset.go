@@ -101,7 +101,7 @@ func (a *Auth) ResetPassword(ctx context.Context, email, token, newPassword stri
 		switch {
 		case errors.Is(err, ErrTokenExpired):
 			return ErrResetTokenExpired
-		case errors.Is(err, ErrInvalidToken), err == nil && (used || user.EmailKey != address.Key):
+		case errors.Is(err, ErrInvalidToken), err == nil && (used || user.EmailKey != found.EmailKey):
 			return ErrResetTokenNotFound
 		case err != nil:
 			return err
