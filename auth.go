@@ -131,11 +131,15 @@ func (a *Auth) Mount(mux Mux) {
 
 // Start begins the periodic work (sending mail, sweeping) at once instead of
 // with the first call that needs it: a process that only sends mail wants it.
-func (a *Auth) Start() { a.wakeWorkers() }
+func (a *Auth) Start() { a.wakeWorkers(false) }
 
-// wakeWorkers tells the workers that something was committed.
-func (a *Auth) wakeWorkers() {
-	a.outbox.wake()
+// wakeWorkers tells the workers that something was committed, mail perhaps.
+func (a *Auth) wakeWorkers(mail bool) {
+	if mail {
+		a.outbox.worker.wake()
+	} else {
+		a.outbox.worker.wakeOnce()
+	}
 	a.sweeper.worker.wakeOnce()
 	if a.config.OnEvent != nil {
 		a.events.worker.wake()
@@ -161,9 +165,10 @@ func (a *Auth) newID() string { return a.ids.New(a.now()) }
 // tx runs fn in a transaction of the store, maps what comes back, and tells the
 // workers of what was committed.
 func (a *Auth) tx(ctx context.Context, fn func(ctx context.Context, tx store.Store) error) error {
-	err := fault(a.store.Tx(ctx, fn))
+	mail := false
+	err := fault(a.store.Tx(context.WithValue(ctx, mailKey{}, &mail), fn))
 	if err == nil {
-		a.afterCommit(a.wakeWorkers)
+		a.afterCommit(func() { a.wakeWorkers(mail) })
 	}
 	return err
 }

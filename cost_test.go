@@ -61,7 +61,7 @@ func TestWhatEachRequestAsksOfTheStore(t *testing.T) {
 		{"refresh", http.MethodPost, "/v1/auth/refresh", "", `{"refreshToken":"` + refresh + `"}`, "SessionUser RotateSession"},
 		{"refresh with junk", http.MethodPost, "/v1/auth/refresh", "", `{"refreshToken":"` + strings.Repeat("A", len(refresh)) + `"}`, ""},
 		{"sign-in", http.MethodPost, "/v1/auth/email/signin", "", account, "Hit UserByEmail Password " +
-			"Tx Unhit ClearCounters LockUser Password CreateSession EndOldestSessions CreateToken AppendEvent Commit"},
+			"Tx LockUser Password CreateSession EndOldestSessions CreateToken AppendEvent ClearCounters Unhit Commit"},
 		{"sign-in of nobody", http.MethodPost, "/v1/auth/email/signin", "", strings.Replace(account, "ann", "eve", 1), "Hit UserByEmail"},
 		{"reset with a short token", http.MethodPost, "/v1/auth/password/reset/confirm", "",
 			`{"email":"ann@example.test","token":"c2hvcnQ","newPassword":"calm-harbour-lamp"}`, ""},

@@ -132,8 +132,9 @@ func (a *Auth) mayEnter(user *store.User, now time.Time) error {
 
 // admit runs a rule that ends at the gate, and makes the tokens of the session
 // that came through before the transaction ends: there is no session nobody has
-// the tokens of, and no token of a session that was not committed.
-func (a *Auth) admit(ctx context.Context, rule func(ctx context.Context, tx store.Store) (*pass, error)) (*SignedIn, error) {
+// the tokens of, and no token of a session that was not committed. Where the
+// proof was a guess that was right, its budget is cleared; nil is none.
+func (a *Auth) admit(ctx context.Context, guess *attempt, rule func(ctx context.Context, tx store.Store) (*pass, error)) (*SignedIn, error) {
 	// The key is found first: outside the transaction, which may not wait.
 	key, err := a.tokens.signer(ctx, a.store, a.now())
 	if err != nil {
@@ -151,7 +152,10 @@ func (a *Auth) admit(ctx context.Context, rule func(ctx context.Context, tx stor
 		}
 		signed = &SignedIn{User: in.user, Session: in.session}
 		signed.Tokens, err = a.makeTokens(ctx, key, &in.session, &in.user, in.secret)
-		return err
+		if err != nil || guess == nil {
+			return err
+		}
+		return guess.succeed(ctx, tx)
 	})
 	if err != nil {
 		return nil, err

@@ -194,7 +194,7 @@ func (a *Auth) redeemCode(ctx context.Context, try *attempt, hash []byte, code s
 
 // redeem uses a token up and signs its account in, or makes the account.
 func (a *Auth) redeem(ctx context.Context, kind string, hash []byte, try *attempt) (signed *SignedIn, isNew bool, err error) {
-	signed, err = a.admit(ctx, func(ctx context.Context, tx store.Store) (*pass, error) {
+	signed, err = a.admit(ctx, try, func(ctx context.Context, tx store.Store) (*pass, error) {
 		isNew = false
 		now := a.now()
 		found, won, err := tx.ConsumeToken(ctx, tenant, kind, hash, now)
@@ -225,11 +225,6 @@ func (a *Auth) redeem(ctx context.Context, kind string, hash []byte, try *attemp
 		}
 		if err := killTokens(ctx, tx, afterNewMagic, user.ID, user.EmailKey); err != nil {
 			return nil, err
-		}
-		if try != nil {
-			if err := try.succeed(ctx, tx); err != nil {
-				return nil, err
-			}
 		}
 		return a.enter(ctx, tx, entrance{userID: user.ID, methods: "otp", created: isNew})
 	})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -55,8 +54,6 @@ type outbox struct {
 	letters *letter.Set
 	holder  string
 	worker  *worker
-	// added is when a message was last added, which may not be committed yet.
-	added atomic.Int64
 }
 
 func newOutbox(config Config, ring *sealed.Ring, ids *uuid.Source, letters *letter.Set) *outbox {
@@ -66,6 +63,10 @@ func newOutbox(config Config, ring *sealed.Ring, ids *uuid.Source, letters *lett
 }
 
 func (o *outbox) now() time.Time { return o.config.Now().UTC().Truncate(time.Microsecond) }
+
+// mailKey finds in a transaction's context whether mail was added in it, of
+// which the worker is told after the commit.
+type mailKey struct{}
 
 // add puts a message into the outbox, in the transaction of what causes it.
 func (o *outbox) add(ctx context.Context, tx store.Outbox, kind mailer.Kind, to, locale string, values mailer.Values) error {
@@ -80,21 +81,12 @@ func (o *outbox) add(ctx context.Context, tx store.Outbox, kind mailer.Kind, to,
 	if err != nil {
 		return ErrInternal.because(err)
 	}
-	o.added.Store(time.Now().UnixNano())
+	if mail, ok := ctx.Value(mailKey{}).(*bool); ok {
+		*mail = true
+	}
 	return tx.AddMail(ctx, store.Mail{
 		Tenant: tenant, ID: id, Kind: string(kind), Sealed: box, CreatedAt: now, NextAt: now,
 	})
-}
-
-// wake tells the worker if there may be anything new, and starts it in any
-// case. Whoever adds a message wakes it after the commit, and not for somebody
-// else's: so every wake counts until the worker would look by itself.
-func (o *outbox) wake() {
-	if time.Since(time.Unix(0, o.added.Load())) < mailPoll {
-		o.worker.wake()
-		return
-	}
-	o.worker.wakeOnce()
 }
 
 // sendDue sends what is due and returns how long to wait for more.

@@ -64,10 +64,7 @@ func (a *Auth) signIn(ctx context.Context, try *attempt, emailKey, given string)
 	if err != nil {
 		return nil, err
 	}
-	return a.admit(ctx, func(ctx context.Context, tx store.Store) (*pass, error) {
-		if err := try.succeed(ctx, tx); err != nil {
-			return nil, err
-		}
+	return a.admit(ctx, try, func(ctx context.Context, tx store.Store) (*pass, error) {
 		return a.enter(ctx, tx, entrance{userID: user.ID, methods: "pwd", still: func(ctx context.Context, tx store.Store) error {
 			if err := a.stillThePassword(ctx, tx, known); err != nil {
 				return err

@@ -59,9 +59,12 @@ func accountBounds() []bound { return []bound{{10, 15 * time.Minute}, {100, 24 *
 
 func mailBounds() []bound { return []bound{{5, 15 * time.Minute}, {20, 24 * time.Hour}} }
 
+// Counters are taken by key, so the names say in which order: those that many
+// wait for come last.
 const (
 	firstFactor = "first"
 	mailBudget  = "mail"
+	sourceKey   = "source/"
 )
 
 // budget makes the counters of an account: one for each bound.
@@ -124,7 +127,7 @@ func clientCounter(ctx context.Context, class limitClass) []store.Counter {
 		return nil
 	}
 	return []store.Counter{{
-		Tenant: tenant, Key: "client/" + string(class) + "/" + clientip.Key(client), Limit: b.limit, Window: b.window,
+		Tenant: tenant, Key: sourceKey + string(class) + "/" + clientip.Key(client), Limit: b.limit, Window: b.window,
 	}}
 }
 
@@ -161,7 +164,9 @@ func (a *Auth) attempt(ctx context.Context, kind, emailKey string) (*attempt, er
 }
 
 // succeed clears the account's budget, in the transaction that lets its owner
-// in where the counters live there too.
+// in where the counters live there too. It is the last thing to be done there:
+// everybody behind one client address waits for that counter. The order is that
+// in which a hit takes them, so that no two wait for each other.
 func (t *attempt) succeed(ctx context.Context, tx store.Counters) error {
 	if t.a.config.InsecureNoLimits {
 		return nil
@@ -169,14 +174,10 @@ func (t *attempt) succeed(ctx context.Context, tx store.Counters) error {
 	if t.a.config.Counters != nil {
 		tx = t.a.config.Counters
 	}
-	// In the order in which a hit takes them, by key: whoever holds the one and
-	// waits for the other must not meet somebody who does it the other way round.
-	if len(t.client) > 0 {
-		if err := tx.Unhit(ctx, tenant, keysOf(t.client)...); err != nil {
-			return err
-		}
+	if err := tx.ClearCounters(ctx, tenant, keysOf(t.account)...); err != nil || len(t.client) == 0 {
+		return err
 	}
-	return tx.ClearCounters(ctx, tenant, keysOf(t.account)...)
+	return tx.Unhit(ctx, tenant, keysOf(t.client)...)
 }
 
 // settle gives everything back unless the guess turned out to be wrong: a

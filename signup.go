@@ -69,7 +69,7 @@ func (a *Auth) SignUp(ctx context.Context, in SignUpParams) (*SignedIn, error) {
 		return a.sendVerification(ctx, tx, &user, "", origin, true)
 	}
 	if !a.config.RequireVerifiedEmail && !a.config.PrivateSignUp {
-		return a.admit(ctx, func(ctx context.Context, tx store.Store) (*pass, error) {
+		return a.admit(ctx, nil, func(ctx context.Context, tx store.Store) (*pass, error) {
 			if err := register(ctx, tx); err != nil {
 				return nil, err
 			}
