@@ -55,7 +55,8 @@ func CheckDeadlocks(t testing.TB, url string) {
 	}
 	defer db.Close()
 	// A connection adds what it saw to the statistics when it ends.
-	const query = `SELECT deadlocks, (SELECT count(*) FROM pg_stat_activity WHERE datname = d.datname AND pid <> pg_backend_pid())
+	const query = `SELECT deadlocks, (SELECT count(*) FROM pg_stat_activity
+			WHERE datname = d.datname AND pid <> pg_backend_pid() AND backend_type = 'client backend')
 		FROM pg_stat_database d WHERE datname = current_database()`
 	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(5 * time.Millisecond) {
 		var deadlocks, others int
