@@ -8,6 +8,7 @@ import (
 	"net"
 	netsmtp "net/smtp"
 	"net/textproto"
+	"os"
 	"strings"
 	"time"
 
@@ -269,8 +270,12 @@ func describe(ctx context.Context, step string, err error) error {
 		text := strings.Join(words, " ")
 		err = &textproto.Error{Code: reply.Code, Msg: strings.ToValidUTF8(text[:min(len(text), 300)], "")}
 	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("smtp: %s: %w: %w", step, ctx.Err(), err)
+	ended := ctx.Err()
+	if ended == nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		ended = context.DeadlineExceeded // the connection's timer was a little ahead of the context's
+	}
+	if ended != nil {
+		return fmt.Errorf("smtp: %s: %w: %w", step, ended, err)
 	}
 	return fmt.Errorf("smtp: %s: %w", step, err)
 }
