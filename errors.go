@@ -69,14 +69,14 @@ func (e *Error) after(wait time.Duration) *Error {
 
 // Errors that any route can answer.
 var (
-	ErrInternal         = &Error{Code: "auth/internal", Status: http.StatusInternalServerError, Message: "Something went wrong on our side."}
-	ErrUnavailable      = &Error{Code: "auth/unavailable", Status: http.StatusServiceUnavailable, Message: "The service is not available at the moment. Please try again.", RetryAfter: time.Second}
-	ErrNotFound         = &Error{Code: "auth/not-found", Status: http.StatusNotFound, Message: "There is nothing here."}
-	ErrMethodNotAllowed = &Error{Code: "auth/method-not-allowed", Status: http.StatusMethodNotAllowed, Message: "This path does not take that method."}
-	ErrInvalidRequest   = &Error{Code: "auth/invalid-request", Status: http.StatusBadRequest, Message: "The request could not be understood."}
-	ErrTooLarge         = &Error{Code: "auth/payload-too-large", Status: http.StatusRequestEntityTooLarge, Message: "The body is larger than 64 KiB."}
-	ErrMediaType        = &Error{Code: "auth/unsupported-media-type", Status: http.StatusUnsupportedMediaType, Message: "The body must be sent as application/json."}
-	ErrTooManyRequests  = &Error{Code: "auth/too-many-requests", Status: http.StatusTooManyRequests, Message: "Too many requests. Please wait a while."}
+	ErrInternal             = &Error{Code: "auth/internal", Status: http.StatusInternalServerError, Message: "Something went wrong on our side."}
+	ErrUnavailable          = &Error{Code: "auth/unavailable", Status: http.StatusServiceUnavailable, Message: "The service is not available at the moment. Please try again.", RetryAfter: time.Second}
+	ErrNotFound             = &Error{Code: "auth/not-found", Status: http.StatusNotFound, Message: "There is nothing here."}
+	ErrMethodNotAllowed     = &Error{Code: "auth/method-not-allowed", Status: http.StatusMethodNotAllowed, Message: "This path does not take that method."}
+	ErrInvalidRequest       = &Error{Code: "auth/invalid-request", Status: http.StatusBadRequest, Message: "The request could not be understood."}
+	ErrPayloadTooLarge      = &Error{Code: "auth/payload-too-large", Status: http.StatusRequestEntityTooLarge, Message: "The body is larger than 64 KiB."}
+	ErrUnsupportedMediaType = &Error{Code: "auth/unsupported-media-type", Status: http.StatusUnsupportedMediaType, Message: "The body must be sent as application/json."}
+	ErrTooManyRequests      = &Error{Code: "auth/too-many-requests", Status: http.StatusTooManyRequests, Message: "Too many requests. Please wait a while."}
 )
 
 // fault turns an error of the store into one that can leave a rule: an *Error

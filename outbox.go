@@ -8,14 +8,23 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/admit-go/admit/internal/letter"
 	"github.com/admit-go/admit/internal/sealed"
 	"github.com/admit-go/admit/internal/uuid"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
+	"github.com/go-json-experiment/json"
 )
+
+// mailTried tells of a message. A decoy is none.
+func (o *outbox) mailTried(ctx context.Context, mail store.Mail, outcome string) {
+	tried := o.config.Instrument.MailTried
+	if tried == nil || mail.Kind == decoyMail {
+		return
+	}
+	facts := MailFacts{Kind: mail.Kind, Outcome: outcome, Tries: mail.Tries, Age: o.now().Sub(mail.CreatedAt)}
+	tell(ctx, o.config.Logger, "MailTried", func() { tried(ctx, facts) })
+}
 
 const (
 	outboxPurpose = "outbox"
@@ -64,10 +73,6 @@ func newOutbox(config Config, ring *sealed.Ring, ids *uuid.Source, letters *lett
 
 func (o *outbox) now() time.Time { return o.config.Now().UTC().Truncate(time.Microsecond) }
 
-// mailKey finds in a transaction's context whether mail was added in it, of
-// which the worker is told after the commit.
-type mailKey struct{}
-
 // add puts a message into the outbox, in the transaction of what causes it.
 func (o *outbox) add(ctx context.Context, tx store.Outbox, kind mailer.Kind, to, locale string, values mailer.Values) error {
 	values.SiteName = o.config.SiteName
@@ -80,9 +85,6 @@ func (o *outbox) add(ctx context.Context, tx store.Outbox, kind mailer.Kind, to,
 	box, err := o.ring.Seal(outboxPurpose, []byte(id), plain)
 	if err != nil {
 		return ErrInternal.because(err)
-	}
-	if mail, ok := ctx.Value(mailKey{}).(*bool); ok {
-		*mail = true
 	}
 	return tx.AddMail(ctx, store.Mail{
 		Tenant: tenant, ID: id, Kind: string(kind), Sealed: box, CreatedAt: now, NextAt: now,

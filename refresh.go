@@ -39,25 +39,25 @@ type refreshToken struct {
 const refreshBytes = 1 + 4 + 16 + 8 + 32 + 32
 
 // sealRefresh writes a refresh token under the current secret.
-func (a *Auth) sealRefresh(sessionID string, generation int64, secret [32]byte) (string, error) {
+func (k *kernel) sealRefresh(sessionID string, generation int64, secret [32]byte) (string, error) {
 	id, ok := uuid.Parse(sessionID)
 	if !ok || generation < 1 {
 		return "", ErrInternal.because(errors.New("a session without a proper id or generation"))
 	}
 	raw := make([]byte, 0, refreshBytes)
-	keyID := a.ring.Primary()
+	keyID := k.ring.Primary()
 	raw = append(raw, refreshVersion)
 	raw = append(raw, keyID[:]...)
 	raw = append(raw, id[:]...)
 	raw = binary.BigEndian.AppendUint64(raw, uint64(generation))
 	raw = append(raw, secret[:]...)
-	_, mac := a.ring.MAC(refreshPurpose, raw)
+	_, mac := k.ring.MAC(refreshPurpose, raw)
 	return base64.RawURLEncoding.EncodeToString(append(raw, mac[:]...)), nil
 }
 
 // openRefresh reads a refresh token. Junk fails its code here, before the
 // store is asked.
-func (a *Auth) openRefresh(text string) (t refreshToken, ok bool) {
+func (k *kernel) openRefresh(text string) (t refreshToken, ok bool) {
 	if len(text) != base64.RawURLEncoding.EncodedLen(refreshBytes) {
 		return t, false
 	}
@@ -67,7 +67,7 @@ func (a *Auth) openRefresh(text string) (t refreshToken, ok bool) {
 	}
 	body, mac := raw[:refreshBytes-32], raw[refreshBytes-32:]
 	copy(t.keyID[:], body[1:])
-	if !a.ring.VerifyMAC(refreshPurpose, t.keyID, mac, body) {
+	if !k.ring.VerifyMAC(refreshPurpose, t.keyID, mac, body) {
 		return t, false
 	}
 	copy(t.session[:], body[5:])
@@ -80,16 +80,16 @@ func (a *Auth) openRefresh(text string) (t refreshToken, ok bool) {
 // that a retry is given the same successor though nothing usable is stored. It
 // follows from the secret too, and while secrets change two tabs may hold this
 // token sealed under either: then the successor that the store knows counts.
-func (a *Auth) successor(t *refreshToken, session *store.Session) [32]byte {
+func (k *kernel) successor(t *refreshToken, session *store.Session) [32]byte {
 	under := func(keyID [4]byte) [32]byte {
-		next, _ := a.ring.Derive(successorPurpose, keyID, t.session[:], binary.BigEndian.AppendUint64(nil, t.generation), t.secret[:])
+		next, _ := k.ring.Derive(successorPurpose, keyID, t.session[:], binary.BigEndian.AppendUint64(nil, t.generation), t.secret[:])
 		return next
 	}
 	next := under(t.keyID)
 	if int64(t.generation) != session.Generation-1 || isHashOf(session.SecretHash, next) {
 		return next
 	}
-	for _, keyID := range a.ring.KeyIDs() {
+	for _, keyID := range k.ring.KeyIDs() {
 		if other := under(keyID); isHashOf(session.SecretHash, other) {
 			return other
 		}
@@ -144,112 +144,111 @@ func judge(t *refreshToken, next [32]byte, session *store.Session, now time.Time
 // again to a client whose answer got lost. It answers ErrInvalidRefreshToken,
 // ErrSessionExpired, ErrAccountBanned or ErrUnavailable. A token that was
 // stolen ends every session of its user.
-func (a *Auth) Refresh(ctx context.Context, token string) (*SignedIn, error) {
-	t, ok := a.openRefresh(token)
+func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) {
+	t, ok := s.openRefresh(token)
 	if !ok {
-		return nil, ErrInvalidRefreshToken
+		return SignedIn{}, ErrInvalidRefreshToken
 	}
-	now := a.now()
-	key, err := a.tokens.signer(ctx, a.store, now)
+	now := s.now()
+	key, err := s.tokens.signer(ctx, s.store, now)
 	if err != nil {
-		return nil, err
+		return SignedIn{}, err
 	}
 	id := uuid.Format(t.session)
 	// A racer may rotate between the look and the write: then one more look
 	// finds that this token is now the one before.
 	for range 3 {
-		session, user, err := a.store.SessionUser(ctx, tenant, id)
+		session, user, err := s.store.SessionUser(ctx, tenant, id)
 		if errors.Is(err, store.ErrNotFound) {
-			return nil, ErrInvalidRefreshToken
+			return SignedIn{}, ErrInvalidRefreshToken
 		}
 		if err != nil {
-			return nil, fault(err)
+			return SignedIn{}, fault(err)
 		}
 		if err := mayGoOn(&session, &user, session.UserID, now); err != nil {
-			if errors.Is(err, ErrUserNotFound) {
-				return nil, ErrInvalidRefreshToken // the token went with the account
+			if errors.Is(err, ErrAuthUserNotFound) {
+				return SignedIn{}, ErrInvalidRefreshToken // the token went with the account
 			}
-			return nil, err
+			return SignedIn{}, err
 		}
-		next := a.successor(&t, &session)
+		next := s.successor(&t, &session)
 		switch judge(&t, next, &session, now) {
 		case verdictRotate:
 			hash, nextHash := sha256.Sum256(t.secret[:]), sha256.Sum256(next[:])
-			won, err := a.store.RotateSession(ctx, store.Rotation{
+			won, err := s.store.RotateSession(ctx, store.Rotation{
 				Tenant: tenant, ID: id, Generation: int64(t.generation), SecretHash: hash[:], NextHash: nextHash[:],
-				Now: now, ExpiresAt: now.Add(a.config.Sessions.RefreshTTL),
+				Now: now, ExpiresAt: now.Add(s.config.Sessions.RefreshTTL),
 			})
 			if err != nil {
-				return nil, fault(err)
+				return SignedIn{}, fault(err)
 			}
 			if !won {
 				continue
 			}
-			a.afterCommit(func() { a.live.forget(user.ID) })
+			s.afterCommit(func() { s.live.forget(user.ID) })
 			session.Confirmed = session.Generation
 			session.Generation++
 			session.RotatedAt, session.LastActivityAt = now, now
-			session.ExpiresAt = now.Add(a.config.Sessions.RefreshTTL)
+			session.ExpiresAt = now.Add(s.config.Sessions.RefreshTTL)
 			if session.ExpiresAt.After(session.AbsoluteExpiresAt) {
 				session.ExpiresAt = session.AbsoluteExpiresAt
 			}
-			return a.renewed(ctx, key, &session, &user, next)
+			return s.renewed(ctx, key, &session, &user, next)
 		case verdictRepeat:
-			return a.renewed(ctx, key, &session, &user, next)
+			return s.renewed(ctx, key, &session, &user, next)
 		case verdictTheft:
-			return nil, a.reuse(ctx, &session, now)
+			return SignedIn{}, s.reuse(ctx, &session, now)
 		case verdictFork:
-			return nil, a.fork(ctx, &session, now)
+			return SignedIn{}, s.fork(ctx, &session, now)
 		}
 	}
-	return nil, ErrUnavailable.because(errors.New("the session changed at every attempt"))
+	return SignedIn{}, ErrUnavailable.because(errors.New("the session changed at every attempt"))
 }
 
-func (a *Auth) renewed(ctx context.Context, key *signingKey, session *store.Session, user *store.User, secret [32]byte) (*SignedIn, error) {
-	tokens, err := a.makeTokens(ctx, key, session, user, secret)
+func (s *Sessions) renewed(ctx context.Context, key *signingKey, session *store.Session, user *store.User, secret [32]byte) (SignedIn, error) {
+	tokens, err := s.makeTokens(ctx, key, session, user, secret)
 	if err != nil {
-		return nil, err
+		return SignedIn{}, err
 	}
-	return &SignedIn{User: *user, Session: *session, Tokens: tokens}, nil
+	return SignedIn{User: *user, Session: *session, Tokens: tokens}, nil
 }
 
 // reuse ends every session of a user whose refresh token was used twice (RFC
 // 9700, section 4.14.2), and says so once: whoever comes second finds nothing
 // live.
-func (a *Auth) reuse(ctx context.Context, session *store.Session, now time.Time) error {
-	err := a.tx(ctx, func(ctx context.Context, tx store.Store) error {
-		if _, err := tx.LockUser(ctx, tenant, session.UserID); err != nil {
+func (s *Sessions) reuse(ctx context.Context, session *store.Session, now time.Time) error {
+	err := s.tx(ctx, func(ctx context.Context, tx *txn) error {
+		if _, err := tx.lock(ctx, session.UserID); err != nil {
 			return err
 		}
 		ended, err := tx.EndSessions(ctx, store.SessionEnd{Tenant: tenant, UserID: session.UserID, At: now, Reason: endedByReuse})
 		if err != nil || ended == 0 {
 			return err
 		}
-		return a.record(ctx, tx, event{kind: eventRefreshReused, subject: session.UserID, data: eventData{
+		return tx.record(ctx, event{kind: eventRefreshReused, subject: session.UserID, data: eventData{
 			"session": session.ID, "ended": ended,
 		}})
 	})
 	if err != nil {
 		return err
 	}
-	a.afterCommit(func() { a.live.forget(session.UserID) })
 	return ErrInvalidRefreshToken
 }
 
 // fork ends the one session whose token the store does not know.
-func (a *Auth) fork(ctx context.Context, session *store.Session, now time.Time) error {
-	err := a.tx(ctx, func(ctx context.Context, tx store.Store) error {
+func (s *Sessions) fork(ctx context.Context, session *store.Session, now time.Time) error {
+	err := s.tx(ctx, func(ctx context.Context, tx *txn) error {
+		tx.touch(session.UserID)
 		ended, err := tx.EndSession(ctx, tenant, session.UserID, session.ID, now, endedByFork)
 		if err != nil || !ended {
 			return err
 		}
-		return a.record(ctx, tx, event{kind: eventSessionEnded, subject: session.UserID, data: eventData{
+		return tx.record(ctx, event{kind: eventSessionEnded, subject: session.UserID, data: eventData{
 			"session": session.ID, "reason": endedByFork,
 		}})
 	})
 	if err != nil {
 		return err
 	}
-	a.afterCommit(func() { a.live.forget(session.UserID) })
 	return ErrInvalidRefreshToken
 }

@@ -20,23 +20,29 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/golang-jwt/jwt/v5"
-
 	"github.com/admit-go/admit/internal/sealed"
 	"github.com/admit-go/admit/internal/strictjson"
 	"github.com/admit-go/admit/internal/uuid"
 	"github.com/admit-go/admit/store"
+	"github.com/go-json-experiment/json"
+	"github.com/golang-jwt/jwt/v5"
 )
 
 const jwksPath = "/.well-known/jwks.json"
 
-var tokens = feature{
-	name: "tokens",
-	routes: []route{{
-		method: http.MethodGet, path: jwksPath, root: true, who: anyone,
-		exchanges: true, navigated: true, cacheable: true, serve: (*Auth).handleJWKS,
-	}},
+// keySet publishes the keys that verify access tokens.
+type keySet struct {
+	*kernel
+}
+
+func (j *keySet) feature() feature {
+	return feature{
+		name: "tokens",
+		routes: []route{{
+			method: http.MethodGet, path: jwksPath, root: true, who: anyone,
+			exchanges: true, navigated: true, cacheable: true, serve: j.handleJWKS,
+		}},
+	}
 }
 
 // Tokens is what a client gets for a proof of identity.
@@ -384,13 +390,13 @@ func (k *signingKey) jwk() map[string]string {
 	return fields
 }
 
-func (a *Auth) handleJWKS(w http.ResponseWriter, r *http.Request) error {
-	now := a.now()
-	if _, err := a.tokens.signer(r.Context(), a.store, now); err != nil {
+func (j *keySet) handleJWKS(w http.ResponseWriter, r *http.Request) error {
+	now := j.now()
+	if _, err := j.tokens.signer(r.Context(), j.store, now); err != nil {
 		return err
 	}
 	keys := []map[string]string{}
-	for _, key := range a.tokens.all() {
+	for _, key := range j.tokens.all() {
 		if jwk := key.jwk(); jwk != nil && now.Before(key.record.ExpiresAt) {
 			keys = append(keys, jwk)
 		}

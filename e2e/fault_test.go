@@ -107,7 +107,7 @@ func faultFlows() []faultFlow {
 				_, err := s.Auth.UserByEmail(ctx, p.email)
 				return err == nil
 			},
-			again: admit.ErrEmailTaken,
+			again: admit.ErrEmailAlreadyExists,
 		},
 		{
 			name: "sign in",
@@ -189,7 +189,7 @@ func faultFlows() []faultFlow {
 			},
 			done: func(s *harness.Server, p *subject) bool {
 				_, err := s.Auth.UserByEmail(ctx, p.email)
-				return errors.Is(err, admit.ErrNoSuchUser)
+				return errors.Is(err, admit.ErrUserNotFound)
 			},
 			again: admit.ErrInvalidToken,
 		},
@@ -209,7 +209,7 @@ func faultFlows() []faultFlow {
 			done: func(s *harness.Server, p *subject) bool {
 				return passwordIs(s, p, otherPassword) && !sessionLives(s, p)
 			},
-			again: admit.ErrResetTokenNotFound,
+			again: admit.ErrVerificationTokenNotFound,
 		},
 		{
 			name: "change a password",
@@ -219,7 +219,7 @@ func faultFlows() []faultFlow {
 			done: func(s *harness.Server, p *subject) bool {
 				return passwordIs(s, p, otherPassword) && !sessionLives(s, p)
 			},
-			again: admit.ErrWrongPassword,
+			again: admit.ErrInvalidPassword,
 		},
 		{
 			name: "ask for a magic link",
@@ -360,7 +360,7 @@ func faultFlows() []faultFlow {
 				return told(err)
 			},
 			done:  func(s *harness.Server, p *subject) bool { return passwordIs(s, p, strongPassword) },
-			again: admit.ErrEmailTaken,
+			again: admit.ErrEmailAlreadyExists,
 		},
 		{
 			name:    "import accounts",

@@ -78,7 +78,7 @@ func TestWhatAHookRefusesWasNever(t *testing.T) {
 		if !errors.Is(err, refuse) {
 			t.Errorf("the refusal came out as %v", err)
 		}
-		if _, err := s.Auth.UserByEmail(t.Context(), "a@x.test"); !errors.Is(err, admit.ErrNoSuchUser) {
+		if _, err := s.Auth.UserByEmail(t.Context(), "a@x.test"); !errors.Is(err, admit.ErrUserNotFound) {
 			t.Errorf("the account that was refused: %v", err)
 		}
 		if n := len(s.Events("", "user.created")); n > 0 {

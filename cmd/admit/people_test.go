@@ -223,7 +223,7 @@ func TestGuestQueuesNoMailAndMakesNoKeys(t *testing.T) {
 	if _, err := auth.SignUp(ctx, admit.SignUpParams{Email: "ann@example.com", Password: password, Name: "Ann"}); !errors.Is(err, errGuest) {
 		t.Errorf("a sign-up, which sends mail: %v", err)
 	}
-	if _, err := auth.UserByEmail(ctx, "ann@example.com"); !errors.Is(err, admit.ErrNoSuchUser) {
+	if _, err := auth.UserByEmail(ctx, "ann@example.com"); !errors.Is(err, admit.ErrUserNotFound) {
 		t.Errorf("it left something: %v", err)
 	}
 	if err := (guest{d, true}).CreateKey(ctx, store.Key{ID: "k"}); !errors.Is(err, errGuest) {

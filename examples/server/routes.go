@@ -28,7 +28,7 @@ func prepare(ctx context.Context, auth *admit.Auth, o *options, stdout io.Writer
 		})
 		var refusal *admit.Error
 		switch {
-		case errors.Is(err, admit.ErrEmailTaken):
+		case errors.Is(err, admit.ErrEmailAlreadyExists):
 		case errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError:
 			return &usageError{fmt.Errorf("-admin: %w", err)}
 		case err != nil:

@@ -1,149 +1,25 @@
 package admit
 
 import (
-	"context"
-	"encoding/hex"
 	"errors"
 	"io"
-	"log/slog"
 	"math"
-	"math/rand/v2"
 	"mime"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
+	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/strictjson"
 	"github.com/admit-go/admit/store"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxBody is the greatest size of a request body, in bytes.
 const maxBody = 64 << 10
-
-// serve answers every request to the handler.
-func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
-	id := requestID()
-	h := w.Header()
-	values := []string{id, "no-store", "nosniff"}
-	h["X-Request-Id"], h["Cache-Control"], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2], values[2:3:3]
-
-	ctx := &requestContext{request: r, requestID: id, auth: a, caller: caller{by: a.machinery}}
-	ctx.lookup.start(a.requestBegan(r.Context()), a.config.RequestTimeout)
-	defer ctx.lookup.stop()
-	ctx.Context = &ctx.lookup
-	r = r.WithContext(ctx)
-	out := &recorded{ResponseWriter: w}
-	w = out
-	began := time.Now()
-	var at *node
-
-	if a.config.Instrument.RequestEnded != nil {
-		defer func() { a.requestEnded(ctx, r, at, out.status, time.Since(began)) }()
-	}
-	defer func() {
-		if cause := recover(); cause != nil {
-			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-				panic(cause)
-			}
-			a.log.ErrorContext(ctx, "panic while answering a request", "request", id,
-				"panic", cause, "stack", string(debug.Stack()))
-			writeError(w, ErrInternal.detail("requestId", id))
-		}
-		a.logRequest(ctx, r, at, out.status, began)
-	}()
-
-	at = a.router.find(r)
-	if done := a.crossOrigin(w, r, at); done {
-		return
-	}
-	if err := a.dispatch(w, r, at, ctx); err != nil {
-		a.fail(w, r, err)
-	}
-}
-
-// recorded remembers the status that was sent.
-type recorded struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *recorded) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap lets http.ResponseController reach the writer below.
-func (w *recorded) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// logRequest writes the one line of a request. It names the route, not the
-// path: a path may hold what somebody typed.
-func (a *Auth) logRequest(ctx *requestContext, r *http.Request, at *node, status int, began time.Time) {
-	if !a.log.Enabled(ctx, slog.LevelInfo) {
-		return
-	}
-	pattern := ""
-	if at != nil {
-		if found := at.serves(r.Method); found != nil {
-			pattern = found.path
-		}
-	}
-	// The line is the same from wherever it is written, so nobody looks for where.
-	took := time.Since(began)
-	line := slog.NewRecord(began.Add(took), slog.LevelInfo, "request", 0)
-	line.AddAttrs(slog.String("request", ctx.requestID), slog.String("method", method(r.Method)), slog.String("route", pattern),
-		slog.Int("status", status), slog.Duration("took", took))
-	_ = a.log.Handler().Handle(ctx, line)
-}
-
-// method keeps made-up methods out of the log.
-func method(name string) string {
-	switch name {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
-		return name
-	}
-	return "other"
-}
-
-// dispatch finds the route, asks who calls and whether they may, and serves.
-func (a *Auth) dispatch(w http.ResponseWriter, r *http.Request, at *node, ctx *requestContext) error {
-	if at == nil {
-		return ErrNotFound
-	}
-	matched := at.serves(r.Method)
-	if matched == nil {
-		w.Header().Set("Allow", at.allow)
-		return ErrMethodNotAllowed
-	}
-	if err := a.identify(r, &ctx.caller, matched); err != nil {
-		return err
-	}
-	return a.limited(w, r, matched)
-}
-
-// fail answers with an error. Only what nobody foresaw is logged as an error;
-// a store that is down is a warning with its cause.
-func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
-	answer := asError(err)
-	id := w.Header().Get("X-Request-Id")
-	switch {
-	case answer.Status == http.StatusServiceUnavailable:
-		level := slog.LevelWarn
-		if errors.Is(r.Context().Err(), context.Canceled) {
-			level = slog.LevelDebug // the client hung up
-		}
-		a.log.Log(r.Context(), level, "request refused", "request", id, "error", err)
-	case answer.Status >= http.StatusInternalServerError:
-		a.log.ErrorContext(r.Context(), "request failed", "request", id, "error", err)
-		answer = ErrInternal.detail("requestId", id)
-	}
-	writeError(w, answer)
-}
 
 type errorBody struct {
 	Error errorFields `json:"error"`
@@ -254,7 +130,7 @@ func (t optional) MarshalJSONTo(to *jsontext.Encoder) error {
 // decode reads the body of a route that needs one.
 func decode(r *http.Request, into any) error {
 	if r.ContentLength > maxBody {
-		return ErrTooLarge
+		return ErrPayloadTooLarge
 	}
 	if err := checkMediaType(r); err != nil {
 		return err
@@ -264,7 +140,7 @@ func decode(r *http.Request, into any) error {
 		return ErrInvalidRequest.because(err)
 	}
 	if len(body) > maxBody {
-		return ErrTooLarge
+		return ErrPayloadTooLarge
 	}
 	if err := strictjson.Unmarshal(body, into); err != nil {
 		return ErrInvalidRequest.because(err)
@@ -275,17 +151,17 @@ func decode(r *http.Request, into any) error {
 func checkMediaType(r *http.Request) error {
 	values := r.Header["Content-Type"]
 	if len(values) != 1 || len(r.Header["Content-Encoding"]) > 0 {
-		return ErrMediaType
+		return ErrUnsupportedMediaType
 	}
 	if values[0] == "application/json" {
 		return nil
 	}
 	kind, params, err := mime.ParseMediaType(values[0])
 	if err != nil || kind != "application/json" {
-		return ErrMediaType
+		return ErrUnsupportedMediaType
 	}
 	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return ErrMediaType
+		return ErrUnsupportedMediaType
 	}
 	return nil
 }
@@ -331,21 +207,31 @@ type paginationBody struct {
 }
 
 // writeList sends one page of records, each shown by a function.
-func writeList[R, T any](w http.ResponseWriter, records []R, total int, page store.Page, show func(R) T) error {
-	body := listBody[T]{Items: make([]T, 0, len(records)), Pagination: paginationBody{
-		Page: page.Number, Limit: page.Limit, Total: total, TotalPages: (total + page.Limit - 1) / page.Limit,
+func writeList[R, T any](w http.ResponseWriter, list Page[R], page PageParams, show func(R) T) error {
+	body := listBody[T]{Items: make([]T, 0, len(list.Items)), Pagination: paginationBody{
+		Page: page.Number, Limit: page.Limit, Total: list.Total, TotalPages: (list.Total + page.Limit - 1) / page.Limit,
 	}}
-	for _, record := range records {
+	for _, record := range list.Items {
 		body.Items = append(body.Items, show(record))
 	}
 	return writeJSON(w, http.StatusOK, body)
 }
 
-// requestID names a request in logs. It is no secret, so it need not be one.
-func requestID() string {
-	var raw [8]byte
-	for i, n := 0, rand.Uint64(); i < 8; i, n = i+1, n>>8 {
-		raw[i] = byte(n)
+type sentBody struct {
+	Message   string `json:"message"`
+	Email     string `json:"email"`
+	RequestID string `json:"requestId,omitempty"`
+}
+
+// writeSent answers every request for a mail, whoever it is for.
+func writeSent(w http.ResponseWriter, status int, email, requestID string) error {
+	return writeJSON(w, status, sentBody{"If the address can be used, a mail is on its way.", showEmail(email), requestID})
+}
+
+// showEmail gives back an address as it is kept.
+func showEmail(email string) string {
+	if address, err := emailaddress.Parse(email); err == nil {
+		return address.Display
 	}
-	return hex.EncodeToString(raw[:])
+	return ""
 }
