@@ -126,14 +126,6 @@ func (o *Outbox[M]) WakeOnce() { o.worker.WakeOnce() }
 
 func (o *Outbox[M]) now() time.Time { return o.Now().UTC().Truncate(time.Microsecond) }
 
-type noticeKey struct{}
-
-// WithNotice returns a context in which Add sets *added, so that the worker can
-// be told after the commit. *added stays set when a transaction is tried again.
-func WithNotice(ctx context.Context, added *bool) context.Context {
-	return context.WithValue(ctx, noticeKey{}, added)
-}
-
 // Add puts a message into the outbox, in the transaction of what causes it. The
 // worker does not see it before the commit, and has to be told then. Add answers
 // ErrNotSealed, or what the store answers.
@@ -147,9 +139,6 @@ func (o *Outbox[M]) Add(ctx context.Context, tx store.Outbox, kind string, messa
 	box, err := o.Ring.Seal(Purpose, []byte(id), plain)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotSealed, err)
-	}
-	if added, ok := ctx.Value(noticeKey{}).(*bool); ok {
-		*added = true
 	}
 	return tx.AddMail(ctx, store.Mail{
 		Tenant: o.Tenant, ID: id, Kind: kind, Sealed: box, CreatedAt: now, NextAt: now,

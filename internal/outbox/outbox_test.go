@@ -106,10 +106,7 @@ func (r *rig) stored(dead bool) []store.Mail {
 
 func TestAMessageIsStoredSealedAndSentOnce(t *testing.T) {
 	r := newRig(t, memory.New(), func(o *Options[note]) { o.Tenant = "tenant-a" })
-	added := false
-	if err := r.Add(WithNotice(t.Context(), &added), r.Store, "hello", note{To: "ann@example.test"}); err != nil || !added {
-		t.Fatalf("got %v; noticed: %v", err, added)
-	}
+	r.add("hello", note{To: "ann@example.test"})
 	waiting := r.stored(false)
 	if len(waiting) != 1 || waiting[0].Tenant != "tenant-a" || waiting[0].Kind != "hello" || bytes.Contains(waiting[0].Sealed, []byte("ann")) {
 		t.Fatalf("stored %+v", waiting)

@@ -33,10 +33,12 @@ func WriteBody(w http.ResponseWriter, status int, body []byte) {
 	_, _ = w.Write(body) // a client that hung up is no error of ours
 }
 
-// Message is a response that has nothing to tell but a sentence.
-type Message struct {
+type message struct {
 	Message string `json:"message"`
 }
+
+// Message is the body of a response that has nothing to tell but a sentence.
+func Message(text string) any { return message{text} }
 
 // Failure is an error as a client sees it.
 type Failure struct {

@@ -13,7 +13,7 @@ import (
 
 func TestWriteSendsJSONAndItsLength(t *testing.T) {
 	w := httptest.NewRecorder()
-	if err := Write(w, http.StatusCreated, Message{"<made>"}); err != nil {
+	if err := Write(w, http.StatusCreated, Message("<made>")); err != nil {
 		t.Fatal(err)
 	}
 	body := w.Body.String()
