@@ -149,7 +149,10 @@ func PageOf(r *http.Request, limit int) (store.Page, error) {
 	if err := number(query, "page", 1, 1_000_000, &page.Number); err != nil {
 		return page, err
 	}
-	return page, number(query, "limit", 1, 100, &page.Limit)
+	if err := number(query, "limit", 1, 100, &page.Limit); err != nil {
+		return page, err
+	}
+	return page, nil
 }
 
 // number reads a whole number in its one spelling: no sign, no zero in front.
