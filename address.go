@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
@@ -214,7 +215,7 @@ func (e *EmailChanges) Undo(ctx context.Context, token string) error {
 
 func (e *EmailChanges) handleVerifySend(w http.ResponseWriter, r *http.Request) error {
 	var in formInput
-	if err := decode(r, &in); err != nil {
+	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
 	c := callerFrom(r.Context())
@@ -274,7 +275,7 @@ func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
+	return webio.Write(w, http.StatusOK, struct {
 		Message  string `json:"message"`
 		Verified bool   `json:"verified"`
 	}{"The address is confirmed.", true})
@@ -302,5 +303,5 @@ func (e *EmailChanges) handleUndo(w http.ResponseWriter, r *http.Request) error 
 	}
 	err = e.Undo(r.Context(), in.Token)
 	page := ui.Page{Title: "Your address is back", Paragraphs: []string{"Every device was signed out. Look into your mailbox for a link to set a new password."}}
-	return e.answerForm(w, r, isForm, err, page, messageBody{"The change of address was taken back."})
+	return e.answerForm(w, r, isForm, err, page, webio.Message("The change of address was taken back."))
 }

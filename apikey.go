@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/store"
 )
 
@@ -190,13 +191,13 @@ type apiKeyBody struct {
 	Prefix      string `json:"prefix"`
 	Suffix      string `json:"suffix"`
 	// Scopes is null where all are allowed, which is not the same as none.
-	Scopes     *[]string `json:"scopes"`
-	CreatedBy  optional  `json:"createdBy"`
-	CreatedAt  instant   `json:"createdAt"`
-	ExpiresAt  instant   `json:"expiresAt"`
-	LastUsedAt instant   `json:"lastUsedAt"`
-	RevokedAt  instant   `json:"revokedAt"`
-	Key        string    `json:"key,omitempty"`
+	Scopes     *[]string      `json:"scopes"`
+	CreatedBy  webio.Optional `json:"createdBy"`
+	CreatedAt  webio.Instant  `json:"createdAt"`
+	ExpiresAt  webio.Instant  `json:"expiresAt"`
+	LastUsedAt webio.Instant  `json:"lastUsedAt"`
+	RevokedAt  webio.Instant  `json:"revokedAt"`
+	Key        string         `json:"key,omitempty"`
 }
 
 func showAPIKey(k store.APIKey) apiKeyBody {
@@ -206,8 +207,8 @@ func showAPIKey(k store.APIKey) apiKeyBody {
 	}
 	return apiKeyBody{
 		ID: k.ID, Name: k.Name, Type: k.Type, Environment: k.Environment, Prefix: k.Prefix, Suffix: k.Suffix,
-		Scopes: scopes, CreatedBy: optional(k.OwnerID), CreatedAt: instant(k.CreatedAt), ExpiresAt: instant(k.ExpiresAt),
-		LastUsedAt: instant(k.LastUsedAt), RevokedAt: instant(k.RevokedAt),
+		Scopes: scopes, CreatedBy: webio.Optional(k.OwnerID), CreatedAt: webio.Instant(k.CreatedAt), ExpiresAt: webio.Instant(k.ExpiresAt),
+		LastUsedAt: webio.Instant(k.LastUsedAt), RevokedAt: webio.Instant(k.RevokedAt),
 	}
 }
 
@@ -217,7 +218,7 @@ func (a *APIKeys) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	var in createAPIKeyInput
-	if err := decode(r, &in); err != nil {
+	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
 	params := CreateAPIKeyParams{Name: in.Name, Type: in.Type, Environment: in.Environment, OwnerID: c.user.ID}
@@ -249,11 +250,11 @@ func (a *APIKeys) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) err
 	}
 	body := showAPIKey(created.APIKey)
 	body.Key = created.Key
-	return writeJSON(w, http.StatusCreated, body)
+	return webio.Write(w, http.StatusCreated, body)
 }
 
 func (a *APIKeys) handleListAPIKeys(w http.ResponseWriter, r *http.Request) error {
-	page, err := pageOf(r, 10)
+	page, err := webio.PageOf(r, 10)
 	if err != nil {
 		return err
 	}
@@ -261,12 +262,12 @@ func (a *APIKeys) handleListAPIKeys(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	return writeList(w, keys, page, showAPIKey)
+	return webio.WriteList(w, keys.Items, keys.Total, page, showAPIKey)
 }
 
 func (a *APIKeys) handleRevokeAPIKey(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Revoke(r.Context(), r.PathValue("id")); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, messageBody{"The key was revoked."})
+	return webio.Write(w, http.StatusOK, webio.Message("The key was revoked."))
 }

@@ -10,10 +10,16 @@ import (
 	"slices"
 	"time"
 
+	"github.com/admit-go/admit/internal/accesstoken"
+	"github.com/admit-go/admit/internal/activity"
 	"github.com/admit-go/admit/internal/clientip"
+	"github.com/admit-go/admit/internal/delivery"
 	"github.com/admit-go/admit/internal/letter"
+	"github.com/admit-go/admit/internal/liveness"
 	"github.com/admit-go/admit/internal/passhash"
 	"github.com/admit-go/admit/internal/redirect"
+	"github.com/admit-go/admit/internal/refreshtoken"
+	"github.com/admit-go/admit/internal/router"
 	"github.com/admit-go/admit/internal/sealed"
 	"github.com/admit-go/admit/ui"
 )
@@ -41,7 +47,7 @@ type Auth struct {
 	Outbox         *Outbox
 	Sealing        *Sealing
 
-	router   router
+	router   router.Router[*route]
 	features []feature
 }
 
@@ -117,17 +123,24 @@ func New(config Config) (*Auth, error) {
 		k.log.Warn("all limits are switched off")
 	}
 	k.hasher = passhash.New(params, passhash.Limits{})
-	k.tokens = newAccessTokens(config, ring, &k.ids)
-	k.live = newLiveness(config.Sessions.Staleness)
-	k.active = newActivity(config.Store, config.Logger)
-	k.outbox = newOutbox(config, ring, &k.ids, letters)
-	k.events = newDispatcher(config, k.outbox.holder)
-	k.sweeper = newSweeper(config, k.outbox.holder)
+	k.tokens = accesstoken.New(accesstoken.Options{
+		Issuer: config.Issuer, Audience: config.Audience, TTL: config.Sessions.AccessTTL, Algorithm: config.Sessions.Algorithm,
+		Type: config.Sessions.TokenType, Tenant: tenant, Ring: ring, Remembered: config.Sessions.RememberedTokens, Logger: config.Logger,
+	})
+	k.refresh = refreshtoken.New(ring)
+	k.live = liveness.New(liveness.Options{Staleness: config.Sessions.Staleness, Tenant: tenant})
+	k.active = activity.New(activity.Options{Store: config.Store, Tenant: tenant, Logger: config.Logger})
+	holder := k.ids.New(time.Now())
+	k.outbox = newOutbox(config, ring, &k.ids, letters, holder)
+	k.events = delivery.NewDispatcher(delivery.Events{
+		Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger, OnEvent: config.OnEvent,
+	})
+	k.sweeper = delivery.NewSweeper(delivery.Sweeps{Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger})
 	a := assemble(k)
 	a.features = a.declared()
 	for _, f := range a.features {
 		for i := range f.routes {
-			if err := a.router.add(a.pathOf(f.routes[i]), &f.routes[i]); err != nil {
+			if err := a.router.Add(f.routes[i].method, a.pathOf(f.routes[i]), &f.routes[i]); err != nil {
 				return nil, fmt.Errorf("admit: %w", err)
 			}
 		}
@@ -162,7 +175,7 @@ func (a *Auth) Start() { a.wakeWorkers(false) }
 func (a *Auth) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return errors.Join(a.active.close(ctx), a.sweeper.close(ctx), a.outbox.close(ctx), a.events.close(ctx))
+	return errors.Join(a.active.Close(ctx), a.sweeper.Close(ctx), a.outbox.Close(ctx), a.events.Close(ctx))
 }
 
 // Routes lists every route that Handler serves, in the order of the features.

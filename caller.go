@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/admit-go/admit/internal/deadline"
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/store"
 )
@@ -138,32 +139,32 @@ func bearer(r *http.Request) (string, error) {
 // is genuine, its session lives, and its user may still be here.
 func (k *kernel) verifyAccess(ctx context.Context, raw string, fresh bool, c *caller) error {
 	now := k.now()
-	token, err := k.tokens.verify(ctx, k.store, raw, now)
+	token, err := k.tokens.Verify(ctx, k.store, raw, now)
 	if err != nil {
-		return err
+		return fault(err)
 	}
-	if err := k.live.find(ctx, k.store, token.Session, now, fresh, &c.session, &c.user); err != nil {
-		return err
+	if err := k.live.Find(ctx, k.store, token.Session, now, fresh, &c.session, &c.user); err != nil {
+		return fault(err)
 	}
-	if token.generation > c.session.Generation && !fresh {
+	if token.Generation > c.session.Generation && !fresh {
 		// What is remembered is older than a refresh in another process.
-		if err := k.live.find(ctx, k.store, token.Session, now, true, &c.session, &c.user); err != nil {
-			return err
+		if err := k.live.Find(ctx, k.store, token.Session, now, true, &c.session, &c.user); err != nil {
+			return fault(err)
 		}
 	}
 	if err := mayGoOn(&c.session, &c.user, token.Subject, now); err != nil {
 		return err
 	}
-	if token.generation == c.session.Generation && c.session.Confirmed < token.generation {
-		if err := k.store.ConfirmSession(ctx, tenant, c.session.ID, token.generation); err != nil {
+	if token.Generation == c.session.Generation && c.session.Confirmed < token.Generation {
+		if err := k.store.ConfirmSession(ctx, tenant, c.session.ID, token.Generation); err != nil {
 			// The session is read and lives; a store that cannot be written
 			// to at the moment must not shut its users out.
 			k.log.WarnContext(ctx, "could not confirm a refreshed session", "session", c.session.ID, "error", err)
 		} else {
-			k.live.forget(c.user.ID)
+			k.live.Forget(c.user.ID)
 		}
 	}
-	k.active.seen(&c.session, now)
+	k.active.Seen(&c.session, now)
 	c.signedIn = true
 	return nil
 }
@@ -173,10 +174,8 @@ func mayGoOn(session *store.Session, user *store.User, subject string, now time.
 	switch {
 	case session.UserID != subject || user.ID != subject:
 		return ErrInvalidToken
-	case user.Deleted():
-		return ErrAuthUserNotFound
-	case user.Banned(now):
-		return ErrAccountBanned
+	case usable(user, now) != nil:
+		return usable(user, now)
 	case !session.Live(now):
 		return ErrSessionExpired
 	}
@@ -266,7 +265,7 @@ func callerFrom(ctx context.Context) *caller {
 // allocation, since the guarded path of every request makes one.
 type requestContext struct {
 	context.Context
-	lookup deadlineContext
+	lookup deadline.Context
 	caller caller
 	// Where the request comes from is worked out when somebody asks.
 	request   *http.Request

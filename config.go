@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/admit-go/admit/internal/accesstoken"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
@@ -20,14 +21,16 @@ import (
 // all of it and reports every problem at once.
 type Config struct {
 	// BaseURL is where users reach the host, such as "https://app.example".
-	// Links in mails start with it and nothing else decides them; it is the
-	// issuer (iss) of access tokens. https, or http on a loopback address.
+	// Links in mails start with it and nothing else decides them. https, or http
+	// on a loopback address.
 	BaseURL string
 	// BasePath is where the handler's routes start. Default "/v1".
 	BasePath string
 	// SiteName is what messages call the application. Default: the host name
 	// of BaseURL.
 	SiteName string
+	// Issuer is the issuer (iss) of access tokens. Default: BaseURL.
+	Issuer string
 	// Audience is the audience (aud) of access tokens. Default: BaseURL.
 	Audience string
 
@@ -118,6 +121,13 @@ type SessionConfig struct {
 	// Algorithm signs access tokens: "ES256" (default), "EdDSA", "RS256" or
 	// "HS256". HS256 publishes no key, so only this host can verify.
 	Algorithm string
+	// TokenType is the type (typ) in the header of access tokens: "at+jwt" (RFC
+	// 9068, default) or "JWT", for verifiers that know no other. Tokens of the
+	// other type are refused, so a change makes clients refresh once.
+	TokenType string
+	// RememberedTokens is how many access tokens are remembered as verified, at
+	// some 250 bytes each. Default 65,536; a negative number remembers none.
+	RememberedTokens int
 	// MaxPerUser is how many sessions a user may have; the oldest ends when
 	// there are more. Default 100.
 	MaxPerUser int
@@ -167,6 +177,7 @@ type MessageConfig struct {
 func (c Config) withDefaults() Config {
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
 	setDefault(&c.BasePath, "/v1")
+	setDefault(&c.Issuer, c.BaseURL)
 	setDefault(&c.Audience, c.BaseURL)
 	if base, err := url.Parse(c.BaseURL); err == nil {
 		setDefault(&c.SiteName, base.Hostname())
@@ -175,6 +186,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Sessions.RefreshTTL, 7*24*time.Hour)
 	setDefault(&c.Sessions.AbsoluteTTL, max(30*24*time.Hour, c.Sessions.RefreshTTL))
 	setDefault(&c.Sessions.Algorithm, "ES256")
+	setDefault(&c.Sessions.TokenType, accesstoken.TypeAccessToken)
 	setDefault(&c.Sessions.MaxPerUser, 100)
 	setDefault(&c.Passwords.MinLength, 8)
 	setDefault(&c.MagicLink.TTL, 15*time.Minute)
@@ -266,8 +278,11 @@ func (c SessionConfig) validate(p *problems) {
 	if c.Staleness < 0 || c.Staleness > 5*time.Minute {
 		p.addf("Sessions.Staleness %v: must be from 0 to 5m", c.Staleness)
 	}
-	if _, ok := algorithms[c.Algorithm]; !ok {
+	if !accesstoken.Supports(c.Algorithm) {
 		p.addf("Sessions.Algorithm %q: must be ES256, EdDSA, RS256 or HS256", c.Algorithm)
+	}
+	if c.TokenType != accesstoken.TypeAccessToken && c.TokenType != accesstoken.TypeJWT {
+		p.addf("Sessions.TokenType %q: must be at+jwt or JWT", c.TokenType)
 	}
 	if c.MaxPerUser < 1 {
 		p.addf("Sessions.MaxPerUser %d: must be at least 1", c.MaxPerUser)

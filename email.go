@@ -2,6 +2,8 @@ package admit
 
 import (
 	"net/http"
+
+	"github.com/admit-go/admit/internal/webio"
 )
 
 // emailDoors are the two routes that take an address and either a password or
@@ -32,7 +34,7 @@ type signInInput struct {
 
 func (e *emailDoors) handleSignIn(w http.ResponseWriter, r *http.Request) error {
 	var in signInInput
-	if err := decode(r, &in); err != nil {
+	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
 	byLink, err := byMagicLink(in.Method)
@@ -46,7 +48,7 @@ func (e *emailDoors) handleSignIn(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, signed.Tokens)
+	return webio.Write(w, http.StatusOK, signed.Tokens)
 }
 
 type signUpInput struct {
@@ -59,7 +61,7 @@ type signUpInput struct {
 
 func (e *emailDoors) handleSignUp(w http.ResponseWriter, r *http.Request) error {
 	var in signUpInput
-	if err := decode(r, &in); err != nil {
+	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
 	byLink, err := byMagicLink(in.Method)
@@ -76,7 +78,7 @@ func (e *emailDoors) handleSignUp(w http.ResponseWriter, r *http.Request) error 
 	if result.SignedIn == nil {
 		return writeSent(w, http.StatusCreated, in.Email, "")
 	}
-	return writeJSON(w, http.StatusCreated, result.SignedIn.Tokens)
+	return webio.Write(w, http.StatusCreated, result.SignedIn.Tokens)
 }
 
 // byMagicLink reads the method of a sign-up or sign-in; left out, it is

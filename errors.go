@@ -6,6 +6,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/admit-go/admit/internal/accesstoken"
+	"github.com/admit-go/admit/internal/liveness"
+	"github.com/admit-go/admit/internal/outbox"
+	"github.com/admit-go/admit/internal/refreshtoken"
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/store"
 )
 
@@ -89,6 +94,23 @@ func fault(err error) error {
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
+	if errors.Is(err, outbox.ErrNotSealed) {
+		return ErrInternal.because(err)
+	}
+	for _, known := range []struct {
+		mechanism error
+		answer    *Error
+	}{
+		{accesstoken.ErrExpired, ErrTokenExpired},
+		{accesstoken.ErrInvalid, ErrInvalidToken},
+		{accesstoken.ErrNotIssued, ErrInternal},
+		{refreshtoken.ErrNotSealed, ErrInternal},
+		{liveness.ErrEnded, ErrSessionExpired},
+	} {
+		if errors.Is(err, known.mechanism) {
+			return known.answer.because(err)
+		}
+	}
 	if errors.Is(err, store.ErrInvalidText) {
 		return ErrInvalidRequest.because(err)
 	}
@@ -100,6 +122,17 @@ func fault(err error) error {
 func asError(err error) *Error {
 	if known, ok := errors.AsType[*Error](err); ok {
 		return known
+	}
+	if field, ok := errors.AsType[*webio.FieldError](err); ok {
+		return ErrInvalidRequest.detail(field.Field, field.Reason)
+	}
+	switch {
+	case errors.Is(err, webio.ErrTooLarge):
+		return ErrPayloadTooLarge
+	case errors.Is(err, webio.ErrMediaType):
+		return ErrUnsupportedMediaType
+	case errors.Is(err, webio.ErrSyntax):
+		return ErrInvalidRequest.because(err)
 	}
 	return ErrInternal.because(err)
 }

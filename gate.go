@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/admit-go/admit/internal/accesstoken"
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
@@ -248,13 +249,13 @@ func (t *txn) noteDevice(ctx context.Context, user *store.User, session *store.S
 // commit.
 func (k *kernel) admit(ctx context.Context, guess *attempt, rule func(ctx context.Context, tx *txn) (outcome, error)) (SignedIn, error) {
 	// The key is found first: outside the transaction, which may not wait.
-	key, err := k.tokens.signer(ctx, k.store, k.now())
+	key, err := k.tokens.Signer(ctx, k.store, k.now())
 	if err != nil {
-		return SignedIn{}, err
+		return SignedIn{}, fault(err)
 	}
 	if k.after != nil {
 		// A key made in a host's transaction may vanish with it.
-		defer k.tokens.expire()
+		defer k.tokens.Expire()
 	}
 	var signed SignedIn
 	var pause *Error
@@ -286,7 +287,7 @@ func (k *kernel) admit(ctx context.Context, guess *attempt, rule func(ctx contex
 }
 
 // makeTokens writes the pair of tokens for the session's current generation.
-func (k *kernel) makeTokens(ctx context.Context, key *signingKey, session *store.Session, user *store.User, secret [32]byte) (Tokens, error) {
+func (k *kernel) makeTokens(ctx context.Context, key *accesstoken.Key, session *store.Session, user *store.User, secret [32]byte) (Tokens, error) {
 	var extra map[string]any
 	if hook := k.config.Hooks.AccessTokenClaims; hook != nil {
 		err := k.runHook(ctx, "AccessTokenClaims", func(ctx context.Context) error {
@@ -298,13 +299,13 @@ func (k *kernel) makeTokens(ctx context.Context, key *signingKey, session *store
 			return Tokens{}, err
 		}
 	}
-	access, err := k.tokens.issue(key, session, user, extra, k.now())
+	access, err := k.tokens.Issue(key, session, user, extra, k.now())
 	if err != nil {
-		return Tokens{}, err
+		return Tokens{}, fault(err)
 	}
-	refresh, err := k.sealRefresh(session.ID, session.Generation, secret)
+	refresh, err := k.refresh.Seal(session.ID, session.Generation, secret)
 	if err != nil {
-		return Tokens{}, err
+		return Tokens{}, fault(err)
 	}
 	return Tokens{
 		AccessToken: access, RefreshToken: refresh, TokenType: "Bearer",

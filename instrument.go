@@ -53,12 +53,6 @@ type MailFacts struct {
 	Age time.Duration
 }
 
-const (
-	mailSent     = "sent"
-	mailDeferred = "deferred"
-	mailDead     = "dead"
-)
-
 // tell calls a function of Instrument and survives it: what is only watched
 // must not break, and a panic in a worker would end the process.
 func tell(ctx context.Context, log *slog.Logger, name string, call func()) {

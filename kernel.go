@@ -7,9 +7,16 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/admit-go/admit/internal/accesstoken"
+	"github.com/admit-go/admit/internal/activity"
 	"github.com/admit-go/admit/internal/clientip"
+	"github.com/admit-go/admit/internal/deadline"
+	"github.com/admit-go/admit/internal/delivery"
+	"github.com/admit-go/admit/internal/liveness"
+	"github.com/admit-go/admit/internal/outbox"
 	"github.com/admit-go/admit/internal/passhash"
 	"github.com/admit-go/admit/internal/redirect"
+	"github.com/admit-go/admit/internal/refreshtoken"
 	"github.com/admit-go/admit/internal/sealed"
 	"github.com/admit-go/admit/internal/uuid"
 	"github.com/admit-go/admit/mailer"
@@ -37,12 +44,13 @@ type machinery struct {
 	ring      *sealed.Ring
 	hasher    *passhash.Hasher
 	clients   *clientip.Resolver
-	tokens    *accessTokens
-	live      *liveness
-	active    *activity
-	outbox    *outbox
-	events    *dispatcher
-	sweeper   *sweeper
+	tokens    *accesstoken.Tokens
+	refresh   *refreshtoken.Sealer
+	live      *liveness.Cache
+	active    *activity.Writer
+	outbox    *outbox.Outbox[queuedMail]
+	events    *delivery.Dispatcher
+	sweeper   *delivery.Sweeper
 	pages     *ui.Renderer
 	redirects *redirect.Matcher
 	// checkpoints are asked at the gate, in this order.
@@ -87,7 +95,7 @@ func (k *kernel) tx(ctx context.Context, fn func(ctx context.Context, tx *txn) e
 	if err == nil {
 		k.afterCommit(func() {
 			for _, userID := range last.touched {
-				k.live.forget(userID)
+				k.live.Forget(userID)
 			}
 			for _, do := range last.then {
 				do()
@@ -112,7 +120,8 @@ func (t *txn) touch(userID string) { t.touched = append(t.touched, userID) }
 // mail queues a message. It is sent after the commit.
 func (t *txn) mail(ctx context.Context, kind mailer.Kind, to, locale string, values mailer.Values) error {
 	t.mailed = true
-	return t.outbox.add(ctx, t.Store, kind, to, locale, values)
+	values.SiteName = t.config.SiteName
+	return t.outbox.Add(ctx, t.Store, string(kind), queuedMail{To: to, Locale: locale, Values: values})
 }
 
 // afterCommit collects what must wait until a host's transaction is committed.
@@ -133,22 +142,22 @@ func (k *kernel) afterCommit(action func()) {
 // wakeWorkers tells the workers that something was committed, mail perhaps.
 func (k *kernel) wakeWorkers(mail bool) {
 	if mail {
-		k.outbox.worker.wake()
+		k.outbox.Wake()
 	} else {
-		k.outbox.worker.wakeOnce()
+		k.outbox.WakeOnce()
 	}
-	k.sweeper.worker.wakeOnce()
+	k.sweeper.WakeOnce()
 	if k.config.OnEvent != nil {
-		k.events.worker.wake()
+		k.events.Wake()
 	}
 }
 
 // runHook calls a hook and waits for it no longer than for a request. A hook
 // that runs longer works on a transaction that has ended.
 func (k *kernel) runHook(ctx context.Context, name string, hook func(ctx context.Context) error) error {
-	var limit deadlineContext
-	limit.start(ctx, k.config.RequestTimeout)
-	defer limit.stop()
+	var limit deadline.Context
+	limit.Start(ctx, k.config.RequestTimeout)
+	defer limit.Stop()
 	done := make(chan error, 1)
 	go func() {
 		defer func() {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
@@ -317,7 +318,7 @@ type callbackBody struct {
 
 func (m *MagicLinks) handleCallback(w http.ResponseWriter, r *http.Request) error {
 	var in callbackInput
-	if err := decode(r, &in); err != nil {
+	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
 	var signed SignedIn
@@ -333,5 +334,5 @@ func (m *MagicLinks) handleCallback(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, callbackBody{signed.Tokens, signed.IsNewUser})
+	return webio.Write(w, http.StatusOK, callbackBody{signed.Tokens, signed.IsNewUser})
 }

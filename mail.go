@@ -26,6 +26,6 @@ func (o *Outbox) Retry(ctx context.Context, id string) error {
 	case !revived:
 		return ErrNotFound
 	}
-	o.afterCommit(o.outbox.worker.wake)
+	o.afterCommit(o.outbox.Wake)
 	return nil
 }

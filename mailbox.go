@@ -7,6 +7,7 @@ import (
 
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/outbox"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
@@ -33,7 +34,7 @@ func (t *txn) mailboxOwner(ctx context.Context, found store.Token) (store.User, 
 
 // sender is the part of a rule that mails something to an account. Where the
 // message is not wanted it does the same for nobody, with tokens and a message
-// of the kind decoyMail.
+// of the kind outbox.Decoy.
 type sender func(ctx context.Context, tx *txn, user *store.User, wanted bool) error
 
 // LinkParams says to which address a link is mailed.
@@ -122,7 +123,7 @@ func (t *txn) mailLink(ctx context.Context, l link) error {
 	}
 	killed := l.to.Key // tokens that were sent there before there was an account
 	if !l.wanted {
-		l.kind, l.mail, killed = decoyMail, decoyMail, l.user.ID // which is no address
+		l.kind, l.mail, killed = outbox.Decoy, outbox.Decoy, l.user.ID // which is no address
 	}
 	if l.kills != afterNewMagic && l.kills != afterAddressChange {
 		killed = "" // these kinds are never sent to an address without an account

@@ -3,6 +3,7 @@ package admit
 import (
 	"net/http"
 
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/store"
 )
 
@@ -23,24 +24,24 @@ func (m *me) feature() feature {
 // showMe is the caller's own account. It is what clients ask for most, and half
 // of its work would be reflection.
 func showMe(u *store.User, s *store.Session) []byte {
-	o := make(object, 0, 512)
-	o.text("id", u.ID)
-	o.text("role", u.Role)
-	o.text("name", u.Name)
-	o.optional("nickname", u.Nickname)
-	o.text("email", u.Email)
-	o.instant("emailVerified", u.EmailVerifiedAt)
-	o.optional("image", u.Image)
-	o.text("onboardingStatus", u.Onboarding)
-	o.raw("mfaEnabled", "false") // as long as there is no second factor to switch on
-	o.optional("organizationId", s.OrganizationID)
-	o.instant("createdAt", u.CreatedAt)
-	o.instant("updatedAt", u.UpdatedAt)
-	return append(o, '}')
+	o := make(webio.Object, 0, 512)
+	o.Text("id", u.ID)
+	o.Text("role", u.Role)
+	o.Text("name", u.Name)
+	o.Optional("nickname", u.Nickname)
+	o.Text("email", u.Email)
+	o.Instant("emailVerified", u.EmailVerifiedAt)
+	o.Optional("image", u.Image)
+	o.Text("onboardingStatus", u.Onboarding)
+	o.Raw("mfaEnabled", "false") // as long as there is no second factor to switch on
+	o.Optional("organizationId", s.OrganizationID)
+	o.Instant("createdAt", u.CreatedAt)
+	o.Instant("updatedAt", u.UpdatedAt)
+	return o.End()
 }
 
 func (m *me) handleMe(w http.ResponseWriter, r *http.Request) error {
 	c := callerFrom(r.Context())
-	writeBody(w, http.StatusOK, showMe(&c.user, &c.session))
+	webio.WriteBody(w, http.StatusOK, showMe(&c.user, &c.session))
 	return nil
 }

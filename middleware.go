@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/admit-go/admit/internal/deadline"
 )
 
 // RequireUser lets requests of signed-in users pass, guests too. Everyone else
@@ -98,11 +100,11 @@ func APIKeyFrom(ctx context.Context) (APIKey, bool) {
 // is no request (a WebSocket message, a queue). It answers the errors that the
 // guards answer, and ErrUnavailable when the store cannot be asked.
 func (a *Auth) VerifyToken(ctx context.Context, token string) (User, Session, error) {
-	var deadline deadlineContext
-	deadline.start(ctx, a.config.RequestTimeout)
-	defer deadline.stop()
+	var limit deadline.Context
+	limit.Start(ctx, a.config.RequestTimeout)
+	defer limit.Stop()
 	var c caller
-	if err := a.verifyAccess(&deadline, token, false, &c); err != nil {
+	if err := a.verifyAccess(&limit, token, false, &c); err != nil {
 		return User{}, Session{}, err
 	}
 	return c.user, c.session, nil
@@ -122,9 +124,9 @@ func (a *Auth) guard(next http.Handler, fresh bool, pass func(*caller) error) ht
 			return
 		}
 		ctx := &requestContext{Context: r.Context(), request: r, auth: a, caller: caller{by: a.machinery}}
-		ctx.lookup.start(r.Context(), a.config.RequestTimeout)
+		ctx.lookup.Start(r.Context(), a.config.RequestTimeout)
 		err := a.identifyHost(r, ctx, fresh)
-		ctx.lookup.stop()
+		ctx.lookup.Stop()
 		if err == nil {
 			err = pass(&ctx.caller)
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/store"
 )
 
@@ -179,12 +180,12 @@ type passwordChangeInput struct {
 
 func (p *Passwords) handlePasswordChange(w http.ResponseWriter, r *http.Request) error {
 	var in passwordChangeInput
-	if err := decode(r, &in); err != nil {
+	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
 	c := callerFrom(r.Context())
 	if err := p.Change(r.Context(), ChangePasswordParams{UserID: c.user.ID, Current: in.CurrentPassword, New: in.NewPassword}); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, messageBody{"The password was changed. Every session has ended."})
+	return webio.Write(w, http.StatusOK, webio.Message("The password was changed. Every session has ended."))
 }

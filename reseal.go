@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/admit-go/admit/internal/outbox"
 	"github.com/admit-go/admit/store"
 )
 
@@ -90,7 +91,7 @@ func (r *resealing) mail(ctx context.Context, dead bool, total int) error {
 			return err
 		}
 		for _, mail := range page {
-			if err := r.row("mail", outboxPurpose, mail.ID, mail.Sealed, func(box []byte) (bool, error) {
+			if err := r.row("mail", outbox.Purpose, mail.ID, mail.Sealed, func(box []byte) (bool, error) {
 				return s.ResealMail(ctx, tenant, mail.ID, mail.Sealed, box)
 			}); err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
@@ -143,13 +144,13 @@ type resetRequestInput struct {
 
 func (p *PasswordResets) handleResetRequest(w http.ResponseWriter, r *http.Request) error {
 	var in resetRequestInput
-	if err := decode(r, &in); err != nil {
+	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
 	if err := p.Request(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, messageBody{"If there is an account with this address, a mail is on its way."})
+	return webio.Write(w, http.StatusOK, webio.Message("If there is an account with this address, a mail is on its way."))
 }
 
 func (p *PasswordResets) handleResetPage(w http.ResponseWriter, r *http.Request) error {
@@ -185,5 +186,5 @@ func (p *PasswordResets) handleResetConfirm(w http.ResponseWriter, r *http.Reque
 		return p.resetPage(w, http.StatusBadRequest, in, asError(err).Message)
 	}
 	page := ui.Page{Title: "Your password is set", Paragraphs: []string{"Every device was signed out. Sign in with the new password."}}
-	return p.answerForm(w, r, isForm, err, page, messageBody{"The password was set. Every session has ended."}, in.renewal(p.config.BasePath+resetPath)...)
+	return p.answerForm(w, r, isForm, err, page, webio.Message("The password was set. Every session has ended."), in.renewal(p.config.BasePath+resetPath)...)
 }

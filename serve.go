@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"time"
+
+	"github.com/admit-go/admit/internal/router"
 )
 
 // identify finds out who calls a route of the API and whether they may. The
@@ -46,7 +48,7 @@ const (
 // crossOrigin adds the headers that let pages of Config.AllowedOrigins read a
 // response, and answers OPTIONS. It reports whether the request is answered.
 // Origins are compared as they are and never echoed unless listed.
-func (a *Auth) crossOrigin(w http.ResponseWriter, r *http.Request, at *node) bool {
+func (a *Auth) crossOrigin(w http.ResponseWriter, r *http.Request, at *router.Node[*route]) bool {
 	h := w.Header()
 	h["Vary"] = []string{"Origin"}
 	origin := r.Header["Origin"]
@@ -58,9 +60,9 @@ func (a *Auth) crossOrigin(w http.ResponseWriter, r *http.Request, at *node) boo
 	if r.Method != http.MethodOptions || at == nil {
 		return false
 	}
-	h.Set("Allow", at.allow)
+	h.Set("Allow", at.Allow)
 	if allowed && r.Header.Get("Access-Control-Request-Method") != "" {
-		h.Set("Access-Control-Allow-Methods", at.allow)
+		h.Set("Access-Control-Allow-Methods", at.Allow)
 		h.Set("Access-Control-Allow-Headers", corsHeaders)
 		h.Set("Access-Control-Max-Age", "600")
 	}
@@ -76,14 +78,14 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 	h["X-Request-Id"], h["Cache-Control"], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2], values[2:3:3]
 
 	ctx := &requestContext{request: r, requestID: id, auth: a, caller: caller{by: a.machinery}}
-	ctx.lookup.start(a.requestBegan(r.Context()), a.config.RequestTimeout)
-	defer ctx.lookup.stop()
+	ctx.lookup.Start(a.requestBegan(r.Context()), a.config.RequestTimeout)
+	defer ctx.lookup.Stop()
 	ctx.Context = &ctx.lookup
 	r = r.WithContext(ctx)
 	out := &recorded{ResponseWriter: w}
 	w = out
 	began := time.Now()
-	var at *node
+	var at *router.Node[*route]
 
 	if a.config.Instrument.RequestEnded != nil {
 		defer func() { a.requestEnded(ctx, r, at, out.status, time.Since(began)) }()
@@ -100,7 +102,7 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 		a.logRequest(ctx, r, at, out.status, began)
 	}()
 
-	at = a.router.find(r)
+	at = a.router.Find(r)
 	if done := a.crossOrigin(w, r, at); done {
 		return
 	}
@@ -125,13 +127,13 @@ func (w *recorded) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // logRequest writes the one line of a request. It names the route, not the
 // path: a path may hold what somebody typed.
-func (a *Auth) logRequest(ctx *requestContext, r *http.Request, at *node, status int, began time.Time) {
+func (a *Auth) logRequest(ctx *requestContext, r *http.Request, at *router.Node[*route], status int, began time.Time) {
 	if !a.log.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
 	pattern := ""
 	if at != nil {
-		if found := at.serves(r.Method); found != nil {
+		if found, ok := at.Serves(r.Method); ok {
 			pattern = found.path
 		}
 	}
@@ -153,13 +155,13 @@ func method(name string) string {
 }
 
 // dispatch finds the route, asks who calls and whether they may, and serves.
-func (a *Auth) dispatch(w http.ResponseWriter, r *http.Request, at *node, ctx *requestContext) error {
+func (a *Auth) dispatch(w http.ResponseWriter, r *http.Request, at *router.Node[*route], ctx *requestContext) error {
 	if at == nil {
 		return ErrNotFound
 	}
-	matched := at.serves(r.Method)
-	if matched == nil {
-		w.Header().Set("Allow", at.allow)
+	matched, ok := at.Serves(r.Method)
+	if !ok {
+		w.Header().Set("Allow", at.Allow)
 		return ErrMethodNotAllowed
 	}
 	if err := a.identify(r, &ctx.caller, matched); err != nil {
@@ -211,10 +213,10 @@ func (a *Auth) requestBegan(ctx context.Context) context.Context {
 	return with
 }
 
-func (a *Auth) requestEnded(ctx *requestContext, r *http.Request, at *node, status int, took time.Duration) {
+func (a *Auth) requestEnded(ctx *requestContext, r *http.Request, at *router.Node[*route], status int, took time.Duration) {
 	facts := RequestFacts{ID: ctx.requestID, Method: method(r.Method), Status: status, Duration: took}
 	if at != nil {
-		if found := at.serves(r.Method); found != nil {
+		if found, ok := at.Serves(r.Method); ok {
 			facts.Route = a.pathOf(*found)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/store"
 )
 
@@ -126,7 +127,7 @@ type refreshInput struct {
 
 func (s *Sessions) handleRefresh(w http.ResponseWriter, r *http.Request) error {
 	var in refreshInput
-	if err := decode(r, &in); err != nil {
+	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
 	if in.RefreshToken == "" {
@@ -136,24 +137,24 @@ func (s *Sessions) handleRefresh(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, signed.Tokens)
+	return webio.Write(w, http.StatusOK, signed.Tokens)
 }
 
 type sessionBody struct {
-	ID             string   `json:"id"`
-	UserID         string   `json:"userId"`
-	UserAgent      optional `json:"userAgent"`
-	IPAddress      optional `json:"ipAddress"`
-	DeviceInfo     string   `json:"deviceInfo"`
-	LastActivityAt instant  `json:"lastActivityAt"`
-	CreatedAt      instant  `json:"createdAt"`
-	ExpiresAt      instant  `json:"expiresAt"`
-	Current        bool     `json:"current"`
+	ID             string         `json:"id"`
+	UserID         string         `json:"userId"`
+	UserAgent      webio.Optional `json:"userAgent"`
+	IPAddress      webio.Optional `json:"ipAddress"`
+	DeviceInfo     string         `json:"deviceInfo"`
+	LastActivityAt webio.Instant  `json:"lastActivityAt"`
+	CreatedAt      webio.Instant  `json:"createdAt"`
+	ExpiresAt      webio.Instant  `json:"expiresAt"`
+	Current        bool           `json:"current"`
 }
 
 func (s *Sessions) handleListSessions(w http.ResponseWriter, r *http.Request) error {
 	c := callerFrom(r.Context())
-	page, err := pageOf(r, 10)
+	page, err := webio.PageOf(r, 10)
 	if err != nil {
 		return err
 	}
@@ -161,11 +162,11 @@ func (s *Sessions) handleListSessions(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	return writeList(w, list, page, func(s Session) sessionBody {
+	return webio.WriteList(w, list.Items, list.Total, page, func(s Session) sessionBody {
 		return sessionBody{
-			ID: s.ID, UserID: s.UserID, UserAgent: optional(s.UserAgent), IPAddress: optional(s.IPAddress),
-			DeviceInfo: device.Name(s.UserAgent), LastActivityAt: instant(s.LastActivityAt),
-			CreatedAt: instant(s.CreatedAt), ExpiresAt: instant(s.ExpiresAt), Current: s.ID == c.session.ID,
+			ID: s.ID, UserID: s.UserID, UserAgent: webio.Optional(s.UserAgent), IPAddress: webio.Optional(s.IPAddress),
+			DeviceInfo: device.Name(s.UserAgent), LastActivityAt: webio.Instant(s.LastActivityAt),
+			CreatedAt: webio.Instant(s.CreatedAt), ExpiresAt: webio.Instant(s.ExpiresAt), Current: s.ID == c.session.ID,
 		}
 	})
 }
@@ -175,7 +176,7 @@ func (s *Sessions) handleEndSession(w http.ResponseWriter, r *http.Request) erro
 	if err := s.End(r.Context(), EndSessionParams{UserID: c.user.ID, SessionID: r.PathValue("sessionId")}); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, messageBody{"The session has ended."})
+	return webio.Write(w, http.StatusOK, webio.Message("The session has ended."))
 }
 
 func (s *Sessions) handleEndOtherSessions(w http.ResponseWriter, r *http.Request) error {
@@ -184,7 +185,7 @@ func (s *Sessions) handleEndOtherSessions(w http.ResponseWriter, r *http.Request
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
+	return webio.Write(w, http.StatusOK, struct {
 		Message string `json:"message"`
 		Revoked int    `json:"revoked"`
 	}{"All other sessions have ended.", ended})
@@ -194,7 +195,7 @@ func (s *Sessions) handleSignOut(w http.ResponseWriter, r *http.Request) error {
 	if err := s.SignOut(r.Context(), callerFrom(r.Context()).session); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, messageBody{"Signed out."})
+	return webio.Write(w, http.StatusOK, webio.Message("Signed out."))
 }
 
 // RevokedBefore counts what RevokeIssuedBefore revoked.
@@ -227,7 +228,7 @@ func (s *Sessions) RevokeIssuedBefore(ctx context.Context, t time.Time) (revoked
 			break
 		}
 	}
-	s.live.forgetAll()
+	s.live.ForgetAll()
 	return revoked, s.tx(ctx, func(ctx context.Context, tx *txn) error {
 		return tx.record(ctx, event{kind: eventSessionEnded, data: eventData{
 			"reason": endedByRestore, "sessions": revoked.Sessions, "tokens": revoked.Tokens,

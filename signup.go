@@ -7,6 +7,7 @@ import (
 
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/outbox"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
@@ -117,7 +118,7 @@ func (s *SignUps) tellOwner(ctx context.Context, address emailaddress.Address) e
 	return s.mailQuietly(ctx, address, false, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		mail := mailer.AccountExists
 		if !wanted {
-			mail = decoyMail
+			mail = outbox.Decoy
 		}
 		return tx.mail(ctx, mail, user.Email, user.Locale, s.about(ctx, user, mailer.Values{}))
 	})

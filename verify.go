@@ -8,6 +8,7 @@ import (
 
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
@@ -158,7 +159,7 @@ func (v *Verifications) Disown(ctx context.Context, in TokenParams) error {
 
 func (v *Verifications) handleResend(w http.ResponseWriter, r *http.Request) error {
 	var in formInput
-	if err := decode(r, &in); err != nil {
+	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
 	if err := v.Request(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
@@ -222,7 +223,7 @@ func (v *Verifications) handleConfirm(w http.ResponseWriter, r *http.Request) er
 	case actionDisown:
 		err := v.Disown(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
 		page := ui.Page{Title: "The account was deleted", Paragraphs: []string{"Nothing else was stored under your address. You can close this page."}}
-		return v.answerForm(w, r, isForm, err, page, messageBody{"The account was deleted."})
+		return v.answerForm(w, r, isForm, err, page, webio.Message("The account was deleted."))
 	}
 	return ErrInvalidRequest.detail("action", "must be left out, disown or renew")
 }
@@ -268,5 +269,5 @@ func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request,
 	if outcome != nil {
 		return outcome
 	}
-	return writeJSON(w, http.StatusOK, verifiedBody{true, verifiedData{true, showEmail(in.Email)}})
+	return webio.Write(w, http.StatusOK, verifiedBody{true, verifiedData{true, showEmail(in.Email)}})
 }
