@@ -180,6 +180,9 @@ func (e *EmailChanges) Undo(ctx context.Context, token string) error {
 	if token == "" {
 		return ErrInvalidRequest.detail("token", "is missing")
 	}
+	if !wellFormed(token) {
+		return ErrInvalidToken
+	}
 	return e.tx(ctx, func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, token, kindUndo)
 		if err != nil {

@@ -191,7 +191,8 @@ func (k *kernel) about(ctx context.Context, user *store.User, values mailer.Valu
 	return values
 }
 
-// addressOf reads the address that comes with a mailed secret.
+// addressOf reads the address that comes with a mailed secret. What cannot be a
+// secret is refused before the store is asked.
 func addressOf(email, token string) (emailaddress.Address, error) {
 	address, err := emailaddress.Parse(email)
 	if err != nil {
@@ -199,6 +200,9 @@ func addressOf(email, token string) (emailaddress.Address, error) {
 	}
 	if token == "" {
 		return address, ErrInvalidRequest.detail("token", "is missing")
+	}
+	if !wellFormed(token) {
+		return address, ErrInvalidToken
 	}
 	return address, nil
 }

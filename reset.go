@@ -80,11 +80,11 @@ type ConfirmPasswordResetParams struct {
 func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetParams) error {
 	token, newPassword := in.Token, in.NewPassword
 	address, err := addressOf(in.Email, token)
+	if errors.Is(err, ErrInvalidToken) {
+		return ErrVerificationTokenNotFound
+	}
 	if err != nil {
 		return err
-	}
-	if !wellFormed(token) {
-		return ErrVerificationTokenNotFound
 	}
 	user, err := p.find(ctx, address, token)
 	if err != nil {
