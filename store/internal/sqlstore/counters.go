@@ -33,7 +33,7 @@ func newCounterStatements(c *catalogue) counterStatements {
 	return counterStatements{
 		// Where others raise the same counters meanwhile, PostgreSQL may raise
 		// some and find others full; fewer rows than counters are changed then.
-		hit: c.write("hit counters", want+`
+		hit: c.soft("hit counters", want+`
 			INSERT INTO admit_counters AS c (tenant, key, hits, most, reset_at)
 			SELECT tenant, key, 1, most, $1 + span FROM want WHERE NOT EXISTS (SELECT 1 `+full+`) ORDER BY tenant, key
 			ON CONFLICT (tenant, key) DO UPDATE SET most = excluded.most,
@@ -42,8 +42,8 @@ func newCounterStatements(c *catalogue) counterStatements {
 			WHERE c.reset_at <= $1 OR c.hits < excluded.most`),
 		full: c.read("find full counter", want+`
 			SELECT w.position, CASE WHEN c.reset_at > $1 THEN c.reset_at ELSE $1 + w.span END `+full+` ORDER BY w.position LIMIT 1`),
-		unhit:  c.write("unhit counters", `UPDATE admit_counters SET hits = hits - 1 WHERE hits > 0 AND `+chosen),
-		remove: c.write("clear counters", `DELETE FROM admit_counters WHERE `+chosen),
+		unhit:  c.soft("unhit counters", `UPDATE admit_counters SET hits = hits - 1 WHERE hits > 0 AND `+chosen),
+		remove: c.soft("clear counters", `DELETE FROM admit_counters WHERE `+chosen),
 	}
 }
 

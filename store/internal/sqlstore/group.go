@@ -243,7 +243,11 @@ func (s *Store) single(ctx context.Context, q *query, args []any, use func(call)
 		return s.inTurn(ctx, func(ctx context.Context, t *Store) error { return t.scope.run(ctx, t.core, q, args, use) })
 	}
 	defer s.unlockWriter()
-	return s.retrying(ctx, func() error { return s.onPool(ctx, q, args, use) })
+	run := s.onPool
+	if q.soft {
+		run = s.softly
+	}
+	return s.retrying(ctx, func() error { return run(ctx, q, args, use) })
 }
 
 // lockWriter waits until this process may write, in turn. Nil means that it

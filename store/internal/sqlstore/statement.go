@@ -76,6 +76,9 @@ type query struct {
 	name, text string
 	arguments  int
 	writes     bool
+	// soft is set when the change may be lost in a power cut, though not with the
+	// process.
+	soft bool
 	// packed is set when the only column is a JSON array of all that is read.
 	packed bool
 	// prepared is nil until the statement was first run outside a transaction,
@@ -115,6 +118,14 @@ func (c *catalogue) read(name, text string) *query { return c.add(name, text, fa
 
 // write enters a statement that may change something.
 func (c *catalogue) write(name, text string) *query { return c.add(name, text, true) }
+
+// soft enters a statement that counts: what it changes may be lost in a power
+// cut.
+func (c *catalogue) soft(name, text string) *query {
+	q := c.write(name, text)
+	q.soft = true
+	return q
+}
 
 // pick returns the text that is for the dialect, where one text cannot serve both.
 func (c *catalogue) pick(sqlite, postgres string) string {

@@ -65,6 +65,8 @@ type core struct {
 	// open is the group that the next writer joins, nil when there is none. It
 	// belongs to whoever has the turn.
 	open *group
+	// log is set when the SQLite file is known to have a write-ahead log.
+	log atomic.Bool
 	// second holds one element while whoever lost a deadlock on PostgreSQL tries
 	// again. One at a time: together they would lock each other out anew, at a
 	// second of the database's for each.
