@@ -137,9 +137,15 @@ func (c *catalogue) pick(sqlite, postgres string) string {
 
 // by names the index that rows of a table are found by. SQLite plans without
 // having counted them where nobody runs ANALYZE, and then takes the key of the
-// whole tenant for as good as the index of one account. PostgreSQL counts by
-// itself.
+// whole tenant for as good as the index of one account. PostgreSQL has no such
+// words; see unset.
 func (c *catalogue) by(index string) string { return c.pick(" INDEXED BY "+index, "") }
+
+// unset is the condition that a time is not set, for a statement that finds its
+// row by key. It is spelled in a way that fits no partial index: before a table
+// is counted for the first time, PostgreSQL takes a walk over all of a tenant's
+// rows in such an index for cheaper than the key.
+func unset(column string) string { return column + " + 0 = 0" }
 
 // held is a list named due of the rows that a statement is about to change, at
 // most as many as the selection's LIMIT says. On PostgreSQL they are locked,
