@@ -26,6 +26,13 @@ var readsAll = map[string]string{
 	"list keys":          "all signing keys, of which a tenant has a handful",
 }
 
+// uncounted are the statements that may touch much on PostgreSQL until their
+// table is counted, and why nobody is kept waiting.
+var uncounted = map[string]string{
+	"claim mail":        "a worker sorts the mail that is due, of which there is much only after an outage",
+	"list waiting mail": "a list that an administrator pages through",
+}
+
 // picksBy are the statements that pick a few records out of an ordered list,
 // with the index that has only those: without it they would find them too, on a
 // walk that no plan shows as one.
@@ -47,6 +54,7 @@ func TestEveryStatementHasAnIndexBehindIt(t *testing.T) {
 		t.Run(d.name, func(t *testing.T) {
 			_, db := d.openDB(t)
 			fillTables(t, d, db)
+			count(t, db)
 			explain := explainSQLite
 			if d.dialect == sqlstore.Postgres {
 				explain = explainPostgres
@@ -62,6 +70,9 @@ func TestEveryStatementHasAnIndexBehindIt(t *testing.T) {
 				})
 				delete(arguments, q.Name)
 			}
+			if d.dialect == sqlstore.Postgres {
+				delete(arguments, "find full counter") // it answers that when it hits
+			}
 			if len(arguments) > 0 {
 				t.Errorf("planArguments has what the engine does not run: %v", slices.Sorted(maps.Keys(arguments)))
 			}
@@ -70,17 +81,29 @@ func TestEveryStatementHasAnIndexBehindIt(t *testing.T) {
 }
 
 // TestEveryStatementHasItsIndexBeforeAnythingIsCounted judges the plans of a
-// file that nobody ran ANALYZE on, which is how most of them stay.
+// database that nobody ran ANALYZE on: how most files stay, and how a new
+// PostgreSQL database is until autovacuum comes by.
 func TestEveryStatementHasItsIndexBeforeAnythingIsCounted(t *testing.T) {
 	for _, d := range planners() {
-		if d.dialect != sqlstore.SQLite {
-			continue
-		}
-		_, db := d.openDB(t)
-		arguments := planArguments()
-		for _, q := range sqlstore.Statements(d.dialect) {
-			explainSQLite(t, db, q, arguments[q.Name])
-		}
+		t.Run(d.name, func(t *testing.T) {
+			_, db := d.openDB(t)
+			explain := explainSQLite
+			if d.dialect == sqlstore.Postgres {
+				for _, table := range tables {
+					if _, err := db.Exec("ALTER TABLE admit_" + table + " SET (autovacuum_enabled = false)"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				fillTables(t, d, db)
+				explain = explainPostgres
+			}
+			arguments := planArguments()
+			for _, q := range sqlstore.Statements(d.dialect) {
+				if d.dialect == sqlstore.SQLite || uncounted[q.Name] == "" {
+					t.Run(q.Name, func(t *testing.T) { explain(t, db, q, arguments[q.Name]) })
+				}
+			}
+		})
 	}
 }
 
@@ -139,8 +162,19 @@ func planArguments() map[string][]any {
 	}
 }
 
+// tables are the tables that hold records, without their prefix.
+var tables = []string{"users", "addresses", "passwords", "sessions", "tokens", "api_keys", "keys", "events", "counters", "outbox", "leases"}
+
+// count has the database count what its tables hold.
+func count(t *testing.T, db *sql.DB) {
+	t.Helper()
+	if _, err := db.Exec("ANALYZE"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // fillTables gives each table its rows, numbered from 100000 so that numbers
-// sort as texts do, and has the database count them.
+// sort as texts do.
 func fillTables(t *testing.T, d database, db *sql.DB) {
 	t.Helper()
 	numbers, bytes := `generate_series(0, %d) AS n(i)`, `convert_to('h' || (100000 + i), 'UTF8')`
@@ -167,9 +201,6 @@ func fillTables(t *testing.T, d database, db *sql.DB) {
 		if _, err := db.Exec("INSERT INTO admit_" + table + " SELECT " + replace.Replace(columns) + from); err != nil {
 			t.Fatalf("%s: %v", table, err)
 		}
-	}
-	if _, err := db.Exec("ANALYZE"); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -233,6 +264,7 @@ func TestEveryIndexIsBehindAStatement(t *testing.T) {
 		}
 		_, db := d.openDB(t)
 		fillTables(t, d, db)
+		count(t, db)
 		var indexes []string
 		found, err := db.Query("SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE 'CREATE INDEX%'")
 		if err != nil {
