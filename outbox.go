@@ -85,7 +85,7 @@ func (o *outbox) add(ctx context.Context, tx store.Outbox, kind mailer.Kind, to,
 		*mail = true
 	}
 	return tx.AddMail(ctx, store.Mail{
-		Tenant: tenant, ID: id, Kind: string(kind), Sealed: box, CreatedAt: now, NextAt: now,
+		Tenant: tenant, ID: id, Queue: store.QueueMail, Kind: string(kind), Sealed: box, CreatedAt: now, NextAt: now,
 	})
 }
 
@@ -106,7 +106,7 @@ func (o *outbox) sendDue(ctx context.Context) time.Duration {
 	}
 	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
 	defer cancel()
-	next, err := o.config.Store.NextMail(ctx, tenant)
+	next, err := o.config.Store.NextMail(ctx, tenant, store.QueueMail)
 	if err != nil || next.IsZero() {
 		return mailPoll
 	}
@@ -118,11 +118,11 @@ func (o *outbox) sendBatch(ctx context.Context) (int, error) {
 	claim, cancel := context.WithTimeout(ctx, mailTimeout)
 	defer cancel()
 	// Looking is cheaper than claiming, and mostly there is nothing.
-	next, err := o.config.Store.NextMail(claim, tenant)
+	next, err := o.config.Store.NextMail(claim, tenant, store.QueueMail)
 	if err != nil || next.IsZero() || next.After(now) {
 		return 0, err
 	}
-	batch, err := o.config.Store.ClaimMail(claim, tenant, o.holder, now, now.Add(mailLease), mailBatch)
+	batch, err := o.config.Store.ClaimMail(claim, tenant, store.QueueMail, o.holder, now, now.Add(mailLease), mailBatch)
 	if err != nil {
 		return 0, err
 	}

@@ -183,7 +183,7 @@ type Mail = store.Mail
 // DeadMail returns one page of the messages that were given up, oldest first,
 // and their total.
 func (a *Auth) DeadMail(ctx context.Context, page store.Page) ([]Mail, int, error) {
-	list, total, err := a.store.ListMail(ctx, tenant, true, page)
+	list, total, err := a.store.ListMail(ctx, tenant, store.QueueMail, true, page)
 	return list, total, fault(err)
 }
 
