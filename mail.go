@@ -2,6 +2,8 @@ package admit
 
 import (
 	"context"
+
+	"github.com/admit-go/admit/store"
 )
 
 // Outbox shows mail that could not be sent and sends it again.
@@ -12,7 +14,7 @@ type Outbox struct {
 // Dead returns one page of the messages that were given up, oldest first,
 // and their total.
 func (o *Outbox) Dead(ctx context.Context, page PageParams) (Page[Mail], error) {
-	list, total, err := o.store.ListMail(ctx, tenant, true, page)
+	list, total, err := o.store.ListMail(ctx, tenant, store.QueueMail, true, page)
 	return Page[Mail]{list, total}, fault(err)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/admit-go/admit/internal/sealed"
 	"github.com/admit-go/admit/internal/uuid"
 	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
 )
 
 // queuedMail is what is sealed in the store until a message is sent.
@@ -22,7 +23,7 @@ type queuedMail struct {
 // what the configuration names.
 func newOutbox(config Config, ring *sealed.Ring, ids *uuid.Source, letters *letter.Set, holder string) *outbox.Outbox[queuedMail] {
 	return outbox.New(outbox.Options[queuedMail]{
-		Queue: "mail", Store: config.Store, Tenant: tenant, Holder: holder, Ring: ring, IDs: ids,
+		Queue: store.QueueMail, Store: config.Store, Tenant: tenant, Holder: holder, Ring: ring, IDs: ids,
 		Now: config.Now, Logger: config.Logger,
 		Expires:   func(m queuedMail) time.Time { return m.Values.ExpiresAt },
 		Permanent: mailer.Permanent,

@@ -59,11 +59,11 @@ func (r *resealing) all(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, waiting, err := s.ListMail(ctx, tenant, false, store.Page{Number: 1, Limit: 1})
+	_, waiting, err := s.ListMail(ctx, tenant, store.QueueMail, false, store.Page{Number: 1, Limit: 1})
 	if err != nil {
 		return err
 	}
-	_, dead, err := s.ListMail(ctx, tenant, true, store.Page{Number: 1, Limit: 1})
+	_, dead, err := s.ListMail(ctx, tenant, store.QueueMail, true, store.Page{Number: 1, Limit: 1})
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (r *resealing) all(ctx context.Context) error {
 func (r *resealing) mail(ctx context.Context, dead bool, total int) error {
 	s := r.store
 	for number := (total + resealPage - 1) / resealPage; number > 0; number-- {
-		page, _, err := s.ListMail(ctx, tenant, dead, store.Page{Number: number, Limit: resealPage})
+		page, _, err := s.ListMail(ctx, tenant, store.QueueMail, dead, store.Page{Number: number, Limit: resealPage})
 		if err != nil {
 			return err
 		}

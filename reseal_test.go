@@ -109,7 +109,7 @@ func TestResealNamesWhatNoSecretOpensAndDoesTheRest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	list, _, err := s.ListMail(context.Background(), "", false, store.Page{Number: 1, Limit: 10})
+	list, _, err := s.ListMail(context.Background(), "", store.QueueMail, false, store.Page{Number: 1, Limit: 10})
 	if err != nil || len(list) != 2 {
 		t.Fatalf("mail: %v, %v", list, err)
 	}
@@ -118,7 +118,7 @@ func TestResealNamesWhatNoSecretOpensAndDoesTheRest(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), list[0].ID) || strings.Contains(err.Error(), list[1].ID) {
 		t.Errorf("the error names not the first message alone: %v", err)
 	}
-	after, _, err := s.ListMail(context.Background(), "", false, store.Page{Number: 1, Limit: 10})
+	after, _, err := s.ListMail(context.Background(), "", store.QueueMail, false, store.Page{Number: 1, Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestResealNamesWhatNoSecretOpensAndDoesTheRest(t *testing.T) {
 // quiet is a store from which no mail is sent.
 type quiet struct{ store.Store }
 
-func (quiet) NextMail(context.Context, string) (time.Time, error) { return time.Time{}, nil }
+func (quiet) NextMail(context.Context, string, string) (time.Time, error) { return time.Time{}, nil }
 
 // await waits until a condition holds that another goroutine brings about.
 func await(t *testing.T, what string, holds func() bool) {

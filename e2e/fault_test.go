@@ -399,7 +399,7 @@ func faultFlows() []faultFlow {
 func mailedTo(s *harness.Server, kind mailer.Kind, to string) bool {
 	s.Auth.Start()
 	s.Eventually("the outbox is empty", func() bool {
-		next, err := s.Store.NextMail(context.Background(), "")
+		next, err := s.Store.NextMail(context.Background(), "", store.QueueMail)
 		if wait := next.Sub(s.Clock.Now()); err == nil && wait > 0 {
 			s.Clock.Advance(wait) // the disturbed process took it along
 		}

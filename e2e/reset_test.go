@@ -332,7 +332,7 @@ func TestAC029_AskingForMailAnswersTheSameForEveryKindOfAccount(t *testing.T) {
 			"/v1/auth/email/signup":           {"method": "magiclink", "callbackUrl": callback},
 		} {
 			s.Eventually("the outbox is empty", func() bool {
-				next, err := s.Store.NextMail(t.Context(), "")
+				next, err := s.Store.NextMail(t.Context(), "", store.QueueMail)
 				return err == nil && next.IsZero()
 			})
 			s.Clock.Advance(25 * time.Hour)

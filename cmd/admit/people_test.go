@@ -181,7 +181,7 @@ func TestTheCommandDoesNothingOfTheApplicationsWork(t *testing.T) {
 		if err := d.CreateToken(ctx, old); err != nil {
 			s.t.Fatal(err)
 		}
-		before, total, err := d.ListMail(ctx, "", false, store.Page{Number: 1, Limit: 10})
+		before, total, err := d.ListMail(ctx, "", store.QueueMail, false, store.Page{Number: 1, Limit: 10})
 		if err != nil || total == 0 {
 			s.t.Fatalf("mail: %v, %v", before, err)
 		}
@@ -189,7 +189,7 @@ func TestTheCommandDoesNothingOfTheApplicationsWork(t *testing.T) {
 		s.ok("user", "unban", "ann@example.com")
 		s.ok("key", "create", "web")
 
-		after, _, err := d.ListMail(ctx, "", false, store.Page{Number: 1, Limit: 10})
+		after, _, err := d.ListMail(ctx, "", store.QueueMail, false, store.Page{Number: 1, Limit: 10})
 		if err != nil || len(after) != len(before) || after[0].Tries != 0 || after[0].Holder != "" || !after[0].NextAt.Equal(before[0].NextAt) {
 			s.t.Errorf("mail was touched: %+v, %v", after, err)
 		}
@@ -215,7 +215,7 @@ func TestGuestQueuesNoMailAndMakesNoKeys(t *testing.T) {
 	s.ok("migrate", "--apply")
 	d, _ := s.database()
 	a := &app{now: time.Now, err: t.Output()}
-	auth, err := a.auth(guest{d, true}, nil)
+	auth, err := a.auth(newGuest(d, true), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestGuestQueuesNoMailAndMakesNoKeys(t *testing.T) {
 	if _, err := auth.Users.GetByEmail(ctx, "ann@example.com"); !errors.Is(err, admit.ErrUserNotFound) {
 		t.Errorf("it left something: %v", err)
 	}
-	if err := (guest{d, true}).CreateKey(ctx, store.Key{ID: "k"}); !errors.Is(err, errGuest) {
+	if err := newGuest(d, true).CreateKey(ctx, store.Key{ID: "k"}); !errors.Is(err, errGuest) {
 		t.Errorf("making a signing key: %v", err)
 	}
 }

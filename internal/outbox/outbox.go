@@ -141,7 +141,8 @@ func (o *Outbox[M]) Add(ctx context.Context, tx store.Outbox, kind string, messa
 		return fmt.Errorf("%w: %w", ErrNotSealed, err)
 	}
 	return tx.AddMail(ctx, store.Mail{
-		Tenant: o.Tenant, ID: id, Kind: kind, Sealed: box, CreatedAt: now, NextAt: now,
+		Queue:  o.Queue,
+		Tenant: o.Tenant, ID: id, Queue: o.Queue, Kind: kind, Sealed: box, CreatedAt: now, NextAt: now,
 	})
 }
 
@@ -162,7 +163,7 @@ func (o *Outbox[M]) sendDue(ctx context.Context) time.Duration {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	next, err := o.Store.NextMail(ctx, o.Tenant)
+	next, err := o.Store.NextMail(ctx, o.Tenant, o.Queue)
 	if err != nil || next.IsZero() {
 		return poll
 	}
@@ -174,11 +175,11 @@ func (o *Outbox[M]) sendBatch(ctx context.Context) (int, error) {
 	claim, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	// Looking is cheaper than claiming, and mostly there is nothing.
-	next, err := o.Store.NextMail(claim, o.Tenant)
+	next, err := o.Store.NextMail(claim, o.Tenant, o.Queue)
 	if err != nil || next.IsZero() || next.After(now) {
 		return 0, err
 	}
-	claimed, err := o.Store.ClaimMail(claim, o.Tenant, o.Holder, now, now.Add(lease), batch)
+	claimed, err := o.Store.ClaimMail(claim, o.Tenant, o.Queue, o.Holder, now, now.Add(lease), batch)
 	if err != nil {
 		return 0, err
 	}
