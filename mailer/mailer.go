@@ -100,6 +100,9 @@ type Values struct {
 	Link string `json:"link,omitempty"`
 	// Code is a short code to type instead of following Link.
 	Code string `json:"code,omitempty"`
+	// CodeOnly says that Link opens a page that explains what to do with Code,
+	// and signs nobody in.
+	CodeOnly bool `json:"codeOnly,omitempty"`
 	// Device and IPAddress are where the request came from, At is when. In a
 	// SignupConfirmation they are those of the sign-up, and SignedUpAt is its
 	// time, even where the message was asked for again later.
