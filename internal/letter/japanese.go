@@ -76,7 +76,7 @@ var japanese = language{
 		mailer.MagicLink: {
 			subject:     "【{site}】ログインのご案内",
 			preheader:   "このメールのリンクからログインできます。",
-			heading:     "{site}へのログイン",
+			heading:     "ログインのご案内",
 			opening:     []string{"次のボタンから{site}にログインできます。"},
 			when:        "受付日時",
 			button:      "ログインする",
