@@ -27,11 +27,9 @@ type language struct {
 	copyLink, footer string
 	// moment writes a point in time, lasts how long something works that was
 	// made at a point in time, if that is known.
-	moment func(t time.Time) string
-	lasts  func(from, until time.Time) string
-	// deviceName translates what package device calls a device.
-	deviceName func(name string) string
-	letters    map[mailer.Kind]words
+	moment  func(t time.Time) string
+	lasts   func(from, until time.Time) string
+	letters map[mailer.Kind]words
 }
 
 // words are what one kind of message says. In all of them {site}, {name},
@@ -161,7 +159,7 @@ func origin(l *language, when string, v mailer.Values) []fact {
 		facts = append(facts, fact{when, l.moment(at)})
 	}
 	if v.Device != "" {
-		facts = append(facts, fact{l.device, l.deviceName(v.Device)})
+		facts = append(facts, fact{l.device, locale.Device(l.tag, v.Device)})
 	}
 	if v.IPAddress != "" {
 		facts = append(facts, fact{l.ipAddress, v.IPAddress})

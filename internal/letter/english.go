@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/admit-go/admit/internal/locale"
 	"github.com/admit-go/admit/mailer"
 )
 
@@ -18,12 +19,11 @@ var english = language{
 	moment: func(t time.Time) string {
 		return t.UTC().Format("Monday, 2 January 2006, 15:04 UTC")
 	},
-	deviceName: func(name string) string { return name },
 	lasts: func(from, until time.Time) string {
 		if life := until.Sub(from); !from.IsZero() && life > 0 {
 			return "for " + englishDuration(life)
 		}
-		return "until " + until.UTC().Format("2 January 2006, 15:04 UTC")
+		return "until " + locale.Moment("en", until)
 	},
 	letters: map[mailer.Kind]words{
 		mailer.SignupConfirmation: {

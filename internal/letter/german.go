@@ -2,9 +2,9 @@ package letter
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
+	"github.com/admit-go/admit/internal/locale"
 	"github.com/admit-go/admit/mailer"
 )
 
@@ -16,18 +16,12 @@ var german = language{
 	ipAddress: "IP-Adresse",
 	copyLink:  "Falls die Schaltfläche nicht funktioniert, kopieren Sie bitte diese Adresse in Ihren Browser:",
 	footer:    "Dies ist eine automatische Nachricht von {site}.",
-	moment:    func(t time.Time) string { return germanDays[t.UTC().Weekday()] + ", " + germanMoment(t) },
+	moment:    func(t time.Time) string { return germanDays[t.UTC().Weekday()] + ", " + locale.Moment("de", t) },
 	lasts: func(from, until time.Time) string {
 		if life := until.Sub(from); !from.IsZero() && life > 0 {
 			return germanDuration(life) + " lang"
 		}
-		return "bis zum " + germanMoment(until)
-	},
-	deviceName: func(name string) string {
-		if name == "Unknown device" {
-			return "Unbekanntes Gerät"
-		}
-		return strings.Replace(name, " on ", " auf ", 1)
+		return "bis zum " + locale.Moment("de", until)
 	},
 	letters: map[mailer.Kind]words{
 		mailer.SignupConfirmation: {
@@ -151,15 +145,7 @@ var german = language{
 	},
 }
 
-var (
-	germanDays   = [...]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"}
-	germanMonths = [...]string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"}
-)
-
-func germanMoment(t time.Time) string {
-	t = t.UTC()
-	return fmt.Sprintf("%d. %s %d, %s Uhr (UTC)", t.Day(), germanMonths[t.Month()-1], t.Year(), t.Format("15:04"))
-}
+var germanDays = [...]string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"}
 
 func germanDuration(d time.Duration) string {
 	count, unit := amount(d)

@@ -2,9 +2,9 @@ package letter
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
+	"github.com/admit-go/admit/internal/locale"
 	"github.com/admit-go/admit/mailer"
 )
 
@@ -26,17 +26,7 @@ var japanese = language{
 		if life := until.Sub(from); !from.IsZero() && life > 0 {
 			return japaneseDuration(life)
 		}
-		until = until.UTC()
-		return fmt.Sprintf("%d年%d月%d日%s（UTC）まで", until.Year(), until.Month(), until.Day(), until.Format("15:04"))
-	},
-	deviceName: func(name string) string {
-		if name == "Unknown device" {
-			return "不明な端末"
-		}
-		if program, system, ok := strings.Cut(name, " on "); ok {
-			return program + "（" + system + "）"
-		}
-		return name
+		return locale.Moment("ja", until) + "まで"
 	},
 	letters: map[mailer.Kind]words{
 		mailer.SignupConfirmation: {

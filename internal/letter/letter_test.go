@@ -248,7 +248,7 @@ func TestExpiryIsALengthOrAMoment(t *testing.T) {
 	if got := german.lasts(time.Time{}, at); got != "bis zum 1. Mai 2026, 11:00 Uhr (UTC)" {
 		t.Error(got)
 	}
-	if got := japanese.lasts(time.Time{}, at); got != "2026年5月1日11:00（UTC）まで" {
+	if got := japanese.lasts(time.Time{}, at); got != "2026年5月1日 11:00（UTC）まで" {
 		t.Error(got)
 	}
 }
