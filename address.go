@@ -40,7 +40,8 @@ func (e *EmailChanges) feature() feature {
 			{method: http.MethodPost, path: verifyConfirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleVerifyConfirm},
 			{method: http.MethodGet, path: undoPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleUndoPage},
 			{method: http.MethodPost, path: undoPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleUndo},
-		},
+		}, mails: []mailer.Kind{mailer.EmailVerification, mailer.EmailChanged},
+		events: []string{eventEmailChanged, eventEmailChangeUndone},
 	}
 }
 

@@ -17,9 +17,7 @@ import (
 
 // Errors of proving an address.
 var (
-	ErrInvalidCallbackURL = &Error{Code: "auth/invalid-callback-url", Status: http.StatusBadRequest, Message: "That is not a place to return to."}
-	ErrAlreadyVerified    = &Error{Code: "auth/already-verified", Status: http.StatusBadRequest, Message: "The address is verified already."}
-	ErrEmailNotVerified   = &Error{Code: "auth/email-not-verified", Status: http.StatusForbidden, Message: "Please confirm your address first: we have sent you a mail."}
+	ErrAlreadyVerified = &Error{Code: "auth/already-verified", Status: http.StatusBadRequest, Message: "The address is verified already."}
 )
 
 const (
@@ -47,8 +45,8 @@ func (v *Verifications) feature() feature {
 			{method: http.MethodPost, path: confirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: v.handleConfirm},
 			{method: http.MethodPost, path: "/auth/email/verify/resend", who: anyone, scope: "auth:verify", limit: limitMail, exchanges: true, serve: v.handleResend},
 		},
-		mails:  []mailer.Kind{mailer.EmailVerification, mailer.EmailChanged, mailer.AccountExists},
-		events: []string{eventEmailVerified, eventEmailChanged, eventEmailChangeUndone, eventUserDeleted, eventAccountClaimed},
+		mails:  []mailer.Kind{mailer.SignupConfirmation, mailer.AccountDeleted},
+		events: []string{eventEmailVerified, eventUserDeleted, eventAccountClaimed},
 		errors: []*Error{ErrInvalidCallbackURL, ErrAlreadyVerified, ErrEmailNotVerified, ErrTooManyCodeRequests},
 	}
 }
