@@ -122,7 +122,7 @@ func (e *EmailChanges) Confirm(ctx context.Context, in TokenParams) error {
 	if err != nil {
 		return err
 	}
-	return e.tx(ctx, func(ctx context.Context, tx *txn) error {
+	return e.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, in.Token, kindVerify, kindChange)
 		switch {
 		case err != nil:
@@ -184,7 +184,7 @@ func (e *EmailChanges) Undo(ctx context.Context, token string) error {
 	if !wellFormed(token) {
 		return ErrInvalidToken
 	}
-	return e.tx(ctx, func(ctx context.Context, tx *txn) error {
+	return e.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, token, kindUndo)
 		if err != nil {
 			return err

@@ -89,7 +89,7 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 	if err != nil {
 		return err
 	}
-	err = p.tx(ctx, func(ctx context.Context, tx *txn) error {
+	err = p.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, token, kindReset)
 		switch {
 		case errors.Is(err, ErrTokenExpired):

@@ -110,7 +110,7 @@ func (v *Verifications) Confirm(ctx context.Context, in TokenParams) error {
 	if err != nil {
 		return err
 	}
-	return v.tx(ctx, func(ctx context.Context, tx *txn) error {
+	return v.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, in.Token, kindVerify)
 		if err != nil {
 			return err
@@ -143,7 +143,7 @@ func (v *Verifications) Disown(ctx context.Context, in TokenParams) error {
 	if err != nil {
 		return err
 	}
-	return v.tx(ctx, func(ctx context.Context, tx *txn) error {
+	return v.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, in.Token, kindVerify)
 		if err != nil {
 			return err
