@@ -124,7 +124,7 @@ func flows() []flow {
 func dump(t *testing.T, db *sql.DB) string {
 	t.Helper()
 	var b strings.Builder
-	for _, table := range []string{"users", "addresses", "passwords", "sessions", "tokens", "api_keys", "keys", "records", "record_keys", "record_refs", "events", "counters", "outbox", "leases"} {
+	for _, table := range tables {
 		rows, err := db.Query("SELECT * FROM admit_" + table + " ORDER BY 1, 2, 3")
 		if err != nil {
 			t.Fatal(err)

@@ -27,6 +27,12 @@ var readsAll = map[string]string{
 	"list keys":          "all signing keys, of which a tenant has a handful",
 }
 
+// uncounted are the statements that may touch much on PostgreSQL until their
+// table is counted, and why nobody is kept waiting.
+var uncounted = map[string]string{
+	"claim mail": "a worker sorts the mail that is due, of which there is much only after an outage",
+}
+
 // picksBy are the statements that pick a few records out of an ordered list,
 // with the index that has only those: without it they would find them too, on a
 // walk that no plan shows as one.
@@ -49,6 +55,7 @@ func TestEveryStatementHasAnIndexBehindIt(t *testing.T) {
 		t.Run(d.name, func(t *testing.T) {
 			_, db := d.openDB(t)
 			fillTables(t, d, db)
+			count(t, db)
 			explain := explainSQLite
 			if d.dialect == sqlstore.Postgres {
 				explain = explainPostgres
@@ -64,6 +71,9 @@ func TestEveryStatementHasAnIndexBehindIt(t *testing.T) {
 				})
 				delete(arguments, q.Name)
 			}
+			if d.dialect == sqlstore.Postgres {
+				delete(arguments, "find full counter") // it answers that when it hits
+			}
 			if len(arguments) > 0 {
 				t.Errorf("planArguments has what the engine does not run: %v", slices.Sorted(maps.Keys(arguments)))
 			}
@@ -72,17 +82,29 @@ func TestEveryStatementHasAnIndexBehindIt(t *testing.T) {
 }
 
 // TestEveryStatementHasItsIndexBeforeAnythingIsCounted judges the plans of a
-// file that nobody ran ANALYZE on, which is how most of them stay.
+// database that nobody ran ANALYZE on: how most files stay, and how a new
+// PostgreSQL database is until autovacuum comes by.
 func TestEveryStatementHasItsIndexBeforeAnythingIsCounted(t *testing.T) {
 	for _, d := range planners() {
-		if d.dialect != sqlstore.SQLite {
-			continue
-		}
-		_, db := d.openDB(t)
-		arguments := planArguments()
-		for _, q := range sqlstore.Statements(d.dialect) {
-			explainSQLite(t, db, q, arguments[q.Name])
-		}
+		t.Run(d.name, func(t *testing.T) {
+			_, db := d.openDB(t)
+			explain := explainSQLite
+			if d.dialect == sqlstore.Postgres {
+				for _, table := range tables {
+					if _, err := db.Exec("ALTER TABLE admit_" + table + " SET (autovacuum_enabled = false)"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				fillTables(t, d, db)
+				explain = explainPostgres
+			}
+			arguments := planArguments()
+			for _, q := range sqlstore.Statements(d.dialect) {
+				if d.dialect == sqlstore.SQLite || uncounted[q.Name] == "" {
+					t.Run(q.Name, func(t *testing.T) { explain(t, db, q, arguments[q.Name]) })
+				}
+			}
+		})
 	}
 }
 
@@ -150,8 +172,21 @@ func planArguments() map[string][]any {
 	}
 }
 
+// tables are the tables that hold records, without their prefix. One that refers
+// to another comes after it.
+var tables = []string{"users", "addresses", "passwords", "sessions", "tokens", "api_keys", "keys", "records", "record_keys", "record_refs", "events", "counters", "outbox",
+	"leases"}
+
+// count has the database count what its tables hold.
+func count(t *testing.T, db *sql.DB) {
+	t.Helper()
+	if _, err := db.Exec("ANALYZE"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // fillTables gives each table its rows, numbered from 100000 so that numbers
-// sort as texts do, and has the database count them.
+// sort as texts do.
 func fillTables(t *testing.T, d database, db *sql.DB) {
 	t.Helper()
 	numbers, bytes := `generate_series(0, %d) AS n(i)`, `convert_to('h' || (100000 + i), 'UTF8')`
@@ -160,7 +195,7 @@ func fillTables(t *testing.T, d database, db *sql.DB) {
 	}
 	from := fmt.Sprintf(" FROM "+numbers, rows-1)
 	replace := strings.NewReplacer("ID", "'i' || (100000 + i)", "USER", "'u' || (100000 + i)", "MAIL", "'e' || (100000 + i)", "HASH", bytes)
-	tables := map[string]string{
+	filled := map[string]string{
 		"users":     `'', USER, MAIL, MAIL, i % 2, 'name', '', '', 'en', 'user', 'completed', 0, 0, 0, '', 0, i, i, 1`,
 		"addresses": `'', MAIL, USER, CASE WHEN i % 10 = 0 THEN i ELSE 0 END`,
 		"passwords": `'', USER, 'p', i`,
@@ -178,17 +213,11 @@ func fillTables(t *testing.T, d database, db *sql.DB) {
 		"record_refs": `'', USER, 'identity', ID`,
 		"leases":      `'', ID, 'w', i`,
 	}
-	// In this order records come before their keys and refs, which refer to them.
-	names := slices.Sorted(maps.Keys(tables))
-	slices.Reverse(names)
-	for _, table := range names {
-		columns := tables[table]
+	for _, table := range tables {
+		columns := filled[table]
 		if _, err := db.Exec("INSERT INTO admit_" + table + " SELECT " + replace.Replace(columns) + from); err != nil {
 			t.Fatalf("%s: %v", table, err)
 		}
-	}
-	if _, err := db.Exec("ANALYZE"); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -253,6 +282,7 @@ func TestEveryIndexIsBehindAStatement(t *testing.T) {
 		}
 		_, db := d.openDB(t)
 		fillTables(t, d, db)
+		count(t, db)
 		var indexes []string
 		found, err := db.Query("SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE 'CREATE INDEX%'")
 		if err != nil {

@@ -55,6 +55,10 @@ func New(db *sql.DB, options ...Option) *Store {
 	return &Store{Store: engine, engine: engine}
 }
 
+// Problem answers why no verb of the store can work: a nil *sql.DB, or a setting
+// that cannot be. It asks nothing of the database, and is nil when all is well.
+func (s *Store) Problem() error { return s.engine.Problem() }
+
 // Migrate brings the schema up to what this program knows, and switches the
 // file to write-ahead logging. Any number of processes may do so at once. A
 // newer schema is left alone with store.ErrNewerSchema. Only ctx bounds it.

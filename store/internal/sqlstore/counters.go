@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,43 +13,51 @@ import (
 	"github.com/admit-go/admit/store/internal/text"
 )
 
-type counterStatements struct{ hit, full, unhit, remove *query }
+type counterStatements struct {
+	// hit and full are SQLite's, hitOrFull is PostgreSQL's.
+	hit, full, hitOrFull, unhit, remove *query
+}
 
-func newCounterStatements(c *catalogue) counterStatements {
+func newCounterStatements(c *catalogue) (q counterStatements) {
 	// want is the counters asked for, which $2 holds as a JSON array.
 	want := `WITH want AS (` + c.pick(`
 		SELECT value ->> 0 AS position, value ->> 1 AS tenant, value ->> 2 AS key, value ->> 3 AS most, value ->> 4 AS span
 		FROM json_each($2)`, `
 		SELECT CAST(e ->> 0 AS BIGINT) AS position, (e ->> 1) COLLATE "C" AS tenant, (e ->> 2) COLLATE "C" AS key,
 			CAST(e ->> 3 AS BIGINT) AS most, CAST(e ->> 4 AS BIGINT) AS span
-		FROM jsonb_array_elements(CAST($2 AS JSONB)) AS e`) + `) `
-	const full = `FROM want w LEFT JOIN admit_counters c ON c.tenant = w.tenant AND c.key = w.key
-		WHERE w.most < 1 OR (c.reset_at > $1 AND c.hits >= w.most)`
+		FROM jsonb_array_elements(CAST($2 AS JSONB)) AS e`) + `)`
+	const (
+		full  = ` WHERE w.most < 1 OR (c.reset_at > $1 AND c.hits >= w.most)`
+		reset = `SELECT w.position AS position, CASE WHEN c.reset_at > $1 THEN c.reset_at ELSE $1 + w.span END AS reset_at`
+		raise = `INSERT INTO admit_counters AS c (tenant, key, hits, most, reset_at) SELECT tenant, key, 1, most, $1 + span FROM want`
+		again = ` ON CONFLICT (tenant, key) DO UPDATE SET most = excluded.most,
+				hits = CASE WHEN c.reset_at > $1 THEN c.hits + 1 ELSE 1 END,
+				reset_at = CASE WHEN c.reset_at > $1 THEN c.reset_at ELSE excluded.reset_at END`
+	)
 	// chosen are the counters of the tenant $1 with the keys in $2. PostgreSQL
 	// locks them in the order in which hit takes them; SQLite has one writer.
 	chosen := `tenant = $1 AND ` + c.among("key", "$2")
 	if c.dialect == Postgres {
 		chosen = `tenant = $1 AND key = ANY (ARRAY(SELECT key FROM admit_counters WHERE ` + chosen + ` ORDER BY key FOR UPDATE))`
+		// The counters that are there are locked before they are looked at. One
+		// that others make meanwhile may turn out full when it is to be raised:
+		// then a division by zero undoes the statement, and it is run again.
+		q.hitOrFull = c.soft("hit counters", want+`,
+			held AS (SELECT c.tenant, c.key, c.hits, c.reset_at FROM admit_counters c JOIN want ON c.tenant = want.tenant AND c.key = want.key
+				ORDER BY c.tenant, c.key FOR UPDATE OF c),
+			refused AS (`+reset+` FROM want w LEFT JOIN held c ON c.tenant = w.tenant AND c.key = w.key`+full+`),
+			raised AS (`+raise+` WHERE NOT EXISTS (SELECT 1 FROM refused) ORDER BY tenant, key`+again+`
+				/ CASE WHEN c.reset_at > $1 AND c.hits >= excluded.most THEN c.hits - c.hits ELSE 1 END RETURNING 1)
+			SELECT position, reset_at FROM (SELECT count(*) FROM raised) AS r LEFT JOIN refused ON TRUE ORDER BY position LIMIT 1`)
+	} else {
+		from := ` FROM want w LEFT JOIN admit_counters c ON c.tenant = w.tenant AND c.key = w.key` + full
+		q.hit = c.soft("hit counters", want+` `+raise+` WHERE NOT EXISTS (SELECT 1`+from+`) ORDER BY tenant, key`+again)
+		q.full = c.read("find full counter", want+` `+reset+from+` ORDER BY w.position LIMIT 1`)
 	}
-	return counterStatements{
-		// Where others raise the same counters meanwhile, PostgreSQL may raise
-		// some and find others full; fewer rows than counters are changed then.
-		hit: c.write("hit counters", want+`
-			INSERT INTO admit_counters AS c (tenant, key, hits, most, reset_at)
-			SELECT tenant, key, 1, most, $1 + span FROM want WHERE NOT EXISTS (SELECT 1 `+full+`) ORDER BY tenant, key
-			ON CONFLICT (tenant, key) DO UPDATE SET most = excluded.most,
-				hits = CASE WHEN c.reset_at > $1 THEN c.hits + 1 ELSE 1 END,
-				reset_at = CASE WHEN c.reset_at > $1 THEN c.reset_at ELSE excluded.reset_at END
-			WHERE c.reset_at <= $1 OR c.hits < excluded.most`),
-		full: c.read("find full counter", want+`
-			SELECT w.position, CASE WHEN c.reset_at > $1 THEN c.reset_at ELSE $1 + w.span END `+full+` ORDER BY w.position LIMIT 1`),
-		unhit:  c.write("unhit counters", `UPDATE admit_counters SET hits = hits - 1 WHERE hits > 0 AND `+chosen),
-		remove: c.write("clear counters", `DELETE FROM admit_counters WHERE `+chosen),
-	}
+	q.unhit = c.soft("unhit counters", `UPDATE admit_counters SET hits = hits - 1 WHERE hits > 0 AND `+chosen)
+	q.remove = c.soft("clear counters", `DELETE FROM admit_counters WHERE `+chosen)
+	return q
 }
-
-// errPartly undoes a hit that raised some counters and not others.
-var errPartly = errors.New("not every counter had room")
 
 // Hit implements store.Counters.
 func (s *Store) Hit(ctx context.Context, now time.Time, counters ...store.Counter) (store.Counted, error) {
@@ -62,24 +71,65 @@ func (s *Store) Hit(ctx context.Context, now time.Time, counters ...store.Counte
 	if err != nil {
 		return store.Counted{}, err
 	}
-	// A counter that was full when it was to be raised may have been cleared
-	// since. Then there is room again, unless somebody else takes it.
+	hit := s.hitSQLite
+	if s.dialect == Postgres {
+		hit = s.hitPostgres
+	}
+	// A counter that was full may have been cleared since, and one that was not
+	// there may have been made.
 	for range 10 {
-		ok, err := s.hit(ctx, now, argument, len(counters))
-		if err != nil || ok {
-			return store.Counted{OK: ok}, err
-		}
-		var position int64
-		var resetAt moment
-		err = s.one(ctx, s.q.counters.full, []any{&position, &resetAt}, micros(now), argument)
-		if err == nil {
-			return store.Counted{Full: int(position), ResetAt: time.Time(resetAt)}, nil
-		}
-		if ignoreNotFound(err) != nil {
-			return store.Counted{}, err
+		counted, again, err := hit(ctx, now, argument)
+		if err != nil || !again {
+			return counted, err
 		}
 	}
 	return store.Counted{}, fmt.Errorf("%s: hit counters: they change faster than they can be read", s.dialect)
+}
+
+// hitSQLite raises the counters or none, in one statement, and reads in another
+// which is full. It answers again when by then none is.
+func (s *Store) hitSQLite(ctx context.Context, now time.Time, argument string) (counted store.Counted, again bool, err error) {
+	ok, err := s.done(ctx, s.q.counters.hit, micros(now), argument)
+	if err != nil || ok {
+		return store.Counted{OK: ok}, false, err
+	}
+	var position int64
+	var resetAt moment
+	err = s.one(ctx, s.q.counters.full, []any{&position, &resetAt}, micros(now), argument)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Counted{}, true, nil
+	}
+	if err != nil {
+		return store.Counted{}, false, err
+	}
+	return store.Counted{Full: int(position), ResetAt: time.Time(resetAt)}, false, nil
+}
+
+// hitPostgres raises the counters or none and reads which is full, in one
+// statement. It answers again when the statement undid itself; a transaction
+// around it is kept from that by a savepoint.
+func (s *Store) hitPostgres(ctx context.Context, now time.Time, argument string) (counted store.Counted, again bool, err error) {
+	hit := func(ctx context.Context, t *Store) error {
+		var position sql.NullInt64
+		var resetAt sql.NullInt64
+		if err := t.one(ctx, t.q.counters.hitOrFull, []any{&position, &resetAt}, micros(now), argument); err != nil {
+			return err
+		}
+		counted = store.Counted{OK: !position.Valid, Full: int(position.Int64)}
+		if position.Valid {
+			counted.ResetAt = time.UnixMicro(resetAt.Int64).UTC()
+		}
+		return nil
+	}
+	if s.scope == nil {
+		err = hit(ctx, s)
+	} else {
+		err = s.join(ctx, hit)
+	}
+	if sqlState(err) == divisionByZero {
+		return store.Counted{}, true, nil
+	}
+	return counted, false, err
 }
 
 // countersArgument is the counters as the statements take them, in the order in
@@ -99,24 +149,6 @@ func (s *Store) countersArgument(counters []store.Counter) (string, error) {
 		}
 	}
 	return jsonText(rows)
-}
-
-// hit raises n counters or none.
-func (s *Store) hit(ctx context.Context, now time.Time, argument string, n int) (bool, error) {
-	if n == 1 || s.dialect == SQLite {
-		return s.done(ctx, s.q.counters.hit, micros(now), argument)
-	}
-	err := s.atomically(ctx, func(ctx context.Context, t *Store) error {
-		raised, err := t.exec(ctx, t.q.counters.hit, micros(now), argument)
-		if err == nil && raised < int64(n) {
-			return errPartly
-		}
-		return err
-	})
-	if errors.Is(err, errPartly) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // Unhit implements store.Counters.

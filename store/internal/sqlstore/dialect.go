@@ -66,6 +66,7 @@ const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	undefinedTable       = "42P01"
+	divisionByZero       = "22012"
 
 	sqliteBusy   = 5
 	sqliteLocked = 6

@@ -35,7 +35,7 @@ func newEventStatements(c *catalogue) eventStatements {
 		listOfBoth:    c.read("list events of subject and kind", selected(bySubject)+` AND subject_id = $4 AND subject_id <> '' AND kind = $5`+page),
 		pending:       c.read("list pending events", `SELECT `+eventColumns+` FROM admit_events`+c.by("admit_events_pending")+` WHERE tenant = $1 AND delivered = 0 ORDER BY id LIMIT $2`),
 		deliver: c.write("deliver events", `
-			UPDATE admit_events SET delivered = 1 WHERE tenant = $1 AND delivered = 0 AND `+c.among("id", "$2")),
+			UPDATE admit_events SET delivered = 1 WHERE tenant = $1 AND `+unset("delivered")+` AND `+c.among("id", "$2")),
 	}
 }
 

@@ -108,11 +108,10 @@ func (s *Store) Migrate(ctx context.Context) error {
 // was one. The lock is held until the step is committed, so whoever waited for
 // it sees what was done.
 func (s *Store) migrateStep(ctx context.Context, steps []migration) (more bool, err error) {
-	unlock, err := s.lockWriter(ctx)
-	if err != nil {
+	if err := s.lockAlone(ctx); err != nil {
 		return false, err
 	}
-	defer unlock()
+	defer s.unlockWriter()
 	c, err := s.db.Conn(ctx)
 	if err != nil {
 		return false, err

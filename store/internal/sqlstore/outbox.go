@@ -27,9 +27,9 @@ type outboxStatements struct {
 }
 
 func newOutboxStatements(c *catalogue) outboxStatements {
+	// held is a message whose claim stands for the holder $3.
+	held := ` WHERE tenant = $1 AND id = $2 AND holder = $3 AND holder <> '' AND ` + unset("dead_at")
 	const (
-		// held is a message whose claim stands for the holder $3.
-		held    = ` WHERE tenant = $1 AND id = $2 AND holder = $3 AND holder <> '' AND dead_at = 0`
 		waiting = ` FROM admit_outbox WHERE tenant = $1 AND queue = $2 AND dead_at = 0`
 		dead    = ` FROM admit_outbox WHERE tenant = $1 AND queue = $2 AND dead_at > 0`
 		page    = ` ORDER BY id LIMIT $3 OFFSET $4`

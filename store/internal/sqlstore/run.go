@@ -140,25 +140,24 @@ func (s *Store) run(ctx context.Context, q *query, args []any, use func(call) er
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	if q.writes {
-		unlock, err := s.lockWriter(ctx)
+	if q.writes && s.dialect == SQLite {
+		return s.described(ctx, q, s.single(ctx, q, args, use))
+	}
+	return s.described(ctx, q, s.retrying(ctx, func() error { return s.onPool(ctx, q, args, use) }))
+}
+
+// onPool calls use for one statement on a connection of the pool.
+func (s *Store) onPool(ctx context.Context, q *query, args []any, use func(call) error) error {
+	c := call{ctx: ctx, text: q.text, on: s.db, args: args}
+	if s.dialect == SQLite {
+		p, err := q.prepare(ctx, s.db)
 		if err != nil {
 			return err
 		}
-		defer unlock()
+		c.prepared = p
+		c.ctx, c.args = uninterrupted(ctx, args)
 	}
-	return s.described(ctx, q, s.retrying(ctx, func() error {
-		c := call{ctx: ctx, text: q.text, on: s.db, args: args}
-		if s.dialect == SQLite {
-			p, err := q.prepare(ctx, s.db)
-			if err != nil {
-				return err
-			}
-			c.prepared = p
-			c.ctx, c.args = uninterrupted(ctx, args)
-		}
-		return use(c)
-	}))
+	return use(c)
 }
 
 // described names the statement in an error, unless it is a refusal.

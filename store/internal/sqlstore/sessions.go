@@ -39,7 +39,7 @@ func newSessionStatements(c *catalogue) sessionStatements {
 			UPDATE admit_sessions SET generation = generation + 1, confirmed = generation, secret_hash = $5, rotated_at = $6,
 				last_activity_at = $6, expires_at = CASE WHEN absolute_expires_at < $7 THEN absolute_expires_at ELSE $7 END
 			WHERE tenant = $1 AND id = $2 AND generation = $3 AND secret_hash = $4
-				AND ended_at = 0 AND expires_at > $6 AND absolute_expires_at > $6
+				AND `+unset("ended_at")+` AND expires_at > $6 AND absolute_expires_at > $6
 				AND EXISTS (SELECT 1 FROM admit_users u WHERE u.tenant = admit_sessions.tenant AND u.id = admit_sessions.user_id
 					AND u.deleted_at = 0 AND (u.banned_at = 0 OR (u.ban_expires_at <> 0 AND u.ban_expires_at <= $6)))`),
 		confirm: c.write("confirm session", `
@@ -49,19 +49,19 @@ func newSessionStatements(c *catalogue) sessionStatements {
 		touch: c.write("touch sessions", c.pick(`
 			UPDATE admit_sessions AS s SET last_activity_at = activity.at
 			FROM (SELECT value ->> 0 AS tenant, value ->> 1 AS id, value ->> 2 AS at FROM json_each($1)) AS activity
-			WHERE s.tenant = activity.tenant AND s.id = activity.id AND s.ended_at = 0 AND s.last_activity_at < activity.at`, `
+			WHERE s.tenant = activity.tenant AND s.id = activity.id AND `+unset("s.ended_at")+` AND s.last_activity_at < activity.at`, `
 			WITH activity AS (
 				SELECT e ->> 0 AS tenant, e ->> 1 AS id, CAST(e ->> 2 AS BIGINT) AS at FROM jsonb_array_elements(CAST($1 AS JSONB)) AS e),
 			due AS (
 				SELECT s.tenant, s.id, activity.at FROM admit_sessions s JOIN activity ON s.tenant = activity.tenant AND s.id = activity.id
-				WHERE s.ended_at = 0 AND s.last_activity_at < activity.at ORDER BY s.tenant, s.id FOR UPDATE OF s)
+				WHERE `+unset("s.ended_at")+` AND s.last_activity_at < activity.at ORDER BY s.tenant, s.id FOR UPDATE OF s)
 			UPDATE admit_sessions AS s SET last_activity_at = due.at FROM due
-			WHERE s.tenant = due.tenant AND s.id = due.id AND s.ended_at = 0 AND s.last_activity_at < due.at`)),
+			WHERE s.tenant = due.tenant AND s.id = due.id AND `+unset("s.ended_at")+` AND s.last_activity_at < due.at`)),
 		list:  c.read("list sessions", `SELECT `+sessionColumns+` FROM admit_sessions`+byUser+` WHERE `+live+` ORDER BY id LIMIT $4 OFFSET $5`),
 		count: c.read("count sessions", `SELECT count(*) FROM admit_sessions`+byUser+` WHERE `+live),
 		end: c.write("end session", `
 			UPDATE admit_sessions SET ended_at = $4, end_reason = $5 WHERE tenant = $1 AND id = $2 AND user_id = $3
-				AND ended_at = 0 AND expires_at > $4 AND absolute_expires_at > $4`),
+				AND `+unset("ended_at")+` AND expires_at > $4 AND absolute_expires_at > $4`),
 		endAll: c.write("end sessions", `
 			UPDATE admit_sessions`+byUser+` SET ended_at = $3, end_reason = $5
 			WHERE tenant = $1 AND user_id = $2 AND id <> $4 AND ended_at = 0
@@ -76,7 +76,7 @@ func newSessionStatements(c *catalogue) sessionStatements {
 					SELECT id FROM admit_sessions`+byUser+` WHERE `+live+` ORDER BY id DESC LIMIT 1 OFFSET $6)`),
 		endBefore: c.write("end sessions before", c.held(`
 			SELECT id FROM admit_sessions WHERE tenant = $1 AND created_at < $2 AND ended_at = 0 ORDER BY created_at LIMIT $5`)+`
-			UPDATE admit_sessions SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND ended_at = 0 AND id IN (SELECT id FROM due)`),
+			UPDATE admit_sessions SET ended_at = $3, end_reason = $4 WHERE tenant = $1 AND `+unset("ended_at")+` AND id IN (SELECT id FROM due)`),
 	}
 }
 

@@ -78,6 +78,9 @@ type query struct {
 	name, text string
 	arguments  int
 	writes     bool
+	// soft is set when the change may be lost in a power cut, though not with the
+	// process.
+	soft bool
 	// packed is set when the only column is a JSON array of all that is read.
 	packed bool
 	// prepared is nil until the statement was first run outside a transaction,
@@ -118,6 +121,14 @@ func (c *catalogue) read(name, text string) *query { return c.add(name, text, fa
 // write enters a statement that may change something.
 func (c *catalogue) write(name, text string) *query { return c.add(name, text, true) }
 
+// soft enters a statement that counts: what it changes may be lost in a power
+// cut.
+func (c *catalogue) soft(name, text string) *query {
+	q := c.write(name, text)
+	q.soft = true
+	return q
+}
+
 // pick returns the text that is for the dialect, where one text cannot serve both.
 func (c *catalogue) pick(sqlite, postgres string) string {
 	if c.dialect == SQLite {
@@ -128,9 +139,15 @@ func (c *catalogue) pick(sqlite, postgres string) string {
 
 // by names the index that rows of a table are found by. SQLite plans without
 // having counted them where nobody runs ANALYZE, and then takes the key of the
-// whole tenant for as good as the index of one account. PostgreSQL counts by
-// itself.
+// whole tenant for as good as the index of one account. PostgreSQL has no such
+// words; see unset.
 func (c *catalogue) by(index string) string { return c.pick(" INDEXED BY "+index, "") }
+
+// unset is the condition that a time is not set, for a statement that finds its
+// row by key. It is spelled in a way that fits no partial index: before a table
+// is counted for the first time, PostgreSQL takes a walk over all of a tenant's
+// rows in such an index for cheaper than the key.
+func unset(column string) string { return column + " + 0 = 0" }
 
 // held is a list named due of the rows that a statement is about to change, at
 // most as many as the selection's LIMIT says. On PostgreSQL they are locked,

@@ -60,6 +60,13 @@ type core struct {
 	// one writer at a time: whoever queues here is served in turn, whereas
 	// whoever finds the database locked polls it. Nil on PostgreSQL.
 	writer chan struct{}
+	// queued counts those who wait for their first turn to write.
+	queued atomic.Int32
+	// open is the group that the next writer joins, nil when there is none. It
+	// belongs to whoever has the turn.
+	open *group
+	// log is set when the SQLite file is known to have a write-ahead log.
+	log atomic.Bool
 	// second holds one element while whoever lost a deadlock on PostgreSQL tries
 	// again. One at a time: together they would lock each other out anew, at a
 	// second of the database's for each.
@@ -129,20 +136,6 @@ func (c *core) bounded(ctx context.Context) (context.Context, context.CancelFunc
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, c.timeout)
-}
-
-// lockWriter waits until this process may write, in turn. The result gives the
-// turn back.
-func (c *core) lockWriter(ctx context.Context) (unlock func(), err error) {
-	if c.writer == nil {
-		return func() {}, nil
-	}
-	select {
-	case c.writer <- struct{}{}:
-		return func() { <-c.writer }, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%s: waiting to write: %w", c.dialect, ctx.Err())
-	}
 }
 
 // fault wraps an error of the database. It also wraps the context's error when

@@ -25,18 +25,27 @@ type tokenStatements struct {
 func newTokenStatements(c *catalogue) tokenStatements {
 	// $3 is a JSON array of kinds, empty for every kind.
 	pending := ` AND used_at = 0 AND (CAST($3 AS TEXT) = '[]' OR ` + c.among("kind", "$3") + `)`
+	// The order has PostgreSQL take the column's own index even before it counted
+	// the table: by equality it could as well take any other index of the tenant.
+	removal := func(column, index string) string {
+		return c.pick(`DELETE FROM admit_tokens`+c.by(index)+
+			` WHERE tenant = $1 AND `+column+` = $2 AND `+column+` <> ''`+pending,
+			c.held(`SELECT tenant, kind, hash FROM admit_tokens WHERE tenant = $1 AND `+column+` >= $2 AND `+column+` <= $2 AND `+column+` <> ''`+
+				pending+` ORDER BY `+column)+`
+			DELETE FROM admit_tokens WHERE (tenant, kind, hash) IN (SELECT tenant, kind, hash FROM due)`)
+	}
 	return tokenStatements{
 		create: c.write("create token", `INSERT INTO admit_tokens (`+tokenColumns+`) VALUES (`+values(12)+`) ON CONFLICT DO NOTHING`),
 		get:    c.read("read token", `SELECT `+tokenColumns+` FROM admit_tokens WHERE tenant = $1 AND kind = $2 AND hash = $3`),
 		consume: c.write("consume token", `
 			UPDATE admit_tokens SET used_at = $4
-			WHERE tenant = $1 AND kind = $2 AND hash = $3 AND used_at = 0 AND expires_at > $4 RETURNING `+tokenColumns),
+			WHERE tenant = $1 AND kind = $2 AND hash = $3 AND `+unset("used_at")+` AND expires_at > $4 RETURNING `+tokenColumns),
 		try: c.write("try token", `
 			UPDATE admit_tokens SET tries = tries + 1
-			WHERE tenant = $1 AND kind = $2 AND hash = $3 AND used_at = 0 AND expires_at > $4 AND tries < max_tries
+			WHERE tenant = $1 AND kind = $2 AND hash = $3 AND `+unset("used_at")+` AND expires_at > $4 AND tries < max_tries
 			RETURNING `+tokenColumns),
-		removeOfUser:  c.write("delete tokens of user", `DELETE FROM admit_tokens`+c.by("admit_tokens_user")+` WHERE tenant = $1 AND user_id = $2 AND user_id <> ''`+pending),
-		removeOfEmail: c.write("delete tokens of e-mail", `DELETE FROM admit_tokens`+c.by("admit_tokens_email")+` WHERE tenant = $1 AND email_key = $2 AND email_key <> ''`+pending),
+		removeOfUser:  c.write("delete tokens of user", removal("user_id", "admit_tokens_user")),
+		removeOfEmail: c.write("delete tokens of e-mail", removal("email_key", "admit_tokens_email")),
 		removeBefore: c.write("delete tokens before", c.held(`
 			SELECT tenant, kind, hash FROM admit_tokens WHERE tenant = $1 AND created_at < $2 AND used_at = 0 ORDER BY created_at LIMIT $3`)+`
 			DELETE FROM admit_tokens WHERE (tenant, kind, hash) IN (SELECT tenant, kind, hash FROM due)`),

@@ -17,6 +17,34 @@ type scope struct {
 	host bool
 	// mu keeps statements one after the other, as the one connection needs it.
 	mu sync.Mutex
+	// ended is set when the function that was given the store has returned. On
+	// SQLite the transaction may then be another writer's.
+	ended bool
+	// failed is the error of a statement on SQLite, which may have rolled back
+	// more than that statement. As on PostgreSQL, nothing runs after it until the
+	// savepoint before it is restored.
+	failed error
+}
+
+// end bars the scope for whoever kept its store.
+func (sc *scope) end() {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	sc.ended = true
+}
+
+// broken answers why no statement may run in the scope.
+func (sc *scope) broken() error {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	return sc.barred()
+}
+
+func (sc *scope) barred() error {
+	if sc.ended {
+		return sql.ErrTxDone
+	}
+	return sc.failed
 }
 
 // Tx implements store.Store. All attempts together are bounded in time.
@@ -34,7 +62,7 @@ func (s *Store) WithTx(tx *sql.Tx) store.Store {
 }
 
 // atomically is Tx with the engine's own type.
-func (s *Store) atomically(ctx context.Context, fn func(ctx context.Context, t *Store) error) error {
+func (s *Store) atomically(ctx context.Context, fn work) error {
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
@@ -43,12 +71,9 @@ func (s *Store) atomically(ctx context.Context, fn func(ctx context.Context, t *
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	unlock, err := s.lockWriter(ctx)
-	if err != nil {
-		return err
+	if s.dialect == SQLite {
+		return s.grouped(ctx, fn)
 	}
-	defer unlock()
-	s.prepareWanted(ctx)
 	return s.retrying(ctx, func() error { return s.attempt(ctx, fn) })
 }
 
@@ -65,8 +90,8 @@ func (s *Store) prepareWanted(ctx context.Context) {
 	}
 }
 
-// attempt runs fn in one transaction.
-func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *Store) error) error {
+// attempt runs fn in one transaction on PostgreSQL.
+func (s *Store) attempt(ctx context.Context, fn work) error {
 	tx, release, err := s.begin(ctx)
 	if err != nil {
 		return s.fault(ctx, "begin", err)
@@ -81,18 +106,8 @@ func (s *Store) attempt(ctx context.Context, fn func(ctx context.Context, t *Sto
 		}
 	}()
 	t := &Store{core: s.core, scope: &scope{tx: tx}}
-	if s.dialect == SQLite {
-		// The transaction may have begun without the lock. Taking it before
-		// anything was read is what keeps a later write from failing.
-		if _, err := t.exec(ctx, s.q.lock); err != nil {
-			return err
-		}
-	}
-	if err := fn(context.WithValue(ctx, inside{s.core}, true), t); err != nil {
+	if err := t.do(ctx, fn); err != nil {
 		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return s.fault(ctx, "commit", err)
 	}
 	committed = true
 	if err := tx.Commit(); err != nil {
@@ -123,7 +138,7 @@ func (s *Store) begin(ctx context.Context) (tx *sql.Tx, release func(), err erro
 
 // join runs fn inside the running transaction. When fn fails, what it did is
 // undone and the transaction stays usable.
-func (s *Store) join(ctx context.Context, fn func(ctx context.Context, t *Store) error) error {
+func (s *Store) join(ctx context.Context, fn work) error {
 	// The same name may be used at every depth; the newest is meant.
 	if err := s.savepoint(ctx, "SAVEPOINT admit"); err != nil {
 		return s.fault(ctx, "savepoint", err)
@@ -131,8 +146,7 @@ func (s *Store) join(ctx context.Context, fn func(ctx context.Context, t *Store)
 	released := false
 	defer func() {
 		if !released {
-			_ = s.savepoint(context.WithoutCancel(ctx), "ROLLBACK TO SAVEPOINT admit")
-			_ = s.savepoint(context.WithoutCancel(ctx), "RELEASE SAVEPOINT admit")
+			s.undo(context.WithoutCancel(ctx))
 		}
 	}()
 	if err := fn(ctx, s); err != nil {
@@ -151,14 +165,39 @@ func (s *Store) join(ctx context.Context, fn func(ctx context.Context, t *Store)
 func (s *Store) savepoint(ctx context.Context, text string) error {
 	s.scope.mu.Lock()
 	defer s.scope.mu.Unlock()
+	if err := s.scope.barred(); err != nil {
+		return err
+	}
+	if s.dialect == SQLite {
+		ctx = &statementContext{Context: ctx, begun: true}
+	}
 	_, err := s.scope.tx.ExecContext(ctx, text)
 	return err
+}
+
+// undo restores the newest savepoint. Where it cannot, the transaction stays
+// barred, or fails by itself.
+func (s *Store) undo(ctx context.Context) {
+	s.scope.mu.Lock()
+	defer s.scope.mu.Unlock()
+	if s.scope.ended {
+		return
+	}
+	if _, err := s.scope.tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT admit"); err != nil {
+		return
+	}
+	if _, err := s.scope.tx.ExecContext(ctx, "RELEASE SAVEPOINT admit"); err == nil {
+		s.scope.failed = nil
+	}
 }
 
 // run calls use for a statement in the transaction.
 func (sc *scope) run(ctx context.Context, c *core, q *query, args []any, use func(call) error) error {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
+	if err := sc.barred(); err != nil {
+		return err
+	}
 	one := call{ctx: ctx, text: q.text, on: sc.tx, args: args}
 	if c.dialect == SQLite {
 		one.ctx = &statementContext{Context: ctx, begun: true}
@@ -169,5 +208,9 @@ func (sc *scope) run(ctx context.Context, c *core, q *query, args []any, use fun
 			c.wanted.Store(true)
 		}
 	}
-	return use(one)
+	err := use(one)
+	if c.dialect == SQLite && !sc.host && ignoreNotFound(err) != nil {
+		sc.failed = err
+	}
+	return err
 }

@@ -1,0 +1,290 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// group is a transaction on SQLite that several writers share, one after the
+// other, so that they share its commit: a commit waits for the disk, and takes
+// longer than what most writers do.
+//
+// The writer that begins a group is its first member. Each later member runs
+// inside a savepoint, so that what it did can be undone alone. A member that
+// has run joins the queue of writers again, behind those who waited already,
+// and the first member to reach its second turn commits for all. So a group has
+// those members who waited when the first of them had run, and nobody waits
+// longer than for them.
+//
+// No member is answered before the commit: not with success, which is not
+// durable before, and not with a refusal, which may rest on what another member
+// did. A member alone pays for none of this: it commits at once.
+type group struct {
+	tx      *sql.Tx
+	release func()
+	// members counts the writers that ran in the group, refused ones too.
+	members int
+	// done is closed when the group has ended; err then says why nothing of it
+	// remains. Both belong to whoever has the turn to write.
+	done  chan struct{}
+	ended bool
+	err   error
+}
+
+// errGroupLost says that a group ended without a commit, through no fault of
+// the member that is told. Nothing of that member remains.
+var errGroupLost = errors.New("the transaction shared with other writers was lost")
+
+// work is what a writer does in a transaction.
+type work func(ctx context.Context, t *Store) error
+
+// grouped runs fn in a transaction on SQLite, which it may share.
+func (s *Store) grouped(ctx context.Context, fn work) error {
+	if err := s.lockWriter(ctx); err != nil {
+		return err
+	}
+	if s.open == nil {
+		s.prepareWanted(ctx)
+	}
+	return s.inTurn(ctx, fn)
+}
+
+// inTurn is grouped for whoever has the turn to write, and gives it back. A
+// member that was lost with its group runs again in a transaction of its own.
+func (s *Store) inTurn(ctx context.Context, fn work) error {
+	err := s.takeTurn(ctx, fn)
+	if !errors.Is(err, errGroupLost) {
+		return err
+	}
+	if err := s.lockAlone(ctx); err != nil {
+		return err
+	}
+	defer s.unlockWriter()
+	return s.retrying(ctx, func() error {
+		g, err := s.start(ctx, fn)
+		if err != nil {
+			return err
+		}
+		s.commit(g)
+		return g.err
+	})
+}
+
+// takeTurn runs fn in the group that is open, or in a new one, and gives the
+// turn to write back.
+func (s *Store) takeTurn(ctx context.Context, fn work) error {
+	parked := false
+	defer func() { // also on a panic
+		if !parked {
+			s.unlockWriter()
+		}
+	}()
+	g := s.open
+	if g == nil {
+		err := s.retrying(ctx, func() (err error) {
+			g, err = s.start(ctx, fn)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		parked = true
+		s.await(g)
+		if g.err != nil && (g.members > 1 || s.dialect.again(g.err)) {
+			return fmt.Errorf("%w: %w", errGroupLost, g.err)
+		}
+		return g.err
+	}
+	err := s.follow(ctx, g, fn)
+	switch {
+	case s.dialect.again(err), g.ended && err == nil:
+		return fmt.Errorf("%w: %w", errGroupLost, errors.Join(err, g.err))
+	case g.ended, err != nil && ctx.Err() != nil:
+		return err
+	}
+	parked = true
+	s.await(g)
+	if g.err != nil {
+		return fmt.Errorf("%w: %w", errGroupLost, g.err)
+	}
+	return err
+}
+
+// start begins a group and runs its first member. It has no savepoint: when it
+// fails, there is nothing else to keep.
+func (s *Store) start(ctx context.Context, fn work) (*group, error) {
+	tx, release, err := s.begin(ctx)
+	if err != nil {
+		return nil, s.fault(ctx, "begin", err)
+	}
+	g := &group{tx: tx, release: release, members: 1, done: make(chan struct{})}
+	t := &Store{core: s.core, scope: &scope{tx: tx}}
+	kept := false
+	defer func() { // also on a panic
+		t.scope.end()
+		if !kept {
+			s.lose(g, errGroupLost)
+		}
+	}()
+	// The transaction may have begun without the lock. Taking it before anything
+	// was read is what keeps a later write from failing.
+	if _, err := t.exec(ctx, s.q.lock); err != nil {
+		return nil, err
+	}
+	if err := t.do(ctx, fn); err != nil {
+		return nil, err
+	}
+	kept = true
+	return g, nil
+}
+
+// follow runs a later member of a group. When the member cannot be undone alone,
+// as after the database itself rolled back, the group is lost.
+func (s *Store) follow(ctx context.Context, g *group, fn work) error {
+	g.members++
+	t := &Store{core: s.core, scope: &scope{tx: g.tx}}
+	if err := t.savepoint(ctx, "SAVEPOINT admit_member"); err != nil {
+		s.lose(g, err)
+		return nil
+	}
+	kept := false
+	defer func() { // also on a panic
+		t.scope.end()
+		if kept {
+			return
+		}
+		_, err := g.tx.ExecContext(context.WithoutCancel(ctx), "ROLLBACK TO SAVEPOINT admit_member")
+		if err == nil {
+			_, err = g.tx.ExecContext(context.WithoutCancel(ctx), "RELEASE SAVEPOINT admit_member")
+		}
+		if err != nil {
+			s.lose(g, err)
+		}
+	}()
+	if err := t.do(ctx, fn); err != nil {
+		return err
+	}
+	if err := t.savepoint(ctx, "RELEASE SAVEPOINT admit_member"); err != nil {
+		return s.fault(ctx, "release", err)
+	}
+	kept = true
+	return nil
+}
+
+// do runs fn on the store of a transaction. A context that is done by then
+// undoes what fn did.
+func (s *Store) do(ctx context.Context, fn work) error {
+	if err := fn(context.WithValue(ctx, inside{s.core}, true), s); err != nil {
+		return err
+	}
+	if err := s.scope.broken(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return s.fault(ctx, "commit", err)
+	}
+	return nil
+}
+
+// await gives the turn back when the group has ended. While others wait to
+// write, the group is left open for them before that. It cannot be given up:
+// whoever waits has done its part, and the others keep to their own deadlines.
+func (s *Store) await(g *group) {
+	if s.queued.Load() > 0 {
+		s.open = g
+		s.unlockWriter()
+		select {
+		case <-g.done:
+			return
+		case s.writer <- struct{}{}:
+		}
+	}
+	s.commit(g)
+	s.unlockWriter()
+}
+
+// commit commits a group that has not ended. The turn to write is the caller's.
+func (s *Store) commit(g *group) {
+	if g.ended {
+		return
+	}
+	err := g.tx.Commit()
+	if err != nil {
+		err = s.fault(context.Background(), "commit", err)
+	}
+	s.end(g, err)
+}
+
+// lose ends a group of which nothing remains, and says why.
+func (s *Store) lose(g *group, err error) {
+	// The error adds nothing: a connection that cannot roll back is given up.
+	_ = g.tx.Rollback()
+	s.end(g, err)
+}
+
+func (s *Store) end(g *group, err error) {
+	g.release()
+	g.err, g.ended = err, true
+	if s.open == g {
+		s.open = nil
+	}
+	close(g.done)
+}
+
+// single runs one statement that writes to SQLite: on its own while nobody else
+// writes, else as a member of a group.
+func (s *Store) single(ctx context.Context, q *query, args []any, use func(call) error) error {
+	if err := s.lockWriter(ctx); err != nil {
+		return err
+	}
+	if s.open != nil || s.queued.Load() > 0 {
+		return s.inTurn(ctx, func(ctx context.Context, t *Store) error { return t.scope.run(ctx, t.core, q, args, use) })
+	}
+	defer s.unlockWriter()
+	run := s.onPool
+	if q.soft {
+		run = s.softly
+	}
+	return s.retrying(ctx, func() error { return run(ctx, q, args, use) })
+}
+
+// lockWriter waits until this process may write, in turn. Nil means that it
+// may, until unlockWriter.
+func (c *core) lockWriter(ctx context.Context) error {
+	select {
+	case c.writer <- struct{}{}:
+		return nil
+	default:
+	}
+	c.queued.Add(1)
+	defer c.queued.Add(-1)
+	select {
+	case c.writer <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s: waiting to write: %w", c.dialect, ctx.Err())
+	}
+}
+
+// lockAlone is lockWriter for whoever shares no transaction.
+func (s *Store) lockAlone(ctx context.Context) error {
+	if s.writer == nil {
+		return nil
+	}
+	if err := s.lockWriter(ctx); err != nil {
+		return err
+	}
+	if s.open != nil {
+		s.commit(s.open)
+	}
+	return nil
+}
+
+// unlockWriter gives the turn to write to whoever waits longest for it.
+func (c *core) unlockWriter() {
+	if c.writer != nil {
+		<-c.writer
+	}
+}
