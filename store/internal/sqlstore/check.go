@@ -31,7 +31,7 @@ const clockTolerance = 2 * time.Second
 // be mended, nothing when all is well. It changes nothing. An error means that
 // it could not look.
 func (s *Store) Check(ctx context.Context) ([]store.Finding, error) {
-	if err := s.usable(ctx); err != nil {
+	if err := s.usableAnywhere(ctx); err != nil {
 		return nil, err
 	}
 	ctx, cancel := s.bounded(ctx)
@@ -74,7 +74,7 @@ func (s *Store) checkSchema(ctx context.Context) ([]store.Finding, error) {
 	var findings []store.Finding
 	for _, step := range steps {
 		for _, index := range indexNames.FindAllStringSubmatch(step.text, -1) {
-			there, err := s.hasTable(ctx, index[1])
+			there, err := s.hasTable(ctx, s.db, index[1])
 			if err != nil {
 				return nil, err
 			}

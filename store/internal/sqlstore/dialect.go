@@ -68,6 +68,8 @@ const (
 	undefinedTable       = "42P01"
 	divisionByZero       = "22012"
 
+	insufficientPrivilege = "42501"
+
 	sqliteBusy   = 5
 	sqliteLocked = 6
 )

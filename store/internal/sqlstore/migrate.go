@@ -74,11 +74,12 @@ func (c *core) prefixed(text string) string { return strings.ReplaceAll(text, De
 
 // Migrate brings the schema up to what this program knows, one transaction for
 // each step. Any number of processes may do so at once: one applies a step while
-// the others wait. It is bounded by ctx alone. A database with a newer schema is
-// left alone with store.ErrNewerSchema. On SQLite it also switches the file to
+// the others wait. It is bounded by ctx alone. With nothing pending it only
+// reads, and needs no right but to read. A database with a newer schema is left
+// alone with store.ErrNewerSchema. On SQLite it also switches the file to
 // write-ahead logging, which stays.
 func (s *Store) Migrate(ctx context.Context) error {
-	if err := s.usable(ctx); err != nil {
+	if err := s.usableAnywhere(ctx); err != nil {
 		return err
 	}
 	steps, err := s.migrations()
@@ -86,22 +87,35 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return s.fault(ctx, "migrate", err)
 	}
 	if s.dialect == SQLite {
-		if err := s.retrying(ctx, func() error {
-			var mode string
-			return s.db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode)
-		}); err != nil {
+		if err := s.retrying(ctx, func() error { return s.keepLog(ctx) }); err != nil {
 			return s.fault(ctx, "set the journal mode", err)
 		}
 	}
-	for more := true; more; {
+	var pending []migration
+	if err := s.retrying(ctx, func() (err error) {
+		pending, err = s.pendingOf(ctx, steps)
+		return err
+	}); err != nil {
+		return s.fault(ctx, "migrate", err)
+	}
+	for more := len(pending) > 0; more; {
 		if err := s.retrying(ctx, func() (err error) {
 			more, err = s.migrateStep(ctx, steps)
 			return err
 		}); err != nil {
-			return s.fault(ctx, "migrate", err)
+			return s.fault(ctx, "migrate", s.withRights(ctx, err))
 		}
 	}
 	return nil
+}
+
+// keepLog switches an SQLite file to write-ahead logging, unless it has it.
+func (s *Store) keepLog(ctx context.Context) error {
+	var mode string
+	if err := s.db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil || strings.EqualFold(mode, "wal") {
+		return err
+	}
+	return s.db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode)
 }
 
 // migrateStep applies the first step that is pending, and answers whether there
@@ -145,9 +159,15 @@ func (s *Store) applyNext(ctx context.Context, c *sql.Conn, steps []migration) (
 			return false, err
 		}
 	}
-	if _, err := c.ExecContext(ctx, s.prefixed(`CREATE TABLE IF NOT EXISTS admit_migrations (
-		version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)`)); err != nil {
+	there, err := s.hasTable(ctx, c, s.prefix+"migrations")
+	if err != nil {
 		return false, err
+	}
+	if !there {
+		if _, err := c.ExecContext(ctx, s.prefixed(`CREATE TABLE admit_migrations (
+			version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)`)); err != nil {
+			return false, fmt.Errorf("%s: %w", steps[0].name, err)
+		}
 	}
 	pending, err := s.pending(ctx, c, steps)
 	if err != nil || len(pending) == 0 {
@@ -162,8 +182,10 @@ func (s *Store) applyNext(ctx context.Context, c *sql.Conn, steps []migration) (
 		now = "CAST(extract(epoch FROM now()) * 1000000 AS BIGINT)"
 	}
 	record := `INSERT INTO admit_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, ` + now + `)`
-	_, err = c.ExecContext(ctx, s.prefixed(record), next.version, next.name, next.checksum)
-	return true, err
+	if _, err = c.ExecContext(ctx, s.prefixed(record), next.version, next.name, next.checksum); err != nil {
+		return false, fmt.Errorf("%s: %w", next.name, err)
+	}
+	return true, nil
 }
 
 // pending returns the steps that the database has not had yet.
@@ -192,7 +214,7 @@ func (s *Store) pending(ctx context.Context, on conn, steps []migration) ([]migr
 
 // Pending names the steps that Migrate would apply. It changes nothing.
 func (s *Store) Pending(ctx context.Context) ([]string, error) {
-	if err := s.usable(ctx); err != nil {
+	if err := s.usableAnywhere(ctx); err != nil {
 		return nil, err
 	}
 	ctx, cancel := s.bounded(ctx)
@@ -201,11 +223,7 @@ func (s *Store) Pending(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, s.fault(ctx, "read migrations", err)
 	}
-	there, err := s.hasTable(ctx, s.prefix+"migrations")
-	if err == nil && there {
-		steps, err = s.pending(ctx, s.db, steps)
-	}
-	if err != nil {
+	if steps, err = s.pendingOf(ctx, steps); err != nil {
 		return nil, s.fault(ctx, "read the schema's version", err)
 	}
 	names := make([]string, len(steps))
@@ -215,11 +233,12 @@ func (s *Store) Pending(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-func (s *Store) hasTable(ctx context.Context, name string) (there bool, err error) {
-	query := `SELECT to_regclass($1) IS NOT NULL`
-	if s.dialect == SQLite {
-		query = `SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?1)`
+// pendingOf returns the steps that the database has not had yet, all of them
+// where it has no record of any.
+func (s *Store) pendingOf(ctx context.Context, steps []migration) ([]migration, error) {
+	there, err := s.hasTable(ctx, s.db, s.prefix+"migrations")
+	if err != nil || !there {
+		return steps, err
 	}
-	err = s.db.QueryRowContext(ctx, query, name).Scan(&there)
-	return there, err
+	return s.pending(ctx, s.db, steps)
 }

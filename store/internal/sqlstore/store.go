@@ -67,6 +67,8 @@ type core struct {
 	open *group
 	// log is set when the SQLite file is known to have a write-ahead log.
 	log atomic.Bool
+	// found is set when PostgreSQL was seen to have the tables where they belong.
+	found atomic.Bool
 	// second holds one element while whoever lost a deadlock on PostgreSQL tries
 	// again. One at a time: together they would lock each other out anew, at a
 	// second of the database's for each.
@@ -118,6 +120,19 @@ type inside struct{ *core }
 
 // usable answers why no verb may run now: nil when one may.
 func (s *Store) usable(ctx context.Context) error {
+	if err := s.usableAnywhere(ctx); err != nil {
+		return err
+	}
+	if s.dialect == SQLite || s.scope == nil && s.found.Load() {
+		return nil
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	return s.placed(ctx)
+}
+
+// usableAnywhere is usable for what does not touch the tables of records.
+func (s *Store) usableAnywhere(ctx context.Context) error {
 	if s.problem != nil {
 		return s.problem
 	}

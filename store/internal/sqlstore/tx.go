@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/admit-go/admit/store"
 )
@@ -15,6 +16,8 @@ type scope struct {
 	// host is set when the transaction is the host's: it may come from another
 	// *sql.DB, and on SQLite it may not hold the write lock yet.
 	host bool
+	// found is set when the host's transaction was seen to have the tables.
+	found atomic.Bool
 	// mu keeps statements one after the other, as the one connection needs it.
 	mu sync.Mutex
 	// ended is set when the function that was given the store has returned. On
