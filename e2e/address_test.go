@@ -1,13 +1,57 @@
 package e2e_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:    "ask to change an address",
+	calls:   8,
+	prepare: func(s *harness.Server, p *subject) { letterTo(s, mailer.SignupConfirmation, p.email) },
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.RequestEmailChange(ctx, p.signed.User.ID, moved(p), ""))
+	},
+	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.EmailVerification, moved(p)) },
+}, faultFlow{
+	name:  "change an address",
+	calls: 11,
+	prepare: mailFor(mailer.EmailVerification, moved, func(s *harness.Server, p *subject) error {
+		return s.Auth.RequestEmailChange(s.T.Context(), p.signed.User.ID, moved(p), "")
+	}),
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.ConfirmEmail(ctx, moved(p), p.token))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		_, err := s.Auth.UserByEmail(s.T.Context(), moved(p))
+		return err == nil
+	},
+}, faultFlow{
+	name:  "undo a change of address",
+	calls: 14,
+	prepare: func(s *harness.Server, p *subject) {
+		mailFor(mailer.EmailVerification, moved, func(s *harness.Server, p *subject) error {
+			return s.Auth.RequestEmailChange(s.T.Context(), p.signed.User.ID, moved(p), "")
+		})(s, p)
+		mailFor(mailer.EmailChanged, own, func(s *harness.Server, p *subject) error {
+			return s.Auth.ConfirmEmail(s.T.Context(), moved(p), p.token)
+		})(s, p)
+	},
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.UndoEmailChange(ctx, p.token))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		_, err := s.Auth.UserByEmail(s.T.Context(), p.email)
+		return err == nil && !sessionLives(s, p)
+	},
+	again: admit.ErrInvalidToken,
+})
 
 func askMove(s *harness.Server, p harness.Person, to string) string {
 	s.T.Helper()

@@ -1,7 +1,10 @@
 package e2e_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +13,32 @@ import (
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/store"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:  "create an API key",
+	calls: 4,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		_, key, err := a.CreateAPIKey(ctx, admit.CreateAPIKeyParams{Name: p.email, Type: admit.SecretKey})
+		return key != "", err
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		keys, _, err := s.Auth.APIKeys(s.T.Context(), store.Page{Number: 1, Limit: 1000})
+		return err == nil && slices.ContainsFunc(keys, func(k admit.APIKey) bool { return k.Name == p.email })
+	},
+}, faultFlow{
+	name:  "revoke an API key",
+	calls: 4,
+	prepare: func(s *harness.Server, p *subject) {
+		p.extra, p.token = s.NewKey("secret")
+	},
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.RevokeAPIKey(ctx, p.extra))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		_, err := s.Auth.VerifyAPIKey(s.T.Context(), p.token)
+		return errors.Is(err, admit.ErrAPIKeyRevoked)
+	},
+})
 
 const apiKeys = "/v1/admin/api-keys"
 

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,7 +12,58 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:  "ask for a magic link",
+	calls: 8,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		_, err := a.RequestMagicLink(ctx, p.email, callback, false)
+		return told(err)
+	},
+	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.MagicLink, p.email) },
+}, faultFlow{
+	name:    "redeem a magic link",
+	calls:   17,
+	prepare: func(s *harness.Server, p *subject) { askLink(s, p, false) },
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		signed, _, err := a.RedeemMagicLink(ctx, p.token)
+		return gave(signed, err)
+	},
+	done:  func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) && liveSessions(s, p) == 1 },
+	again: admit.ErrInvalidToken,
+}, faultFlow{
+	name:    "sign in by code",
+	calls:   19,
+	prepare: func(s *harness.Server, p *subject) { askLink(s, p, false) },
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		signed, _, err := a.RedeemCode(ctx, p.extra, p.code)
+		return gave(signed, err)
+	},
+	done:  func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) && liveSessions(s, p) == 1 },
+	again: admit.ErrInvalidToken,
+}, faultFlow{
+	name:  "sign up by magic link",
+	calls: 12,
+	prepare: func(s *harness.Server, p *subject) {
+		p.email = "new-" + p.email
+		askLink(s, p, true)
+	},
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		signed, _, err := a.RedeemMagicLink(ctx, p.token)
+		return gave(signed, err)
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		user, err := s.Auth.UserByEmail(s.T.Context(), p.email)
+		if err != nil {
+			return false
+		}
+		_, n, err := s.Auth.Sessions(s.T.Context(), user.ID, store.Page{Number: 1, Limit: 1})
+		return err == nil && n == 1 && !user.EmailVerifiedAt.IsZero()
+	},
+	again: admit.ErrInvalidToken,
+})
 
 func mustJSON(t *testing.T, v any) string {
 	t.Helper()

@@ -14,6 +14,15 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
+var _ = faultFlows.add(faultFlow{
+	name:  "sign in",
+	calls: 11,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return gave(a.SignIn(ctx, admit.SignInParams{Email: p.email, Password: strongPassword}))
+	},
+	done: func(s *harness.Server, p *subject) bool { return liveSessions(s, p) >= 2 },
+})
+
 func TestAC023_LongPasswordsAreRefusedUnhashed(t *testing.T) {
 	s := harness.New(t, func(c *admit.Config) { c.Passwords.InsecureFastHash = false })
 	for _, length := range []int{129, 10_000, 1 << 20, 10 << 20} {

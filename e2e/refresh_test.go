@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -9,6 +10,19 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:  "refresh",
+	calls: 3,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return gave(a.Refresh(ctx, p.signed.Tokens.RefreshToken))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		session, _, err := s.Store.SessionUser(s.T.Context(), "", p.signed.Session.ID)
+		return err == nil && session.Generation == 2
+	},
+	inSteps: true,
+})
 
 func TestAC084_TwoTabRefresh(t *testing.T) {
 	harness.Each(t, func(t *testing.T, s *harness.Server) {

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
@@ -14,6 +15,38 @@ import (
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:  "ask for a reset",
+	calls: 7,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.RequestPasswordReset(ctx, p.email, ""))
+	},
+	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.PasswordReset, p.email) },
+}, faultFlow{
+	name:  "reset a password",
+	calls: 17,
+	prepare: mailFor(mailer.PasswordReset, own, func(s *harness.Server, p *subject) error {
+		return s.Auth.RequestPasswordReset(s.T.Context(), p.email, "")
+	}),
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.ResetPassword(ctx, p.email, p.token, otherPassword))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		return passwordIs(s, p, otherPassword) && !sessionLives(s, p)
+	},
+	again: admit.ErrResetTokenNotFound,
+}, faultFlow{
+	name:  "change a password",
+	calls: 12,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.ChangePassword(ctx, p.signed.User.ID, strongPassword, otherPassword))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		return passwordIs(s, p, otherPassword) && !sessionLives(s, p)
+	},
+	again: admit.ErrWrongPassword,
+})
 
 const otherPassword = "Regen-Leiter-4482"
 

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,6 +12,41 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:  "sign out",
+	calls: 4,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.EndSession(ctx, p.signed.User.ID, p.signed.Session.ID))
+	},
+	done:  func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) },
+	again: admit.ErrSessionNotFound,
+}, faultFlow{
+	name:  "sign out everywhere",
+	calls: 6,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		_, err := a.EndOtherSessions(ctx, p.signed.User.ID, "")
+		return told(err)
+	},
+	done: func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) },
+}, faultFlow{
+	name:  "revoke what was issued before",
+	calls: 7,
+	prepare: func(s *harness.Server, p *subject) {
+		s.Clock.Advance(time.Second)
+		p.extra = s.Clock.Now().Format(time.RFC3339Nano)
+	},
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		before, err := time.Parse(time.RFC3339Nano, p.extra)
+		if err != nil {
+			return false, err
+		}
+		_, _, err = a.RevokeIssuedBefore(ctx, before)
+		return told(err)
+	},
+	done:    func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) },
+	inSteps: true,
+})
 
 func sessions(s *harness.Server, access string) []map[string]any {
 	s.T.Helper()

@@ -1,15 +1,31 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:    "sign up",
+	calls:   13,
+	prepare: func(_ *harness.Server, p *subject) { p.email = "new-" + p.email },
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return gave(a.SignUp(ctx, admit.SignUpParams{Email: p.email, Password: strongPassword, Name: "Ada"}))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		_, err := s.Auth.UserByEmail(s.T.Context(), p.email)
+		return err == nil
+	},
+	again: admit.ErrEmailTaken,
+})
 
 func signUp(s *harness.Server, email, password, name string) *harness.Answer {
 	s.T.Helper()

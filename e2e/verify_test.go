@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -12,6 +14,43 @@ import (
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:    "ask for a confirmation again",
+	calls:   8,
+	prepare: func(s *harness.Server, p *subject) { letterTo(s, mailer.SignupConfirmation, p.email) },
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.ResendVerification(ctx, p.email, ""))
+	},
+	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.SignupConfirmation, p.email) },
+}, faultFlow{
+	name:  "confirm an address",
+	calls: 7,
+	prepare: func(s *harness.Server, p *subject) {
+		p.token = tokenIn(letterTo(s, mailer.SignupConfirmation, p.email))
+	},
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.ConfirmEmail(ctx, p.email, p.token))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		user, err := s.Auth.UserByEmail(s.T.Context(), p.email)
+		return err == nil && !user.EmailVerifiedAt.IsZero()
+	},
+}, faultFlow{
+	name:  "disown an account",
+	calls: 13,
+	prepare: func(s *harness.Server, p *subject) {
+		p.token = tokenIn(letterTo(s, mailer.SignupConfirmation, p.email))
+	},
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.Disown(ctx, p.email, p.token))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		_, err := s.Auth.UserByEmail(s.T.Context(), p.email)
+		return errors.Is(err, admit.ErrNoSuchUser)
+	},
+	again: admit.ErrInvalidToken,
+})
 
 const confirmPath = "/v1/auth/signup/email/confirm"
 
