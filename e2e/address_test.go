@@ -53,6 +53,28 @@ var _ = faultFlows.add(faultFlow{
 	again: admit.ErrInvalidToken,
 })
 
+var _ = tokenKinds.add(tokenKind{name: "change"}, tokenKind{name: "undo"})
+
+var _ = endings.add(ending{
+	name:   "address change",
+	before: func(s *harness.Server, p harness.Person) string { return askMove(s, p, "new@x.test") },
+	cause: func(s *harness.Server, _ harness.Person, token string) {
+		confirmMove(s, "new@x.test", token).Want(200)
+	},
+	ends: append([]string{"verify", "reset"}, signIns...),
+}, ending{
+	name:   "address change undone",
+	before: func(s *harness.Server, p harness.Person) string { return moveTo(s, p, "new@x.test") },
+	cause: func(s *harness.Server, _ harness.Person, token string) {
+		s.Do("POST", "/v1/auth/email/verify/undo", harness.J{"token": token}).Want(200)
+	},
+	ends: every,
+}, ending{
+	name:  "new address to change",
+	cause: func(s *harness.Server, p harness.Person, _ string) { askMove(s, p, "new@x.test") },
+	ends:  []string{"change"},
+})
+
 func askMove(s *harness.Server, p harness.Person, to string) string {
 	s.T.Helper()
 	return mailed(s, mailer.EmailVerification, to, func() {

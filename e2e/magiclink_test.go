@@ -65,6 +65,19 @@ var _ = faultFlows.add(faultFlow{
 	again: admit.ErrInvalidToken,
 })
 
+var _ = tokenKinds.add(tokenKind{name: "magic"}, tokenKind{name: "code"})
+
+var _ = endings.add(ending{
+	name:   "sign-in by link",
+	before: func(s *harness.Server, p harness.Person) string { return magicToken(s, p.Email) },
+	cause:  func(s *harness.Server, _ harness.Person, token string) { redeem(s, token).Want(200) },
+	ends:   []string{"magic", "code"},
+}, ending{
+	name:  "new magic link",
+	cause: func(s *harness.Server, p harness.Person, _ string) { magicToken(s, p.Email) },
+	ends:  []string{"magic", "code"},
+})
+
 func mustJSON(t *testing.T, v any) string {
 	t.Helper()
 	text, err := json.Marshal(v)

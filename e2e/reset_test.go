@@ -48,6 +48,25 @@ var _ = faultFlows.add(faultFlow{
 	again: admit.ErrWrongPassword,
 })
 
+var _ = tokenKinds.add(tokenKind{name: "reset"})
+
+var _ = endings.add(ending{
+	name:   "reset",
+	before: func(s *harness.Server, p harness.Person) string { return resetToken(s, p.Email) },
+	cause: func(s *harness.Server, p harness.Person, token string) {
+		resetWith(s, p.Email, token, otherPassword).Want(200)
+	},
+	ends: append([]string{"verify", "reset"}, signIns...),
+}, ending{
+	name:  "password change",
+	cause: func(s *harness.Server, p harness.Person, _ string) { changePassword(s, p.Access).Want(200) },
+	ends:  append([]string{"verify", "reset"}, signIns...),
+}, ending{
+	name:  "new reset link",
+	cause: func(s *harness.Server, p harness.Person, _ string) { resetToken(s, p.Email) },
+	ends:  []string{"reset"},
+})
+
 const otherPassword = "Regen-Leiter-4482"
 
 func TestResetSetsThePasswordEndsEverySessionAndVerifies(t *testing.T) {

@@ -48,6 +48,17 @@ var _ = faultFlows.add(faultFlow{
 	inSteps: true,
 })
 
+var _ = endings.add(ending{
+	name: "sign-out everywhere",
+	cause: func(s *harness.Server, p harness.Person, _ string) {
+		s.Do("DELETE", "/v1/auth/sessions", nil, harness.Bearer(p.Access)).Want(200)
+	},
+	ends: signIns,
+}, ending{
+	name:  "sign-out of one session",
+	cause: func(s *harness.Server, p harness.Person, _ string) { s.SignOut(p.Access).Want(200) },
+})
+
 func sessions(s *harness.Server, access string) []map[string]any {
 	s.T.Helper()
 	return s.Do("GET", "/v1/auth/sessions?limit=100", nil, harness.Bearer(access)).Want(http.StatusOK).Items()

@@ -48,3 +48,13 @@ var _ = faultFlows.add(faultFlow{
 		return err == nil && user.Role == "editor"
 	},
 })
+
+var _ = endings.add(ending{
+	name: "ban",
+	cause: func(s *harness.Server, p harness.Person, _ string) {
+		if err := s.Auth.BanUser(s.T.Context(), p.ID, "", time.Time{}); err != nil {
+			s.T.Fatal(err)
+		}
+	},
+	ends: every,
+})

@@ -52,6 +52,26 @@ var _ = faultFlows.add(faultFlow{
 	again: admit.ErrInvalidToken,
 })
 
+var _ = tokenKinds.add(tokenKind{name: "verify"})
+
+var _ = endings.add(ending{
+	name:   "deletion",
+	before: func(s *harness.Server, p harness.Person) string { return confirmationToken(s, p.Email) },
+	cause: func(s *harness.Server, p harness.Person, token string) {
+		s.Do("POST", confirmPath, harness.J{"email": p.Email, "token": token, "action": "disown"}).Want(200)
+	},
+	ends: every, unproven: true,
+}, ending{
+	name:     "confirmation of the sign-up",
+	before:   func(s *harness.Server, p harness.Person) string { return confirmationToken(s, p.Email) },
+	cause:    func(s *harness.Server, p harness.Person, token string) { confirm(s, p.Email, token).Want(200) },
+	unproven: true,
+}, ending{
+	name:  "new confirmation",
+	cause: func(s *harness.Server, p harness.Person, _ string) { confirmationToken(s, p.Email) },
+	ends:  []string{"verify"}, unproven: true,
+})
+
 const confirmPath = "/v1/auth/signup/email/confirm"
 
 func browser() harness.Set {
