@@ -119,7 +119,7 @@ func TestEM05_AnAddressMovesOnlyAfterItsMailboxIsProven(t *testing.T) {
 }
 
 func TestAC071_MovingNeedsARecentProof(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		s.Clock.Advance(10 * time.Minute)
 		answer := s.Do("POST", "/v1/auth/email/verify/send", harness.J{"email": "new@x.test"}, harness.Bearer(p.Access)).Want(403, "auth/reauthentication-required")

@@ -124,7 +124,7 @@ func TestAK05_UsingAKeyDoesNotBringItBack(t *testing.T) {
 }
 
 func TestAC162_OnlyAnAdministratorMakesKeysAndOnlyAsThemselves(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		admin, user := s.Admin(), s.SignUp("user@x.test")
 		makeKey(s, harness.J{}).Want(http.StatusUnauthorized, "auth/unauthorized")
 		makeKey(s, harness.J{}, harness.Bearer(user.Access)).Want(http.StatusForbidden, "auth/forbidden")
@@ -145,7 +145,7 @@ func TestAC162_OnlyAnAdministratorMakesKeysAndOnlyAsThemselves(t *testing.T) {
 }
 
 func TestAK04_AKeyMintsOnlyWhereItWasTold(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		for name, try := range map[string]struct {
 			scopes []string
 			want   int
@@ -191,7 +191,7 @@ func scopeless(s *harness.Server) (id, key string) {
 }
 
 func TestScopesBindEveryCaller(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p, admin := s.SignUp("a@x.test"), s.Admin()
 		_, reads := s.NewKey("publishable", "*:read")
 		_, users := s.NewKey("publishable", "users:*")
@@ -241,7 +241,7 @@ func TestAC163_AKeyDiesWithTheRightsOfWhoMadeIt(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			harness.Each(t, func(t *testing.T, s *harness.Server) {
+			harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 				admin := s.Admin()
 				key := makeKey(s, harness.J{}, harness.Bearer(admin.Access)).Want(http.StatusCreated).String("key")
 				byKey := makeKey(s, harness.J{}, harness.Key(key)).Want(http.StatusCreated).String("key")
@@ -256,7 +256,7 @@ func TestAC163_AKeyDiesWithTheRightsOfWhoMadeIt(t *testing.T) {
 }
 
 func TestAC166_OnlyTheWholeKeyIsAKey(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		_, secret := s.NewKey("secret")
 		_, publishable := s.NewKey("publishable")
 		for _, bad := range []string{
@@ -283,7 +283,7 @@ func TestAC166_OnlyTheWholeKeyIsAKey(t *testing.T) {
 // TestAC168_NothingOfTheAdministrationAnswersOthers tries the routes of
 // administrators with every lesser caller, in other spellings and methods.
 func TestAC168_NothingOfTheAdministrationAnswersOthers(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		user, guest := s.SignUp("user@x.test"), s.SignUp("guest@x.test")
 		s.Role(guest.ID, "guest")
 		_, publishable := s.NewKey("publishable")
@@ -324,7 +324,7 @@ func TestAC173_IdsInPathsAreChecked(t *testing.T) {
 }
 
 func TestRequireAPIKeyHoldsForEveryRouteButThoseABrowserNavigatesTo(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		_, key := s.NewKey("publishable")
 		for _, r := range s.Auth.Routes() {
 			answer := s.Do(r.Method, fill(r.Path, "x"), bodyFor(r.Method))
@@ -357,7 +357,7 @@ func TestKeysThatCannotBeMadeAreRefused(t *testing.T) {
 }
 
 func TestMiddlewareLetsPassWhoMayPass(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		admin, user, editor, guest := s.Admin(), s.SignUp("user@x.test"), s.SignUp("editor@x.test"), s.SignUp("guest@x.test")
 		s.Role(editor.ID, "editor")
 		s.Role(guest.ID, "guest")

@@ -81,7 +81,7 @@ func TestLK02_ProofOfTheMailboxWinsAtEveryDoor(t *testing.T) {
 func TestAC002_ASessionKeptAliveEndsWithTheProofOfTheMailbox(t *testing.T) {
 	for name, door := range doors {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
-			harness.Each(t, func(t *testing.T, s *harness.Server) {
+			harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 				eve := s.SignUp("victim@x.test").Tokens
 				for range 3 {
 					s.Clock.Advance(50 * time.Minute)
@@ -180,7 +180,7 @@ func TestAC073_NobodyVerifiesThemselves(t *testing.T) {
 		"email": "a@x.test", "password": harness.Password, "name": "Eve", "emailVerified": true, "email_verified": true, "emailVerifiedAt": "2026-01-01T00:00:00Z",
 		"verified": true, "method": "password", "token": strings.Repeat("A", 43),
 	}
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		eve := s.Do("POST", "/v1/auth/email/signup", claims).Want(201).Tokens()
 		for _, path := range []string{
 			"/v1/auth/email/signin", "/v1/auth/email/verify/send", "/v1/auth/email/verify/confirm", "/v1/auth/email/verify/resend",
@@ -198,7 +198,7 @@ func TestAC073_NobodyVerifiesThemselves(t *testing.T) {
 
 // AC-058, OT-02: a secret of one purpose is nothing anywhere else.
 func TestAC058_TokensCountOnlyAtTheirOwnDoor(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		var other harness.Person
 		verify := mailed(s, mailer.SignupConfirmation, "b@x.test", func() { other = s.SignUp("b@x.test") })

@@ -56,7 +56,7 @@ func (e *ending) killing(kind tokenKind) bool {
 func TestEM07_WhatKillsWhat(t *testing.T) {
 	for _, e := range endings {
 		t.Run(strings.ReplaceAll(e.name, " ", "_"), func(t *testing.T) {
-			harness.Each(t, func(t *testing.T, s *harness.Server) {
+			harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 				p := s.SignUp("a@x.test")
 				if !e.unproven {
 					p = verified(s, "b@x.test")

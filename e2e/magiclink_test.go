@@ -121,7 +121,7 @@ func TestEM04_AMagicLinkProvesTheAddressItWasSentTo(t *testing.T) {
 		"private":  func(c *admit.Config) { c.PrivateSignUp = true },
 	} {
 		t.Run(name, func(t *testing.T) {
-			harness.Each(t, func(t *testing.T, s *harness.Server) {
+			harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 				s.Do("POST", "/v1/auth/email/signup", harness.J{"email": "a@x.test", "password": harness.Password, "name": "Ada"}).Want(201)
 				s.SignIn("a@x.test", harness.Password).Want(403, "auth/email-not-verified")
 				me := s.Me(redeem(s, magicToken(s, "a@x.test")).Want(200).Tokens().Access).Want(200)
@@ -150,7 +150,7 @@ func TestMagicLinksCanBeSwitchedOffAndNeedAnAllowedCallback(t *testing.T) {
 }
 
 func TestAMagicLinkWithoutCallbackLeadsToAPageThatSpendsNothing(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		s.Mail.Clear()
 		id := s.Do("POST", "/v1/auth/email/signup", harness.J{"method": "magiclink", "email": "a@x.test"}).Want(201).String("requestId")
 		m := letterTo(s, mailer.MagicLink, "a@x.test")
@@ -183,7 +183,7 @@ func TestAMagicLinkWithoutCallbackLeadsToAPageThatSpendsNothing(t *testing.T) {
 }
 
 func TestAC055_OpeningALinkSpendsNothing(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		token := magicToken(s, "a@x.test")
 		for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
@@ -202,7 +202,7 @@ func TestAC055_OpeningALinkSpendsNothing(t *testing.T) {
 // opened: the link names its account and signs nobody in, and no form of
 // another site can send what does.
 func TestAC057_ALinkSignsNobodyInUnasked(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		token := mailed(s, mailer.MagicLink, "eve@x.test", func() {
 			s.Do("POST", "/v1/auth/email/signup", harness.J{"method": "magiclink", "email": "eve@x.test"}).Want(201)
 		})
@@ -237,7 +237,7 @@ func TestOT03_OneOfManyRedemptionsWins(t *testing.T) {
 }
 
 func TestAC065_MagicLinksAndCodesEndOnTheSecond(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		for _, c := range []struct {
 			age        time.Duration
@@ -277,7 +277,7 @@ func wrongCode(code string) string {
 }
 
 func TestAC062_ACodeMayBeTriedFiveTimesAndOnlyWithItsRequest(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		verified(s, "b@x.test")
 		id, code, _ := askCode(s, "a@x.test")
@@ -339,7 +339,7 @@ func TestAC067_ANewLinkKillsTheOneBefore(t *testing.T) {
 }
 
 func TestAC041_ABannedAccountIsRefusedAtEveryDoor(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		link, reset := magicToken(s, "a@x.test"), resetToken(s, "a@x.test")
 		// Banned behind the library's back: the tokens are still there, and the
@@ -375,7 +375,7 @@ func TestAC041_ABannedAccountIsRefusedAtEveryDoor(t *testing.T) {
 }
 
 func TestAC066_AFloodOfRequestsSendsFewMails(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		s.Mail.Clear()
 		accepted := 0
@@ -397,7 +397,7 @@ func TestAC066_AFloodOfRequestsSendsFewMails(t *testing.T) {
 }
 
 func TestAC054_LinksComeFromTheConfigurationAlone(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		forged := []harness.Set{
 			func(r *http.Request) { r.Host = "evil.test" }, harness.Header("X-Forwarded-Host", "evil.test"),

@@ -46,7 +46,7 @@ func TestAC023_LongPasswordsAreRefusedUnhashed(t *testing.T) {
 }
 
 func TestAC024_NoPasswordIsCut(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		password := strings.Repeat("Kupfer-Wolke", 9)[:100]
 		signUp(s, "a@x.test", password, "Ada").Want(http.StatusCreated)
 		for _, wrong := range []string{password[:72], password[:72] + strings.Repeat("x", 28), password[:99], password + "x", password[:72] + "\t"} {
@@ -57,7 +57,7 @@ func TestAC024_NoPasswordIsCut(t *testing.T) {
 }
 
 func TestAC027_APasswordIsComparedAsTyped(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		for i, password := range []string{"  Kupfer Wolke  ", "KUPFER wolke 7319", "Käfer-Straße-früh", "пароль-облако-медь", "🦊🦊🦊🦊🦊🦊🦊🐻"} {
 			email := fmt.Sprintf("a%d@x.test", i)
 			signUp(s, email, password, "Ada").Want(http.StatusCreated)
@@ -77,7 +77,7 @@ func TestAC027_APasswordIsComparedAsTyped(t *testing.T) {
 // AC-025, PW-02: neither a long address nor a long beginning of the password
 // leaves anything of it out of the hash.
 func TestAC025_NoPartOfAPasswordIsCutOff(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		long := strings.Repeat("Kupfer-Wolke ", 9)
 		for _, email := range []string{"a@x.test", strings.Repeat("a", 64) + "@" + strings.Repeat("long.", 35) + "x.test"} {
 			signUp(s, email, long+"1", "Ada").Want(http.StatusCreated)
@@ -103,7 +103,7 @@ func TestAC028_PasswordsThatAreEasyToGuessAreRefused(t *testing.T) {
 // TestAC029_SignInAnswersTheSameForEveryKindOfAccount: nobody, a password that
 // is wrong, no password at all, banned, deleted, unverified.
 func TestAC029_SignInAnswersTheSameForEveryKindOfAccount(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		s.SignUp("unverified@x.test")
 		s.Ban(s.SignUp("banned@x.test").ID)
 		deleted := s.SignUp("deleted@x.test")
@@ -167,7 +167,7 @@ func TestAC033_ParallelGuessesGetNoMoreThanTheBudget(t *testing.T) {
 }
 
 func TestAC033_UnknownAddressesAreBlockedAtTheSameAttempt(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		s.SignUp("known@x.test")
 		for i := range failures + 2 {
 			known, unknown := guess(s, "known@x.test"), guess(s, "unknown@x.test")
@@ -183,7 +183,7 @@ func TestAC033_UnknownAddressesAreBlockedAtTheSameAttempt(t *testing.T) {
 }
 
 func TestAC035_EverySpellingOfAnAddressSpendsOneBudget(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		s.SignUp("ada@bücher.test")
 		spellings := []string{"ada@bücher.test", "ADA@bücher.test", " ada@bücher.test", "ada@BÜCHER.test", "Ada@xn--bcher-kva.test ", "ada@XN--BCHER-KVA.TEST"}
 		for i := range failures {
@@ -251,7 +251,7 @@ func TestAC037_NoSpellingOfThePathGetsAFreeGuess(t *testing.T) {
 }
 
 func TestAC038_ABlockLeavesTheOwnerIn(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		owner := s.SignUp("a@x.test")
 		for range 30 {
 			guess(s, "a@x.test")
@@ -267,7 +267,7 @@ func TestAC038_ABlockLeavesTheOwnerIn(t *testing.T) {
 }
 
 func TestAC039_ABlockComesBackAndADayIsBounded(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		s.SignUp("a@x.test")
 		evaluated := 0
 		for range 24 * 4 {
@@ -293,7 +293,7 @@ func TestAC039_ABlockComesBackAndADayIsBounded(t *testing.T) {
 }
 
 func TestAC039_OnlyASessionClearsTheBudget(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		s.SignUp("a@x.test")
 		for range 3 {
 			for range failures - 1 {
@@ -319,7 +319,7 @@ func TestAC040_SprayingOnePasswordIsBoundedByItsSource(t *testing.T) {
 }
 
 func TestAC041_ABannedAccountComesInByNoDoor(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		admin := s.Admin()
 		made := s.Do("POST", "/v1/admin/api-keys", harness.J{"name": "n", "type": "secret"}, harness.Bearer(admin.Access)).Want(http.StatusCreated)
 		key := made.String("key")
@@ -340,7 +340,7 @@ func TestAC041_ABannedAccountComesInByNoDoor(t *testing.T) {
 }
 
 func TestAC041_ADeletedAccountComesInByNoDoor(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := s.SignUp("a@x.test")
 		if _, err := s.Store.DeleteUser(t.Context(), "", p.ID, s.Clock.Now(), time.Time{}); err != nil {
 			t.Fatal(err)

@@ -148,7 +148,7 @@ func TestARefusedPasswordLeavesTheResetTokenUsable(t *testing.T) {
 }
 
 func TestAC061_ATokenCountsOnlyWithItsOwnAddress(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		verified(s, "b@x.test")
 		token := resetToken(s, "a@x.test")
@@ -179,7 +179,7 @@ func TestAC065_ResetTokensEndOnTheSecond(t *testing.T) {
 }
 
 func TestAC059_EmptyTokensMatchNothing(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		resetToken(s, "a@x.test")
 		for _, token := range []any{"", nil, "null", "undefined", "   ", 0, []string{}, harness.J{}} {
@@ -204,7 +204,7 @@ func TestAC059_EmptyTokensMatchNothing(t *testing.T) {
 }
 
 func TestAC060_DamagedTokensAreRefused(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		token := resetToken(s, "a@x.test")
 		swapped := strings.NewReplacer("-", "+", "_", "/").Replace(token)
@@ -224,7 +224,7 @@ func TestAC060_DamagedTokensAreRefused(t *testing.T) {
 }
 
 func TestAC053_ResetGivesAPasswordToAnAccountWithout(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		_, err := s.Auth.CreateUser(t.Context(), admit.CreateUserParams{Email: "a@x.test", Name: "Ada", EmailVerified: true})
 		if err != nil {
 			t.Fatal(err)
@@ -260,7 +260,7 @@ func TestThePageOfAResetTellsTheRules(t *testing.T) {
 // open.
 func TestAnExpiredPasswordSignsNobodyInUntilItIsReplaced(t *testing.T) {
 	const life = 30 * 24 * time.Hour
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		s.Clock.Advance(life - time.Second)
 		s.SignIn("a@x.test", harness.Password).Want(200)
@@ -297,12 +297,12 @@ func TestNoticesTellWhatHappenedUnlessTheyAreMuted(t *testing.T) {
 			return p.Email
 		},
 	}
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		for kind, happens := range happenings {
 			letterTo(s, kind, happens(s, func(string) {}))
 		}
 	}, unlimited)
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		for kind, happens := range happenings {
 			to := happens(s, func(id string) { s.Change(id, func(u *store.User) { u.MuteAlerts = true }) })
 			s.SignUp("z-" + to)
@@ -324,7 +324,7 @@ func changePassword(s *harness.Server, access string) *harness.Answer {
 }
 
 func TestPW07_AC045_ChangingThePasswordNeedsTheCurrentOneWithinTheBudget(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		change := func(current, next string, access string) *harness.Answer {
 			return s.Do("POST", "/v1/auth/password/change", harness.J{"currentPassword": current, "newPassword": next}, harness.Bearer(access))
@@ -354,7 +354,7 @@ func TestPW07_AC045_ChangingThePasswordNeedsTheCurrentOneWithinTheBudget(t *test
 }
 
 func TestAC072_NothingIsSentToAnAddressThatIsNotProven(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		mailed(s, mailer.EmailVerification, "new@x.test", func() {
 			s.Do("POST", "/v1/auth/email/verify/send", harness.J{"email": "new@x.test"}, harness.Bearer(p.Access)).Want(200)
@@ -373,7 +373,7 @@ func TestAC072_NothingIsSentToAnAddressThatIsNotProven(t *testing.T) {
 // AC-029, AE-01, AE-02, AE-10: asking for a mail answers the same whoever the
 // address belongs to, at every attempt.
 func TestAC029_AskingForMailAnswersTheSameForEveryKindOfAccount(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		emails := slices.AppendSeq([]string{"unknown0@x.test"}, maps.Values(everyKindOfAccount(s)))
 		for path, body := range map[string]harness.J{
 			"/v1/auth/password/reset/request": {},

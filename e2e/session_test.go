@@ -78,7 +78,7 @@ func current(s *harness.Server, access string) string {
 func TestAC091_SignOutBanAndDemotionHoldAtOnce(t *testing.T) {
 	for _, staleness := range []time.Duration{0, 5 * time.Minute} {
 		t.Run(staleness.String(), func(t *testing.T) {
-			harness.Each(t, func(t *testing.T, s *harness.Server) {
+			harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 				admin, user := s.Admin(), s.SignUp("user@x.test")
 				other := s.Process()
 				for _, p := range []*harness.Server{s, other} {
@@ -128,7 +128,7 @@ func TestSE03_SignOutEndsThisSessionAlone(t *testing.T) {
 }
 
 func TestAC105_SessionsOfOthersAreOutOfReach(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		a, b := s.SignUp("a@x.test"), s.SignUp("b@x.test")
 		theirs := current(s, b.Access)
 		missing := s.Do("DELETE", "/v1/auth/sessions/0190d9a4-0000-7000-8000-00000000ffff", nil, harness.Bearer(a.Access)).
@@ -273,7 +273,7 @@ func TestAC109_OnlyListedOriginsMayRead(t *testing.T) {
 }
 
 func TestAC110_OneCredentialPerRequest(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		a, b := s.SignUp("a@x.test"), s.SignUp("b@x.test")
 		_, secret := s.NewKey("secret")
 		_, publishable := s.NewKey("publishable")

