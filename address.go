@@ -40,7 +40,8 @@ func (e *EmailChanges) feature() feature {
 			{method: http.MethodPost, path: verifyConfirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleVerifyConfirm},
 			{method: http.MethodGet, path: undoPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleUndoPage},
 			{method: http.MethodPost, path: undoPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleUndo},
-		},
+		}, mails: []mailer.Kind{mailer.EmailVerification, mailer.EmailChanged},
+		events: []string{eventEmailChanged, eventEmailChangeUndone},
 	}
 }
 
@@ -121,7 +122,7 @@ func (e *EmailChanges) Confirm(ctx context.Context, in TokenParams) error {
 	if err != nil {
 		return err
 	}
-	return e.tx(ctx, func(ctx context.Context, tx *txn) error {
+	return e.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, in.Token, kindVerify, kindChange)
 		switch {
 		case err != nil:
@@ -183,7 +184,7 @@ func (e *EmailChanges) Undo(ctx context.Context, token string) error {
 	if !wellFormed(token) {
 		return ErrInvalidToken
 	}
-	return e.tx(ctx, func(ctx context.Context, tx *txn) error {
+	return e.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, token, kindUndo)
 		if err != nil {
 			return err

@@ -31,13 +31,8 @@ func (k *kernel) verifyAPIKey(ctx context.Context, text string, fromBrowser bool
 		return store.APIKey{}, fault(err)
 	}
 	now := k.now()
-	switch {
-	case !key.RevokedAt.IsZero():
-		return store.APIKey{}, ErrAPIKeyRevoked
-	case !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt):
-		return store.APIKey{}, ErrAPIKeyExpired
-	case key.OwnerID != "" && (owner.ID != key.OwnerID || owner.Deleted() || owner.Banned(now) || owner.Role != RoleAdmin):
-		return store.APIKey{}, ErrAPIKeyRevoked
+	if err := keyStands(&key, &owner, now); err != nil {
+		return store.APIKey{}, err
 	}
 	if now.Sub(key.LastUsedAt) >= apiKeyTouched {
 		if err := k.store.TouchAPIKey(ctx, tenant, key.ID, now); err != nil {
@@ -47,17 +42,33 @@ func (k *kernel) verifyAPIKey(ctx context.Context, text string, fromBrowser bool
 	return key, nil
 }
 
+// keyStands refuses a key that was revoked or has expired, and one whose owner
+// may no longer use it.
+func keyStands(key *store.APIKey, owner *store.User, now time.Time) error {
+	switch {
+	case !key.RevokedAt.IsZero():
+		return ErrAPIKeyRevoked
+	case !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt):
+		return ErrAPIKeyExpired
+	case key.OwnerID != "" && (owner.ID != key.OwnerID || usable(owner, now) != nil || owner.Role != RoleAdmin):
+		return ErrAPIKeyRevoked
+	}
+	return nil
+}
+
 // Errors about who calls.
 var (
 	ErrUnauthorized             = &Error{Code: "auth/unauthorized", Status: http.StatusUnauthorized, Message: "Please sign in."}
-	ErrInvalidToken             = &Error{Code: "auth/invalid-token", Status: http.StatusUnauthorized, Message: "The token is not valid."}
-	ErrTokenExpired             = &Error{Code: "auth/token-expired", Status: http.StatusUnauthorized, Message: "The token has expired."}
-	ErrSessionExpired           = &Error{Code: "auth/session-expired", Status: http.StatusUnauthorized, Message: "The session has ended. Please sign in again."}
-	ErrAuthUserNotFound         = &Error{Code: "auth/user-not-found", Status: http.StatusUnauthorized, Message: "The account does not exist any more."}
-	ErrAccountBanned            = &Error{Code: "auth/account-banned", Status: http.StatusForbidden, Message: "The account is banned."}
 	ErrForbidden                = &Error{Code: "auth/forbidden", Status: http.StatusForbidden, Message: "You may not do that."}
 	ErrScopeInsufficient        = &Error{Code: "auth/scope-insufficient", Status: http.StatusForbidden, Message: "The API key does not have the scope for that."}
 	ErrReauthenticationRequired = &Error{Code: "auth/reauthentication-required", Status: http.StatusForbidden, Message: "Please sign in again to confirm that it is you."}
+)
+
+// Errors of API keys.
+var (
+	ErrInvalidAPIKey = &Error{Code: "auth/invalid-api-key", Status: http.StatusUnauthorized, Message: "The API key is not valid."}
+	ErrAPIKeyRevoked = &Error{Code: "auth/api-key-revoked", Status: http.StatusUnauthorized, Message: "The API key was revoked."}
+	ErrAPIKeyExpired = &Error{Code: "auth/api-key-expired", Status: http.StatusUnauthorized, Message: "The API key has expired."}
 )
 
 // caller is who makes a request: nobody, a user, a key, or both.
@@ -270,7 +281,7 @@ type requestContext struct {
 	// Where the request comes from is worked out when somebody asks.
 	request   *http.Request
 	requestID string
-	auth      *Auth
+	auth      *kernel
 }
 
 func (c *requestContext) Value(key any) any {
@@ -282,3 +293,9 @@ func (c *requestContext) Value(key any) any {
 	}
 	return c.Context.Value(key)
 }
+
+const (
+	apiKeyBytes   = 32
+	apiKeyLength  = len("pk_") + 2*apiKeyBytes
+	apiKeyTouched = 5 * time.Minute
+)

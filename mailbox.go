@@ -3,6 +3,7 @@ package admit
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/admit-go/admit/internal/device"
@@ -10,6 +11,12 @@ import (
 	"github.com/admit-go/admit/internal/outbox"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
+)
+
+// Errors about where mail is to go.
+var (
+	ErrInvalidEmail       = &Error{Code: "auth/invalid-email", Status: http.StatusBadRequest, Message: "That is not an e-mail address we can use."}
+	ErrInvalidCallbackURL = &Error{Code: "auth/invalid-callback-url", Status: http.StatusBadRequest, Message: "That is not a place to return to."}
 )
 
 // mailboxOwner finds and locks the account that a token sent to a mailbox
@@ -74,7 +81,7 @@ func (k *kernel) mailQuietly(ctx context.Context, address emailaddress.Address, 
 	if err != nil && !unknown {
 		return fault(err)
 	}
-	return k.tx(ctx, func(ctx context.Context, tx *txn) error {
+	return k.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		nobody := k.nobody(address)
 		id := found.ID
 		if unknown {

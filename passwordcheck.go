@@ -3,6 +3,7 @@ package admit
 import (
 	"context"
 	"errors"
+	"net/http"
 	"unicode"
 	"unicode/utf8"
 
@@ -11,6 +12,12 @@ import (
 	"github.com/admit-go/admit/internal/passhash"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
+)
+
+// Errors about a password that somebody chooses.
+var (
+	ErrInvalidPasswordFormat = &Error{Code: "auth/invalid-password-format", Status: http.StatusBadRequest, Message: "The password does not meet the rules."}
+	ErrWeakPassword          = &Error{Code: "auth/weak-password", Status: http.StatusBadRequest, Message: "That password is too easy to guess. Please choose another."}
 )
 
 func (k *kernel) hashRefused(ctx context.Context) {
@@ -185,4 +192,22 @@ func (t *txn) replacePassword(ctx context.Context, user *store.User, h happening
 	return t.record(ctx, event{kind: eventPasswordChanged, subject: user.ID, data: eventData{
 		"by": string(h), "ended": ended,
 	}})
+}
+
+// inWords says what a new password needs beside its length.
+func (c PasswordConfig) inWords() (rules []string) {
+	for _, rule := range []struct {
+		required bool
+		words    string
+	}{
+		{c.RequireUppercase, "an upper-case letter"},
+		{c.RequireLowercase, "a lower-case letter"},
+		{c.RequireNumbers, "a digit"},
+		{c.RequireSpecialChars, "a sign that is neither letter nor digit"},
+	} {
+		if rule.required {
+			rules = append(rules, rule.words)
+		}
+	}
+	return rules
 }

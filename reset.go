@@ -13,14 +13,6 @@ import (
 	"github.com/admit-go/admit/ui"
 )
 
-// Errors of resetting and changing a password.
-var (
-	ErrVerificationTokenNotFound = &Error{Code: "auth/verification-token-not-found", Status: http.StatusNotFound, Message: "This link is not valid, or was used already."}
-	ErrVerificationTokenExpired  = &Error{Code: "auth/verification-token-expired", Status: http.StatusUnauthorized, Message: "This link is too old. Please ask for a new one."}
-	ErrInvalidPassword           = &Error{Code: "auth/invalid-password", Status: http.StatusUnauthorized, Message: "The current password is wrong."}
-	ErrSameAsPreviousPassword    = &Error{Code: "auth/same-as-previous-password", Status: http.StatusBadRequest, Message: "The new password must differ from the current one."}
-)
-
 const (
 	resetPath = "/auth/password/reset/confirm"
 	// resetLife is how long a link to set a new password works.
@@ -42,7 +34,7 @@ func (p *PasswordResets) feature() feature {
 		},
 		mails:  []mailer.Kind{mailer.PasswordReset, mailer.PasswordChanged},
 		events: []string{eventPasswordChanged},
-		errors: []*Error{ErrVerificationTokenNotFound, ErrVerificationTokenExpired, ErrInvalidPassword, ErrSameAsPreviousPassword},
+		errors: []*Error{ErrVerificationTokenNotFound, ErrVerificationTokenExpired},
 	}
 }
 
@@ -97,7 +89,7 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 	if err != nil {
 		return err
 	}
-	err = p.tx(ctx, func(ctx context.Context, tx *txn) error {
+	err = p.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, token, kindReset)
 		switch {
 		case errors.Is(err, ErrTokenExpired):

@@ -12,13 +12,6 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// Errors of signing up.
-var (
-	ErrInvalidEmail       = &Error{Code: "auth/invalid-email", Status: http.StatusBadRequest, Message: "That is not an e-mail address we can use."}
-	ErrInvalidName        = &Error{Code: "auth/invalid-name", Status: http.StatusBadRequest, Message: "A name has 1 to 100 characters and no control characters."}
-	ErrEmailAlreadyExists = &Error{Code: "auth/email-already-exists", Status: http.StatusConflict, Message: "There is already an account with this address."}
-)
-
 // SignUps makes accounts for people who sign up with a password.
 type SignUps struct {
 	*kernel
@@ -28,7 +21,7 @@ type SignUps struct {
 func (s *SignUps) feature() feature {
 	return feature{
 		name:   "signup",
-		mails:  []mailer.Kind{mailer.SignupConfirmation},
+		mails:  []mailer.Kind{mailer.AccountExists},
 		events: []string{eventUserCreated},
 		errors: []*Error{ErrInvalidEmail, ErrInvalidName, ErrEmailAlreadyExists},
 	}
@@ -126,14 +119,3 @@ func (s *SignUps) tellOwner(ctx context.Context, address emailaddress.Address) e
 
 // errDecoyLimit never leaves this package.
 var errDecoyLimit = &Error{Code: "auth/limit", Status: http.StatusTooManyRequests}
-
-// CreateUserParams is what an operator gives to make an account.
-type CreateUserParams struct {
-	Email, Name string
-	// Password may be "": then the account signs in by other means.
-	Password string
-	// Role defaults to RoleUser.
-	Role string
-	// EmailVerified says that the operator vouches for the address.
-	EmailVerified bool
-}

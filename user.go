@@ -44,7 +44,6 @@ func (u *Users) Create(ctx context.Context, in CreateUserParams) (User, error) {
 
 // Errors about an account that an operator names.
 var (
-	ErrInvalidRole  = &Error{Code: "user/invalid-role", Status: http.StatusBadRequest, Message: "A role has 1 to 50 of a-z, 0-9, - and _."}
 	ErrUserConflict = &Error{Code: "user/conflict", Status: http.StatusConflict, Message: "The account was changed at the same time. Please try again."}
 )
 
@@ -159,4 +158,15 @@ func (u *Users) change(ctx context.Context, id string, change func(context.Conte
 		return tx.record(ctx, told)
 	})
 	return err
+}
+
+// CreateUserParams is what an operator gives to make an account.
+type CreateUserParams struct {
+	Email, Name string
+	// Password may be "": then the account signs in by other means.
+	Password string
+	// Role defaults to RoleUser.
+	Role string
+	// EmailVerified says that the operator vouches for the address.
+	EmailVerified bool
 }

@@ -17,9 +17,7 @@ import (
 
 // Errors of proving an address.
 var (
-	ErrInvalidCallbackURL = &Error{Code: "auth/invalid-callback-url", Status: http.StatusBadRequest, Message: "That is not a place to return to."}
-	ErrAlreadyVerified    = &Error{Code: "auth/already-verified", Status: http.StatusBadRequest, Message: "The address is verified already."}
-	ErrEmailNotVerified   = &Error{Code: "auth/email-not-verified", Status: http.StatusForbidden, Message: "Please confirm your address first: we have sent you a mail."}
+	ErrAlreadyVerified = &Error{Code: "auth/already-verified", Status: http.StatusBadRequest, Message: "The address is verified already."}
 )
 
 const (
@@ -47,8 +45,8 @@ func (v *Verifications) feature() feature {
 			{method: http.MethodPost, path: confirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: v.handleConfirm},
 			{method: http.MethodPost, path: "/auth/email/verify/resend", who: anyone, scope: "auth:verify", limit: limitMail, exchanges: true, serve: v.handleResend},
 		},
-		mails:  []mailer.Kind{mailer.EmailVerification, mailer.EmailChanged, mailer.AccountExists},
-		events: []string{eventEmailVerified, eventEmailChanged, eventEmailChangeUndone, eventUserDeleted, eventAccountClaimed},
+		mails:  []mailer.Kind{mailer.SignupConfirmation, mailer.AccountDeleted},
+		events: []string{eventEmailVerified, eventUserDeleted, eventAccountClaimed},
 		errors: []*Error{ErrInvalidCallbackURL, ErrAlreadyVerified, ErrEmailNotVerified, ErrTooManyCodeRequests},
 	}
 }
@@ -112,7 +110,7 @@ func (v *Verifications) Confirm(ctx context.Context, in TokenParams) error {
 	if err != nil {
 		return err
 	}
-	return v.tx(ctx, func(ctx context.Context, tx *txn) error {
+	return v.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, in.Token, kindVerify)
 		if err != nil {
 			return err
@@ -145,7 +143,7 @@ func (v *Verifications) Disown(ctx context.Context, in TokenParams) error {
 	if err != nil {
 		return err
 	}
-	return v.tx(ctx, func(ctx context.Context, tx *txn) error {
+	return v.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, in.Token, kindVerify)
 		if err != nil {
 			return err

@@ -71,9 +71,10 @@ func TestEveryStatementHasAnIndexBehindIt(t *testing.T) {
 				})
 				delete(arguments, q.Name)
 			}
-			if d.dialect == sqlstore.Postgres {
-				delete(arguments, "find full counter") // it answers that when it hits
-			}
+			// What is one statement on PostgreSQL is two on SQLite.
+			delete(arguments, map[sqlstore.Dialect]string{
+				sqlstore.Postgres: "find full counter", sqlstore.SQLite: "rotate session and read user",
+			}[d.dialect])
 			if len(arguments) > 0 {
 				t.Errorf("planArguments has what the engine does not run: %v", slices.Sorted(maps.Keys(arguments)))
 			}
@@ -138,7 +139,8 @@ func planArguments() map[string][]any {
 		"claim address": {"", "n", user, now}, "reserve address": {"", email, user, later}, "free address": {"", email, user},
 		"read password": {"", user}, "put password": {"", user, "h", now}, "swap password": {"", user, "p", "q", now}, "delete password": {"", user},
 		"create session": sessionRow, "read session and user": {"", id}, "rotate session": {"", id, 1, hash, []byte("n"), now, later},
-		"confirm session": {"", id, 1}, "touch sessions": {activity}, "list sessions": append([]any{"", user, now}, page...),
+		"rotate session and read user": {"", id, 1, hash, []byte("n"), now, later},
+		"confirm session":              {"", id, 1}, "touch sessions": {activity}, "list sessions": append([]any{"", user, now}, page...),
 		"count sessions": {"", user, now}, "end session": {"", id, user, now, "r"}, "end sessions": {"", user, now, "", "r"},
 		"end oldest sessions": {"", user, now, "", "r", 10}, "end sessions before": {"", now, now, "r", 20},
 		"create token": {"", "k", []byte("n"), user, email, nil, 0, 0, nil, 0, 0, 0}, "read token": {"", "k", hash},
@@ -160,7 +162,7 @@ func planArguments() map[string][]any {
 		"add record's refs": {"", "identity", id, `["n", "m"]`}, "drop record's refs": {"", "identity", id},
 		"append event": {"", "new", "k", "", "", "", "", "", nil, 0, 0}, "list events": {"", id, 20},
 		"list events of subject": {"", "", 20, user}, "list events of kind": {"", id, 20, "k7"},
-		"list events of subject and kind": {"", "", 20, user, "k7"}, "list pending events": {"", 20}, "deliver events": {"", ids},
+		"list events of subject and kind": {"", "", 20, user, "k7"}, "list pending events": {"", 20}, "deliver events": {"", ids}, "delete events before": {"", id, 20},
 		"hit counters": {now, counters}, "find full counter": {now, counters}, "unhit counters": {"", ids}, "clear counters": {"", ids},
 		"add mail": {"", "new", "mail", "", []byte("s"), 0, 0, 0, 0, "", "", 0}, "claim mail": {"", "webhook", "w", now, later, 20},
 		"remove mail": {"", id, "w"}, "defer mail": {"", id, "w", later, "r"}, "bury mail": {"", id, "w", now, "r"},
