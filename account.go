@@ -1,39 +1,179 @@
 package admit
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
+	"golang.org/x/text/unicode/norm"
 )
 
-var account = feature{
-	name: "account",
-	routes: []route{
-		{method: http.MethodGet, path: "/auth/me", who: signedIn, scope: "users:read", serve: (*Auth).handleMe},
-	},
+// ErrUserNotFound answers for an account that an operator names and that is not
+// there.
+var ErrUserNotFound = &Error{Code: "user/not-found", Status: http.StatusNotFound, Message: "There is no such account."}
+
+// deleteAccount ends everything an account has, and frees its address.
+func (t *txn) deleteAccount(ctx context.Context, user *store.User, why string) error {
+	now := t.now()
+	if err := t.strip(ctx, user, afterDelete, endedByDelete); err != nil {
+		return err
+	}
+	if _, err := t.DeleteUser(ctx, tenant, user.ID, now, time.Time{}); err != nil {
+		return err
+	}
+	if _, err := t.DeleteTokens(ctx, store.TokenFilter{Tenant: tenant, UserID: user.ID}); err != nil {
+		return err
+	}
+	if err := t.notify(ctx, user, mailer.AccountDeleted); err != nil {
+		return err
+	}
+	return t.record(ctx, event{kind: eventUserDeleted, subject: user.ID, data: eventData{"reason": why}})
 }
 
-// showMe is the caller's own account. It is what clients ask for most, and half
-// of its work would be reflection.
-func showMe(u *store.User, s *store.Session) []byte {
-	o := make(object, 0, 512)
-	o.text("id", u.ID)
-	o.text("role", u.Role)
-	o.text("name", u.Name)
-	o.optional("nickname", u.Nickname)
-	o.text("email", u.Email)
-	o.instant("emailVerified", u.EmailVerifiedAt)
-	o.optional("image", u.Image)
-	o.text("onboardingStatus", u.Onboarding)
-	o.raw("mfaEnabled", "false") // as long as there is no second factor to switch on
-	o.optional("organizationId", s.OrganizationID)
-	o.instant("createdAt", u.CreatedAt)
-	o.instant("updatedAt", u.UpdatedAt)
-	return append(o, '}')
+// strip takes away every way into an account: password, sessions, keys and
+// pending tokens.
+func (t *txn) strip(ctx context.Context, user *store.User, h happening, why string) error {
+	now := t.now()
+	if err := t.DeletePassword(ctx, tenant, user.ID); err != nil {
+		return err
+	}
+	if _, err := t.EndSessions(ctx, store.SessionEnd{Tenant: tenant, UserID: user.ID, At: now, Reason: why}); err != nil {
+		return err
+	}
+	if _, err := t.RevokeAPIKeysOf(ctx, tenant, user.ID, now); err != nil {
+		return err
+	}
+	return t.kill(ctx, h, user.ID, user.EmailKey)
 }
 
-func (a *Auth) handleMe(w http.ResponseWriter, r *http.Request) error {
-	c := callerFrom(r.Context())
-	writeBody(w, http.StatusOK, showMe(&c.user, &c.session))
-	return nil
+// claim settles who owns an account when a mailbox is proven in another way
+// than by confirming the sign-up. Whatever the registrant of an address that
+// was never proven may have planted goes: the proof wins.
+func (t *txn) claim(ctx context.Context, user *store.User) error {
+	if !user.EmailVerifiedAt.IsZero() {
+		return nil
+	}
+	if err := t.strip(ctx, user, afterClaim, endedByClaim); err != nil {
+		return err
+	}
+	now := t.now()
+	if _, err := t.VerifyEmail(ctx, tenant, user.ID, user.EmailKey, now); err != nil {
+		return err
+	}
+	user.EmailVerifiedAt = now
+	if hook := t.config.Hooks.AccountClaimed; hook != nil {
+		err := t.runHook(ctx, "AccountClaimed", func(ctx context.Context) error { return hook(ctx, Tx{t.Store}, *user) })
+		if err != nil {
+			return err
+		}
+	}
+	return t.record(ctx, event{kind: eventAccountClaimed, subject: user.ID})
+}
+
+// notify mails a security notice, unless the user wants none.
+func (t *txn) notify(ctx context.Context, user *store.User, kind mailer.Kind) error {
+	if user.MuteAlerts {
+		return nil
+	}
+	return t.mail(ctx, kind, user.Email, user.Locale, t.about(ctx, user, mailer.Values{}))
+}
+
+// askSignUp asks the host whether somebody may sign up.
+func (k *kernel) askSignUp(ctx context.Context, in SignUpAttempt) error {
+	hook := k.config.Hooks.BeforeSignUp
+	if hook == nil {
+		return nil
+	}
+	return k.runHook(ctx, "BeforeSignUp", func(ctx context.Context) error { return hook(ctx, in) })
+}
+
+func (k *kernel) newUser(address emailaddress.Address, name, role string) store.User {
+	now := k.now()
+	return store.User{
+		Tenant: tenant, ID: k.newID(), Email: address.Display, EmailKey: address.Key, Name: name, Role: role,
+		Onboarding: "pending", CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+}
+
+// createUser stores an account and, unless hash is "", its password.
+func (t *txn) createUser(ctx context.Context, user store.User, hash string) error {
+	err := t.CreateUser(ctx, user)
+	if errors.Is(err, store.ErrConflict) {
+		return ErrEmailAlreadyExists
+	}
+	if err != nil {
+		return err
+	}
+	if hash != "" {
+		err = t.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: user.CreatedAt})
+		if err != nil {
+			return err
+		}
+	}
+	if hook := t.config.Hooks.UserCreated; hook != nil {
+		err := t.runHook(ctx, "UserCreated", func(ctx context.Context) error { return hook(ctx, Tx{t.Store}, user) })
+		if err != nil {
+			return err
+		}
+	}
+	return t.record(ctx, event{kind: eventUserCreated, subject: user.ID, data: eventData{"role": user.Role}})
+}
+
+func parseAccount(email, name string) (emailaddress.Address, string, error) {
+	address, err := emailaddress.Parse(email)
+	if err != nil {
+		return address, "", ErrInvalidEmail.because(err)
+	}
+	name, ok := cleanName(name, 100)
+	if !ok {
+		return address, "", ErrInvalidName
+	}
+	return address, name, nil
+}
+
+// cleanName trims and composes a name and says whether it may be shown: 1 to
+// limit characters, none of which steers a terminal, a mail header or the
+// direction of the text around it.
+func cleanName(name string, limit int) (string, bool) {
+	if len(name) > 16*limit || !utf8.ValidString(name) {
+		return "", false
+	}
+	name = norm.NFC.String(strings.TrimSpace(name))
+	count := utf8.RuneCountInString(name)
+	if count < 1 || count > limit {
+		return "", false
+	}
+	for _, r := range name {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
+			return "", false
+		}
+	}
+	return name, true
+}
+
+func validRole(role string) bool {
+	for _, r := range role {
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' {
+			return false
+		}
+	}
+	return role != "" && len(role) <= 50
+}
+
+// existing answers ErrUserNotFound for an account that is not there or was deleted.
+func existing(user store.User, err error) (User, error) {
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && user.Deleted():
+		return User{}, ErrUserNotFound
+	case err != nil:
+		return User{}, fault(err)
+	}
+	return user, nil
 }

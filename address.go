@@ -5,12 +5,12 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
+	"github.com/go-json-experiment/json"
 )
 
 // addressMove is what a change of address keeps between its mail and its
@@ -24,154 +24,179 @@ type addressMove struct {
 	To string `json:"to"`
 }
 
-// RequestEmailChange mails a link to an address that a user wants to move to.
+// EmailChanges moves accounts to another address, and takes that back.
+type EmailChanges struct {
+	*kernel
+	verifications *Verifications
+	resets        *PasswordResets
+}
+
+func (e *EmailChanges) feature() feature {
+	return feature{
+		name: "address",
+		routes: []route{
+			{method: http.MethodPost, path: "/auth/email/verify/send", who: anyone, scope: "auth:verify", limit: limitMail, fresh: true, serve: e.handleVerifySend},
+			{method: http.MethodGet, path: verifyConfirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleVerifyPage},
+			{method: http.MethodPost, path: verifyConfirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleVerifyConfirm},
+			{method: http.MethodGet, path: undoPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleUndoPage},
+			{method: http.MethodPost, path: undoPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleUndo},
+		},
+	}
+}
+
+// EmailChangeParams names a user and the address to move to.
+type EmailChangeParams struct {
+	UserID, Email string
+	// CallbackURL is where the page that confirms leads. Default: nowhere.
+	CallbackURL string
+}
+
+// Request mails a link to an address that a user wants to move to.
 // Whether the address is free shows only to whoever reads its mail. It answers
 // ErrInvalidEmail, ErrAlreadyVerified when it is the user's own and verified,
 // ErrInvalidCallbackURL, ErrTooManyCodeRequests or ErrUnavailable. The caller
 // makes sure that the user has given a recent proof of identity.
-func (a *Auth) RequestEmailChange(ctx context.Context, userID, email, callbackURL string) error {
-	address, err := emailaddress.Parse(email)
+func (e *EmailChanges) Request(ctx context.Context, in EmailChangeParams) error {
+	userID, callbackURL := in.UserID, in.CallbackURL
+	address, err := emailaddress.Parse(in.Email)
 	if err != nil {
 		return ErrInvalidEmail.because(err)
 	}
-	if err := a.checkCallback(callbackURL); err != nil {
+	if err := e.checkCallback(callbackURL); err != nil {
 		return err
 	}
-	user, err := a.store.User(ctx, tenant, userID)
+	user, err := existing(e.store.User(ctx, tenant, userID))
 	if err != nil {
-		return fault(err)
+		return err
 	}
 	if user.EmailKey == address.Key && !user.EmailVerifiedAt.IsZero() {
 		return ErrAlreadyVerified
 	}
-	if err := a.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
+	if err := e.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
 		return err
 	}
-	holder, err := a.store.UserByEmail(ctx, tenant, address.Key)
+	holder, err := e.store.UserByEmail(ctx, tenant, address.Key)
 	taken := err == nil && holder.ID != userID
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fault(err)
 	}
-	return a.tx(ctx, func(ctx context.Context, tx store.Store) error {
-		user, err := tx.LockUser(ctx, tenant, userID)
+	return e.tx(ctx, func(ctx context.Context, tx *txn) error {
+		user, err := existing(tx.lock(ctx, userID))
 		if err != nil {
 			return err
 		}
 		switch {
 		case user.EmailKey == address.Key:
 			// It may be a stranger's, typed at sign-up: its owner is asked as then.
-			return a.resendVerification(ctx, tx, &user, callbackURL, true)
+			return e.verifications.resend(ctx, tx, &user, callbackURL, true)
 		case taken:
 			// Its owner learns of it, and no token exists that could work.
-			return a.outbox.add(ctx, tx, mailer.AccountExists, holder.Email, holder.Locale, a.about(ctx, &holder, mailer.Values{}))
+			return tx.mail(ctx, mailer.AccountExists, holder.Email, holder.Locale, e.about(ctx, &holder, mailer.Values{}))
 		}
-		return a.sendAddressChange(ctx, tx, &user, address, callbackURL)
+		return e.send(ctx, tx, &user, address, callbackURL)
 	})
 }
 
-// sendAddressChange replaces what was pending by one token, bound to both
-// addresses.
-func (a *Auth) sendAddressChange(ctx context.Context, tx store.Store, user *store.User, address emailaddress.Address, callbackURL string) error {
-	if err := killTokens(ctx, tx, afterNewChange, user.ID, ""); err != nil {
-		return err
-	}
+// send replaces what was pending by one token, bound to both addresses.
+func (e *EmailChanges) send(ctx context.Context, tx *txn, user *store.User, address emailaddress.Address, callbackURL string) error {
 	data, err := json.Marshal(addressMove{From: user.Email, FromKey: user.EmailKey, To: address.Display})
 	if err != nil {
 		return ErrInternal.because(err)
 	}
-	secret, expires, err := a.newToken(ctx, tx, store.Token{Kind: kindChange, UserID: user.ID, EmailKey: address.Key, Data: data}, verifyLife)
-	if err != nil {
-		return err
-	}
-	link, err := a.verifyLink(verifyConfirmPath, callbackURL, secret, address.Display)
-	if err != nil {
-		return err
-	}
-	values := a.about(ctx, user, mailer.Values{Link: link, ExpiresAt: expires, NewEmail: address.Display})
-	return a.outbox.add(ctx, tx, mailer.EmailVerification, address.Display, user.Locale, values)
+	return tx.mailLink(ctx, link{
+		kind: kindChange, mail: mailer.EmailVerification, kills: afterNewChange, life: verifyLife, user: user, to: address, data: data, wanted: true,
+		url: func(secret string) (string, error) {
+			return e.verifyLink(verifyConfirmPath, callbackURL, secret, address.Display)
+		},
+		values: mailer.Values{NewEmail: address.Display},
+	})
 }
 
-// changeAddress moves an account to the address that a token proved. The one it
-// leaves stays reserved, and can take the change back.
-func (a *Auth) changeAddress(ctx context.Context, tx store.Store, address emailaddress.Address, found store.Token) error {
-	user, used, err := a.spendToken(ctx, tx, found)
+// Confirm proves an address with a mailed token: the address that an account
+// moves to, which then becomes the account's, or the account's own. Repeating it
+// with the same token is a success. It answers ErrInvalidEmail, ErrInvalidToken,
+// ErrTokenExpired, ErrEmailAlreadyExists, ErrAccountBanned or ErrUnavailable.
+func (e *EmailChanges) Confirm(ctx context.Context, in TokenParams) error {
+	address, err := addressOf(in.Email, in.Token)
 	if err != nil {
 		return err
 	}
-	if used {
-		if user.EmailKey == found.EmailKey {
+	return e.tx(ctx, func(ctx context.Context, tx *txn) error {
+		found, err := tx.openSecret(ctx, in.Token, kindVerify, kindChange)
+		switch {
+		case err != nil:
+			return err
+		case found.token.EmailKey != address.Key:
+			return ErrInvalidToken
+		case found.kind == kindVerify:
+			return e.verifications.confirm(ctx, tx, address, found)
+		case !found.used:
+			return e.move(ctx, tx, address, found)
+		case found.user.EmailKey == address.Key:
 			return nil // repeated
 		}
 		return ErrInvalidToken
-	}
+	})
+}
+
+// move gives an account the address that a token proved. The address it leaves
+// stays reserved, and can take the change back.
+func (e *EmailChanges) move(ctx context.Context, tx *txn, address emailaddress.Address, found opened) error {
 	var move addressMove
-	if err := json.Unmarshal(found.Data, &move); err != nil {
+	if err := json.Unmarshal(found.token.Data, &move); err != nil {
 		return ErrInternal.because(err)
 	}
-	now := a.now()
-	err = tx.ClaimEmail(ctx, store.EmailClaim{
+	user := &found.user
+	now := e.now()
+	err := tx.ClaimEmail(ctx, store.EmailClaim{
 		Tenant: tenant, UserID: user.ID, FromKey: move.FromKey, Email: move.To, EmailKey: address.Key,
 		VerifiedAt: now, ReserveUntil: now.Add(undoLife), Now: now,
 	})
 	switch {
 	case errors.Is(err, store.ErrConflict):
-		return ErrEmailTaken
+		return ErrEmailAlreadyExists
 	case errors.Is(err, store.ErrNotFound):
 		return ErrInvalidToken // the account has moved since
 	case err != nil:
 		return err
 	}
-	if err := killTokens(ctx, tx, afterAddressChange, user.ID, move.FromKey); err != nil {
-		return err
-	}
-	secret, expires, err := a.newToken(ctx, tx, store.Token{Kind: kindUndo, UserID: user.ID, EmailKey: move.FromKey, Data: found.Data}, undoLife)
+	err = tx.mailLink(ctx, link{
+		kind: kindUndo, mail: mailer.EmailChanged, kills: afterAddressChange, life: undoLife, user: user,
+		to: emailaddress.Address{Display: move.From, Key: move.FromKey}, data: found.token.Data, wanted: true,
+		url:    func(secret string) (string, error) { return e.callbackLink("", undoPath, "token", secret) },
+		values: mailer.Values{NewEmail: move.To},
+	})
 	if err != nil {
 		return err
 	}
-	link, err := a.callbackLink("", undoPath, "token", secret)
-	if err != nil {
-		return err
-	}
-	values := a.about(ctx, &user, mailer.Values{Link: link, ExpiresAt: expires, NewEmail: move.To})
-	if err := a.outbox.add(ctx, tx, mailer.EmailChanged, move.From, user.Locale, values); err != nil {
-		return err
-	}
-	return a.record(ctx, tx, event{kind: eventEmailChanged, actor: user.ID, subject: user.ID})
+	return tx.record(ctx, event{kind: eventEmailChanged, subject: user.ID})
 }
 
-// UndoEmailChange gives an account back to the address it had, with the token
-// that was mailed there. Every session, pending token and the password go, and
-// a link to set a new password is mailed. It answers ErrInvalidToken,
-// ErrTokenExpired or ErrUnavailable.
-func (a *Auth) UndoEmailChange(ctx context.Context, token string) error {
+// Undo gives an account back to the address it had, with the token that was
+// mailed there. Every session, pending token and the password go, and a link to
+// set a new password is mailed. It answers ErrInvalidToken, ErrTokenExpired,
+// ErrAccountBanned or ErrUnavailable.
+func (e *EmailChanges) Undo(ctx context.Context, token string) error {
 	if token == "" {
 		return ErrInvalidRequest.detail("token", "is missing")
 	}
 	if !wellFormed(token) {
 		return ErrInvalidToken
 	}
-	var undone string
-	err := a.tx(ctx, func(ctx context.Context, tx store.Store) error {
-		found, err := tx.Token(ctx, tenant, kindUndo, hashSecret(token))
-		if errors.Is(err, store.ErrNotFound) {
-			return ErrInvalidToken
-		}
+	return e.tx(ctx, func(ctx context.Context, tx *txn) error {
+		found, err := tx.openSecret(ctx, token, kindUndo)
 		if err != nil {
 			return err
 		}
-		user, used, err := a.spendToken(ctx, tx, found)
-		if err != nil {
-			return err
-		}
-		if used {
+		if found.used {
 			return ErrInvalidToken
 		}
-		undone = user.ID
+		user := &found.user
 		var move addressMove
-		if err := json.Unmarshal(found.Data, &move); err != nil {
+		if err := json.Unmarshal(found.token.Data, &move); err != nil {
 			return ErrInternal.because(err)
 		}
-		now := a.now()
+		now := e.now()
 		claim := store.EmailClaim{
 			Tenant: tenant, UserID: user.ID, FromKey: user.EmailKey, Email: move.From, EmailKey: move.FromKey, VerifiedAt: now, Now: now,
 		}
@@ -180,29 +205,25 @@ func (a *Auth) UndoEmailChange(ctx context.Context, token string) error {
 		} else if err != nil {
 			return err
 		}
-		if err := a.strip(ctx, tx, &user, afterUndo, endedByUndo); err != nil {
+		if err := tx.strip(ctx, user, afterUndo, endedByUndo); err != nil {
 			return err
 		}
 		user.Email, user.EmailKey, user.EmailVerifiedAt = move.From, move.FromKey, now
-		if err := a.sendReset(ctx, tx, &user, "", true); err != nil {
+		if err := e.resets.send(ctx, tx, user, "", true); err != nil {
 			return err
 		}
-		return a.record(ctx, tx, event{kind: eventEmailChangeUndone, actor: user.ID, subject: user.ID})
+		return tx.record(ctx, event{kind: eventEmailChangeUndone, subject: user.ID})
 	})
-	if err == nil {
-		a.afterCommit(func() { a.live.forget(undone) })
-	}
-	return err
 }
 
-func (a *Auth) handleVerifySend(w http.ResponseWriter, r *http.Request) error {
+func (e *EmailChanges) handleVerifySend(w http.ResponseWriter, r *http.Request) error {
 	var in formInput
-	if err := decode(r, &in); err != nil {
+	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
 	c := callerFrom(r.Context())
 	if !c.signedIn {
-		if err := a.ResendVerification(r.Context(), in.Email, in.CallbackURL); err != nil {
+		if err := e.verifications.Request(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
 			return err
 		}
 		return writeSent(w, http.StatusOK, in.Email, "")
@@ -212,78 +233,78 @@ func (a *Auth) handleVerifySend(w http.ResponseWriter, r *http.Request) error {
 		return ErrInvalidEmail.because(err)
 	}
 	if address.Key != c.user.EmailKey {
-		if err := a.recent(c); err != nil {
+		if err := e.recent(c); err != nil {
 			return err
 		}
 	}
-	if err := a.RequestEmailChange(r.Context(), c.user.ID, in.Email, in.CallbackURL); err != nil {
+	if err := e.Request(r.Context(), EmailChangeParams{UserID: c.user.ID, Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
 		return err
 	}
 	return writeSent(w, http.StatusOK, in.Email, "")
 }
 
-func (a *Auth) handleVerifyPage(w http.ResponseWriter, r *http.Request) error {
+func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) error {
 	in, err := readQuery(r)
 	if err != nil {
 		return err
 	}
-	if err := a.checkCallback(in.CallbackURL); err != nil {
+	if err := e.checkCallback(in.CallbackURL); err != nil {
 		return err
 	}
-	return a.writePage(w, http.StatusOK, ui.Page{
+	return e.writePage(w, http.StatusOK, ui.Page{
 		Title:      "Confirm this address",
 		Paragraphs: []string{"If you asked to use this address here, confirm it. If not, close this page: nothing will change."},
 		Facts:      []ui.Fact{{Label: "Address", Value: in.Email}},
-		Forms:      []ui.Form{{Action: a.config.BasePath + verifyConfirmPath, Button: "Confirm this address", Hidden: in.hidden("")}},
+		Forms:      []ui.Form{{Action: e.config.BasePath + verifyConfirmPath, Button: "Confirm this address", Hidden: in.hidden("")}},
 	})
 }
 
-func (a *Auth) handleVerifyConfirm(w http.ResponseWriter, r *http.Request) error {
+func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Request) error {
 	in, isForm, err := readForm(w, r)
 	if err != nil {
 		return err
 	}
-	if err := a.checkCallback(in.CallbackURL); err != nil {
+	if err := e.checkCallback(in.CallbackURL); err != nil {
 		return err
 	}
 	if in.Action != "" {
 		// Above all not "disown": confirming is the opposite.
 		return ErrInvalidRequest.detail("action", "must be left out")
 	}
-	err = a.ConfirmEmail(r.Context(), in.Email, in.Token)
+	err = e.Confirm(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
 	if isForm {
-		return a.confirmAndAnswer(w, r, in, http.StatusSeeOther, err)
+		return e.verifications.confirmAndAnswer(w, r, in, http.StatusSeeOther, err)
 	}
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
+	return webio.Write(w, http.StatusOK, struct {
 		Message  string `json:"message"`
 		Verified bool   `json:"verified"`
 	}{"The address is confirmed.", true})
 }
 
-func (a *Auth) handleUndoPage(w http.ResponseWriter, r *http.Request) error {
+func (e *EmailChanges) handleUndoPage(w http.ResponseWriter, r *http.Request) error {
 	in, err := readQuery(r)
 	if err != nil {
 		return err
 	}
-	return a.writePage(w, http.StatusOK, ui.Page{
+	return e.writePage(w, http.StatusOK, ui.Page{
 		Title: "Take the change of address back",
 		Paragraphs: []string{
 			"The account moved to another address. If that was not you, take it back.",
 			"Every device will be signed out, and we will mail you a link to set a new password.",
 		},
-		Forms: []ui.Form{{Action: a.config.BasePath + undoPath, Button: "Take it back", Hidden: []ui.Field{{Name: "token", Value: in.Token}}}},
+		Forms: []ui.Form{{Action: e.config.BasePath + undoPath, Button: "Take it back", Hidden: []ui.Field{{Name: "token", Value: in.Token}}}},
 	})
 }
 
-func (a *Auth) handleUndo(w http.ResponseWriter, r *http.Request) error {
+func (e *EmailChanges) handleUndo(w http.ResponseWriter, r *http.Request) error {
 	in, isForm, err := readForm(w, r)
 	if err != nil {
 		return err
 	}
-	err = a.UndoEmailChange(r.Context(), in.Token)
+	err = e.Undo(r.Context(), in.Token)
 	page := ui.Page{Title: "Your address is back", Paragraphs: []string{"Every device was signed out. Look into your mailbox for a link to set a new password."}}
-	return a.answerForm(w, r, isForm, err, page, messageBody{"The change of address was taken back."})
+	return e.answerForm(w, r, isForm, err, page, webio.Message("The change of address was taken back."))
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/store"
 )
 
@@ -28,19 +29,23 @@ const apiKeyPath = "/admin/api-keys"
 // Minting a key needs this very scope: no wildcard gives it.
 const mintScope = "api-keys:create"
 
-var apiKeys = feature{
-	name: "apikey",
-	routes: []route{
-		{method: http.MethodPost, path: apiKeyPath, who: adminGroup, scope: mintScope, exact: true, serve: (*Auth).handleCreateAPIKey},
-		{method: http.MethodGet, path: apiKeyPath, who: adminGroup, scope: "api-keys:read", serve: (*Auth).handleListAPIKeys},
-		{method: http.MethodDelete, path: apiKeyPath + "/{id}", who: adminGroup, scope: "api-keys:revoke", serve: (*Auth).handleRevokeAPIKey},
-	},
-	events: []string{eventAPIKeyCreated, eventAPIKeyRevoked},
-	errors: []*Error{ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired, ErrAPIKeyNotFound},
+// APIKeys makes, lists, revokes and checks API keys.
+type APIKeys struct {
+	*kernel
 }
 
-// APIKey is a key that a program sends in X-API-Key, without the key itself.
-type APIKey = store.APIKey
+func (a *APIKeys) feature() feature {
+	return feature{
+		name: "apikey",
+		routes: []route{
+			{method: http.MethodPost, path: apiKeyPath, who: adminGroup, scope: mintScope, exact: true, serve: a.handleCreateAPIKey},
+			{method: http.MethodGet, path: apiKeyPath, who: adminGroup, scope: "api-keys:read", serve: a.handleListAPIKeys},
+			{method: http.MethodDelete, path: apiKeyPath + "/{id}", who: adminGroup, scope: "api-keys:revoke", serve: a.handleRevokeAPIKey},
+		},
+		events: []string{eventAPIKeyCreated, eventAPIKeyRevoked},
+		errors: []*Error{ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired, ErrAPIKeyNotFound},
+	}
+}
 
 // The types of API key.
 const (
@@ -74,33 +79,41 @@ type CreateAPIKeyParams struct {
 	OwnerID string
 }
 
-// CreateAPIKey makes a key and returns it, this once. It answers
+// CreatedAPIKey is a new key.
+type CreatedAPIKey struct {
+	APIKey
+	// Key is the key itself. It is stored nowhere, so this is the only time that
+	// it is shown.
+	Key string
+}
+
+// Create makes a key and returns it, this once. It answers
 // ErrInvalidRequest with the field that is wrong, or ErrUnavailable.
-func (a *Auth) CreateAPIKey(ctx context.Context, in CreateAPIKeyParams) (APIKey, string, error) {
+func (a *APIKeys) Create(ctx context.Context, in CreateAPIKeyParams) (CreatedAPIKey, error) {
 	name, ok := cleanName(in.Name, 100)
 	if !ok {
-		return APIKey{}, "", ErrInvalidRequest.detail("name", "must have 1 to 100 characters")
+		return CreatedAPIKey{}, ErrInvalidRequest.detail("name", "must have 1 to 100 characters")
 	}
 	prefix := map[string]string{PublishableKey: "pk_", SecretKey: "sk_"}[in.Type]
 	if prefix == "" {
-		return APIKey{}, "", ErrInvalidRequest.detail("type", "must be publishable or secret")
+		return CreatedAPIKey{}, ErrInvalidRequest.detail("type", "must be publishable or secret")
 	}
 	if in.Environment == "" {
 		in.Environment = "dev"
 	}
 	if !slices.Contains([]string{"dev", "staging", "prod"}, in.Environment) {
-		return APIKey{}, "", ErrInvalidRequest.detail("environment", "must be dev, staging or prod")
+		return CreatedAPIKey{}, ErrInvalidRequest.detail("environment", "must be dev, staging or prod")
 	}
 	if len(in.Scopes) > 50 || slices.ContainsFunc(in.Scopes, func(s string) bool { return !validScope(s) }) {
-		return APIKey{}, "", ErrInvalidRequest.detail("scopes", "must be at most 50 of the form resource:operation")
+		return CreatedAPIKey{}, ErrInvalidRequest.detail("scopes", "must be at most 50 of the form resource:operation")
 	}
 	now := a.now()
 	if !in.ExpiresAt.IsZero() && !in.ExpiresAt.After(now) {
-		return APIKey{}, "", ErrInvalidRequest.detail("expiresAt", "must be in the future")
+		return CreatedAPIKey{}, ErrInvalidRequest.detail("expiresAt", "must be in the future")
 	}
 	var raw [apiKeyBytes]byte
 	if _, err := rand.Read(raw[:]); err != nil {
-		return APIKey{}, "", ErrInternal.because(err)
+		return CreatedAPIKey{}, ErrInternal.because(err)
 	}
 	text := prefix + hex.EncodeToString(raw[:])
 	hash := sha256.Sum256([]byte(text))
@@ -109,33 +122,33 @@ func (a *Auth) CreateAPIKey(ctx context.Context, in CreateAPIKeyParams) (APIKey,
 		Name: name, Environment: in.Environment, Scopes: slices.Clone(in.Scopes), OwnerID: in.OwnerID,
 		CreatedAt: now, ExpiresAt: in.ExpiresAt.UTC().Truncate(time.Microsecond),
 	}
-	err := a.tx(ctx, func(ctx context.Context, tx store.Store) error {
+	err := a.tx(ctx, func(ctx context.Context, tx *txn) error {
 		if err := tx.CreateAPIKey(ctx, key); err != nil {
 			return err
 		}
-		return a.record(ctx, tx, event{kind: eventAPIKeyCreated, actor: in.OwnerID, data: eventData{
+		return tx.record(ctx, event{kind: eventAPIKeyCreated, data: eventData{
 			"key": key.ID, "type": key.Type, "prefix": key.Prefix,
 		}})
 	})
 	if err != nil {
-		return APIKey{}, "", err
+		return CreatedAPIKey{}, err
 	}
-	return key, text, nil
+	return CreatedAPIKey{APIKey: key, Key: text}, nil
 }
 
-// APIKeys returns one page of all keys, oldest first, and their total.
-func (a *Auth) APIKeys(ctx context.Context, page store.Page) ([]APIKey, int, error) {
+// List returns one page of all keys, oldest first, and their total.
+func (a *APIKeys) List(ctx context.Context, page PageParams) (Page[APIKey], error) {
 	keys, total, err := a.store.ListAPIKeys(ctx, tenant, page)
-	return keys, total, fault(err)
+	return Page[APIKey]{keys, total}, fault(err)
 }
 
-// RevokeAPIKey ends a key for good, in every process at its next use. Revoking
+// Revoke ends a key for good, in every process at its next use. Revoking
 // twice is no error. ErrAPIKeyNotFound when there is no such key.
-func (a *Auth) RevokeAPIKey(ctx context.Context, id string) error {
+func (a *APIKeys) Revoke(ctx context.Context, id string) error {
 	if !uuid.Valid(id) {
 		return ErrAPIKeyNotFound
 	}
-	return a.tx(ctx, func(ctx context.Context, tx store.Store) error {
+	return a.tx(ctx, func(ctx context.Context, tx *txn) error {
 		revoked, err := tx.RevokeAPIKey(ctx, tenant, id, a.now())
 		if errors.Is(err, store.ErrNotFound) {
 			return ErrAPIKeyNotFound
@@ -143,51 +156,15 @@ func (a *Auth) RevokeAPIKey(ctx context.Context, id string) error {
 		if err != nil || !revoked {
 			return err
 		}
-		actor := ""
-		if c := callerFrom(ctx); c != nil {
-			actor = c.user.ID
-		}
-		return a.record(ctx, tx, event{kind: eventAPIKeyRevoked, actor: actor, data: eventData{"key": id}})
+		return tx.record(ctx, event{kind: eventAPIKeyRevoked, data: eventData{"key": id}})
 	})
 }
 
-// VerifyAPIKey checks a key as the guards do, for use where there is no
+// Verify checks a key as the guards do, for use where there is no
 // request. It answers ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired or
 // ErrUnavailable.
-func (a *Auth) VerifyAPIKey(ctx context.Context, key string) (APIKey, error) {
+func (a *APIKeys) Verify(ctx context.Context, key string) (APIKey, error) {
 	return a.verifyAPIKey(ctx, key, false)
-}
-
-// verifyAPIKey asks the store each time, so that a revocation holds at once.
-func (a *Auth) verifyAPIKey(ctx context.Context, text string, fromBrowser bool) (store.APIKey, error) {
-	secret := strings.HasPrefix(text, "sk_")
-	if !secret && !strings.HasPrefix(text, "pk_") || len(text) != apiKeyLength ||
-		strings.Trim(text[len("pk_"):], "0123456789abcdef") != "" || secret && fromBrowser {
-		return store.APIKey{}, ErrInvalidAPIKey
-	}
-	hash := sha256.Sum256([]byte(text))
-	key, owner, err := a.store.APIKeyOwner(ctx, tenant, hash[:])
-	if errors.Is(err, store.ErrNotFound) {
-		return store.APIKey{}, ErrInvalidAPIKey
-	}
-	if err != nil {
-		return store.APIKey{}, fault(err)
-	}
-	now := a.now()
-	switch {
-	case !key.RevokedAt.IsZero():
-		return store.APIKey{}, ErrAPIKeyRevoked
-	case !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt):
-		return store.APIKey{}, ErrAPIKeyExpired
-	case key.OwnerID != "" && (owner.ID != key.OwnerID || owner.Deleted() || owner.Banned(now) || owner.Role != RoleAdmin):
-		return store.APIKey{}, ErrAPIKeyRevoked
-	}
-	if now.Sub(key.LastUsedAt) >= apiKeyTouched {
-		if err := a.store.TouchAPIKey(ctx, tenant, key.ID, now); err != nil {
-			a.log.WarnContext(ctx, "could not note the use of an API key", "key", key.ID, "error", err)
-		}
-	}
-	return key, nil
 }
 
 func validScope(scope string) bool {
@@ -214,13 +191,13 @@ type apiKeyBody struct {
 	Prefix      string `json:"prefix"`
 	Suffix      string `json:"suffix"`
 	// Scopes is null where all are allowed, which is not the same as none.
-	Scopes     *[]string `json:"scopes"`
-	CreatedBy  optional  `json:"createdBy"`
-	CreatedAt  instant   `json:"createdAt"`
-	ExpiresAt  instant   `json:"expiresAt"`
-	LastUsedAt instant   `json:"lastUsedAt"`
-	RevokedAt  instant   `json:"revokedAt"`
-	Key        string    `json:"key,omitempty"`
+	Scopes     *[]string      `json:"scopes"`
+	CreatedBy  webio.Optional `json:"createdBy"`
+	CreatedAt  webio.Instant  `json:"createdAt"`
+	ExpiresAt  webio.Instant  `json:"expiresAt"`
+	LastUsedAt webio.Instant  `json:"lastUsedAt"`
+	RevokedAt  webio.Instant  `json:"revokedAt"`
+	Key        string         `json:"key,omitempty"`
 }
 
 func showAPIKey(k store.APIKey) apiKeyBody {
@@ -230,18 +207,18 @@ func showAPIKey(k store.APIKey) apiKeyBody {
 	}
 	return apiKeyBody{
 		ID: k.ID, Name: k.Name, Type: k.Type, Environment: k.Environment, Prefix: k.Prefix, Suffix: k.Suffix,
-		Scopes: scopes, CreatedBy: optional(k.OwnerID), CreatedAt: instant(k.CreatedAt), ExpiresAt: instant(k.ExpiresAt),
-		LastUsedAt: instant(k.LastUsedAt), RevokedAt: instant(k.RevokedAt),
+		Scopes: scopes, CreatedBy: webio.Optional(k.OwnerID), CreatedAt: webio.Instant(k.CreatedAt), ExpiresAt: webio.Instant(k.ExpiresAt),
+		LastUsedAt: webio.Instant(k.LastUsedAt), RevokedAt: webio.Instant(k.RevokedAt),
 	}
 }
 
-func (a *Auth) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) error {
+func (a *APIKeys) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) error {
 	c := callerFrom(r.Context())
 	if err := a.recent(c); err != nil {
 		return err
 	}
 	var in createAPIKeyInput
-	if err := decode(r, &in); err != nil {
+	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
 	params := CreateAPIKeyParams{Name: in.Name, Type: in.Type, Environment: in.Environment, OwnerID: c.user.ID}
@@ -257,7 +234,7 @@ func (a *Auth) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) error 
 			return !scopesAllow(c.key.Scopes, scope, scope == mintScope || strings.Contains(scope, "*"))
 		})) {
 			// A key never mints one that may do more than itself.
-			return ErrInsufficientScope
+			return ErrScopeInsufficient
 		}
 	}
 	if in.ExpiresAt != nil {
@@ -267,30 +244,30 @@ func (a *Auth) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) error 
 		}
 		params.ExpiresAt = expires
 	}
-	key, text, err := a.CreateAPIKey(r.Context(), params)
+	created, err := a.Create(r.Context(), params)
 	if err != nil {
 		return err
 	}
-	body := showAPIKey(key)
-	body.Key = text
-	return writeJSON(w, http.StatusCreated, body)
+	body := showAPIKey(created.APIKey)
+	body.Key = created.Key
+	return webio.Write(w, http.StatusCreated, body)
 }
 
-func (a *Auth) handleListAPIKeys(w http.ResponseWriter, r *http.Request) error {
-	page, err := pageOf(r, 10)
+func (a *APIKeys) handleListAPIKeys(w http.ResponseWriter, r *http.Request) error {
+	page, err := webio.PageOf(r, 10)
 	if err != nil {
 		return err
 	}
-	keys, total, err := a.APIKeys(r.Context(), page)
+	keys, err := a.List(r.Context(), page)
 	if err != nil {
 		return err
 	}
-	return writeList(w, keys, total, page, showAPIKey)
+	return webio.WriteList(w, keys.Items, keys.Total, page, showAPIKey)
 }
 
-func (a *Auth) handleRevokeAPIKey(w http.ResponseWriter, r *http.Request) error {
-	if err := a.RevokeAPIKey(r.Context(), r.PathValue("id")); err != nil {
+func (a *APIKeys) handleRevokeAPIKey(w http.ResponseWriter, r *http.Request) error {
+	if err := a.Revoke(r.Context(), r.PathValue("id")); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, messageBody{"The key was revoked."})
+	return webio.Write(w, http.StatusOK, webio.Message("The key was revoked."))
 }

@@ -1,60 +1,86 @@
 package admit
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/admit-go/admit/internal/accesstoken"
+	"github.com/admit-go/admit/internal/activity"
 	"github.com/admit-go/admit/internal/clientip"
+	"github.com/admit-go/admit/internal/delivery"
 	"github.com/admit-go/admit/internal/letter"
+	"github.com/admit-go/admit/internal/liveness"
 	"github.com/admit-go/admit/internal/passhash"
 	"github.com/admit-go/admit/internal/redirect"
+	"github.com/admit-go/admit/internal/refreshtoken"
+	"github.com/admit-go/admit/internal/router"
 	"github.com/admit-go/admit/internal/sealed"
-	"github.com/admit-go/admit/internal/uuid"
-	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
 )
 
 // Auth is the authentication of one host. It is safe for use by any number of
 // goroutines; any number of processes may share one Store.
+//
+// Auth itself has the life cycle (New, Handler, Mount, Start, Close, WithTx) and
+// the guards for the host's routes (RequireUser and the other Require methods).
+// Everything else is a method of one of its fields, such as
+// auth.Passwords.SignIn.
 type Auth struct {
-	config Config
-	store  store.Store
-	// after collects what must wait for a host's commit; nil outside WithTx.
-	after *afterCommit
+	*kernel
 
-	*machinery
+	SignUps        *SignUps
+	Passwords      *Passwords
+	PasswordResets *PasswordResets
+	MagicLinks     *MagicLinks
+	Verifications  *Verifications
+	EmailChanges   *EmailChanges
+	Sessions       *Sessions
+	Users          *Users
+	APIKeys        *APIKeys
+	Imports        *Imports
+	Outbox         *Outbox
+	Sealing        *Sealing
+
+	router   router.Router[*route]
+	features []feature
 }
 
-// machinery is what an Auth and its copies inside host transactions share.
-type machinery struct {
-	router    router
-	log       *slog.Logger
-	ids       uuid.Source
-	ring      *sealed.Ring
-	hasher    *passhash.Hasher
-	clients   *clientip.Resolver
-	tokens    *accessTokens
-	live      *liveness
-	active    *activity
-	outbox    *outbox
-	events    *dispatcher
-	sweeper   *sweeper
-	pages     *ui.Renderer
-	redirects *redirect.Matcher
+// assemble makes the features of one kernel. It is the one place that says
+// which feature stands on which.
+func assemble(k *kernel) *Auth {
+	a := &Auth{
+		kernel:        k,
+		Passwords:     &Passwords{k},
+		MagicLinks:    &MagicLinks{k},
+		Verifications: &Verifications{k},
+		Sessions:      &Sessions{k},
+		Users:         &Users{k},
+		APIKeys:       &APIKeys{k},
+		Imports:       &Imports{k},
+		Outbox:        &Outbox{k},
+		Sealing:       &Sealing{k},
+	}
+	a.PasswordResets = &PasswordResets{k}
+	a.SignUps = &SignUps{k, a.Verifications}
+	a.EmailChanges = &EmailChanges{k, a.Verifications, a.PasswordResets}
+	return a
 }
 
-// features lists what this Auth can do, one file each.
-func features() []feature {
-	return []feature{signUp, password, magicLink, tokens, sessions, reset, verification, account, users, apiKeys}
+// declared lists what this Auth can do, one file each.
+func (a *Auth) declared() []feature {
+	k := a.kernel
+	return []feature{
+		(&emailDoors{k, a.SignUps, a.Passwords, a.MagicLinks}).feature(), a.SignUps.feature(), a.Passwords.feature(),
+		a.MagicLinks.feature(), (&keySet{k}).feature(), a.Sessions.feature(), a.PasswordResets.feature(),
+		a.Verifications.feature(), a.EmailChanges.feature(), (&me{k}).feature(), a.Users.feature(), a.APIKeys.feature(),
+	}
 }
-
-// tenant is the one that this Auth serves. Stores keep it beside every record,
-// so that serving several needs no migration.
-const tenant = ""
 
 // New checks the whole configuration and returns an Auth, or every problem
 // found, joined. It touches neither network nor store and starts nothing.
@@ -85,27 +111,36 @@ func New(config Config) (*Auth, error) {
 	if err := errors.Join(p...); err != nil {
 		return nil, fmt.Errorf("admit: the configuration cannot work:\n%w", err)
 	}
-	a := &Auth{config: config, store: config.Store, machinery: &machinery{
+	k := &kernel{config: config, store: config.Store, machinery: &machinery{
 		log: config.Logger, ring: ring, clients: clients, redirects: redirects, pages: pages,
 	}}
 	var params passhash.Params
 	if config.Passwords.InsecureFastHash {
 		params = passhash.InsecureParams()
-		a.log.Warn("passwords are stored with an insecure fast hash")
+		k.log.Warn("passwords are stored with an insecure fast hash")
 	}
 	if config.InsecureNoLimits {
-		a.log.Warn("all limits are switched off")
+		k.log.Warn("all limits are switched off")
 	}
-	a.hasher = passhash.New(params, passhash.Limits{})
-	a.tokens = newAccessTokens(config, ring, &a.ids)
-	a.live = newLiveness(config.Sessions.Staleness)
-	a.active = newActivity(config.Store, config.Logger)
-	a.outbox = newOutbox(config, ring, &a.ids, letters)
-	a.events = newDispatcher(config, a.outbox.holder)
-	a.sweeper = newSweeper(config, a.outbox.holder)
-	for _, f := range features() {
+	k.hasher = passhash.New(params, passhash.Limits{})
+	k.tokens = accesstoken.New(accesstoken.Options{
+		Issuer: config.Issuer, Audience: config.Audience, TTL: config.Sessions.AccessTTL, Algorithm: config.Sessions.Algorithm,
+		Type: config.Sessions.TokenType, Tenant: tenant, Ring: ring, Remembered: config.Sessions.RememberedTokens, Logger: config.Logger,
+	})
+	k.refresh = refreshtoken.New(ring)
+	k.live = liveness.New(liveness.Options{Staleness: config.Sessions.Staleness, Tenant: tenant})
+	k.active = activity.New(activity.Options{Store: config.Store, Tenant: tenant, Logger: config.Logger})
+	holder := k.ids.New(time.Now())
+	k.outbox = newOutbox(config, ring, &k.ids, letters, holder)
+	k.events = delivery.NewDispatcher(delivery.Events{
+		Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger, OnEvent: config.OnEvent,
+	})
+	k.sweeper = delivery.NewSweeper(delivery.Sweeps{Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger})
+	a := assemble(k)
+	a.features = a.declared()
+	for _, f := range a.features {
 		for i := range f.routes {
-			if err := a.router.add(a.pathOf(f.routes[i]), &f.routes[i]); err != nil {
+			if err := a.router.Add(f.routes[i].method, a.pathOf(f.routes[i]), &f.routes[i]); err != nil {
 				return nil, fmt.Errorf("admit: %w", err)
 			}
 		}
@@ -133,19 +168,6 @@ func (a *Auth) Mount(mux Mux) {
 // with the first call that needs it: a process that only sends mail wants it.
 func (a *Auth) Start() { a.wakeWorkers(false) }
 
-// wakeWorkers tells the workers that something was committed, mail perhaps.
-func (a *Auth) wakeWorkers(mail bool) {
-	if mail {
-		a.outbox.worker.wake()
-	} else {
-		a.outbox.worker.wakeOnce()
-	}
-	a.sweeper.worker.wakeOnce()
-	if a.config.OnEvent != nil {
-		a.events.worker.wake()
-	}
-}
-
 // Close sends the mail that waits, writes what is pending and stops all work,
 // within ctx and 10 seconds at most. Mail that could not be sent stays in the
 // store for the next process. Closing twice does nothing more; an Auth that is
@@ -153,22 +175,80 @@ func (a *Auth) wakeWorkers(mail bool) {
 func (a *Auth) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return errors.Join(a.active.close(ctx), a.sweeper.close(ctx), a.outbox.close(ctx), a.events.close(ctx))
+	return errors.Join(a.active.Close(ctx), a.sweeper.Close(ctx), a.outbox.Close(ctx), a.events.Close(ctx))
 }
 
-// now is the injected clock, at the store's precision.
-func (a *Auth) now() time.Time { return a.config.Now().UTC().Truncate(time.Microsecond) }
-
-// newID returns an identifier for a new record.
-func (a *Auth) newID() string { return a.ids.New(a.now()) }
-
-// tx runs fn in a transaction of the store, maps what comes back, and tells the
-// workers of what was committed.
-func (a *Auth) tx(ctx context.Context, fn func(ctx context.Context, tx store.Store) error) error {
-	mail := false
-	err := fault(a.store.Tx(context.WithValue(ctx, mailKey{}, &mail), fn))
-	if err == nil {
-		a.afterCommit(func() { a.wakeWorkers(mail) })
+// Routes lists every route that Handler serves, in the order of the features.
+func (a *Auth) Routes() []Route {
+	var routes []Route
+	for _, f := range a.features {
+		for _, r := range f.routes {
+			routes = append(routes, Route{
+				Feature: f.name, Method: r.method, Path: a.pathOf(r), Access: string(r.who),
+				Scope: r.scope, Exchanges: r.exchanges, Limit: string(cmp.Or(r.limit, unlimited)), NeedsAPIKey: !r.navigated,
+			})
+		}
 	}
-	return err
+	return routes
+}
+
+// pathOf is where a route is served.
+func (a *Auth) pathOf(r route) string {
+	if r.root {
+		return r.path
+	}
+	return a.config.BasePath + r.path
+}
+
+// WithTx returns an Auth whose rules take part in a host's transaction, so that
+// rows of the host and of this library are committed, or vanish, together. A
+// rule that refuses leaves the transaction usable. The host calls committed
+// after its commit: it makes caches forget and mail go out at once. Forgetting
+// the call only delays that. The store must keep its records in the database of
+// tx; one without SQL answers every rule with ErrUnavailable.
+func (a *Auth) WithTx(tx *sql.Tx) (scoped *Auth, committed func()) {
+	pending := &afterCommit{}
+	scoped = assemble(&kernel{config: a.config, store: a.store.WithTx(tx), after: pending, machinery: a.machinery})
+	scoped.router, scoped.features = a.router, a.features
+	return scoped, func() {
+		for _, action := range pending.actions {
+			action()
+		}
+		pending.actions = nil
+	}
+}
+
+// Route describes one route of the handler, for tools and documentation.
+type Route struct {
+	// Feature is the name of the feature that the route belongs to.
+	Feature string
+	// Method and Path are as a client uses them; parameters stand in braces.
+	Method, Path string
+	// Access is "anyone", "user" or "admin".
+	Access string
+	// Scope is what an API key needs.
+	Scope string
+	// Limit is the class of its rate limit: "none", "guess", "signup" or "mail".
+	Limit string
+	// Exchanges says that it takes another proof and ignores Authorization.
+	Exchanges bool
+	// NeedsAPIKey says whether Config.RequireAPIKey holds for it.
+	NeedsAPIKey bool
+}
+
+// ErrorCodes lists the stable codes of every error, sorted.
+func ErrorCodes() []string {
+	var codes []string
+	for _, e := range []*Error{
+		ErrInternal, ErrUnavailable, ErrNotFound, ErrMethodNotAllowed, ErrInvalidRequest, ErrPayloadTooLarge, ErrUnsupportedMediaType, ErrTooManyRequests,
+	} {
+		codes = append(codes, e.Code)
+	}
+	for _, f := range assemble(&kernel{}).declared() {
+		for _, e := range f.errors {
+			codes = append(codes, e.Code)
+		}
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
 }

@@ -2,19 +2,16 @@ package admit
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/netip"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/admit-go/admit/internal/accesstoken"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
@@ -24,14 +21,16 @@ import (
 // all of it and reports every problem at once.
 type Config struct {
 	// BaseURL is where users reach the host, such as "https://app.example".
-	// Links in mails start with it and nothing else decides them; it is the
-	// issuer (iss) of access tokens. https, or http on a loopback address.
+	// Links in mails start with it and nothing else decides them. https, or http
+	// on a loopback address.
 	BaseURL string
 	// BasePath is where the handler's routes start. Default "/v1".
 	BasePath string
 	// SiteName is what messages call the application. Default: the host name
 	// of BaseURL.
 	SiteName string
+	// Issuer is the issuer (iss) of access tokens. Default: BaseURL.
+	Issuer string
 	// Audience is the audience (aud) of access tokens. Default: BaseURL.
 	Audience string
 
@@ -122,6 +121,13 @@ type SessionConfig struct {
 	// Algorithm signs access tokens: "ES256" (default), "EdDSA", "RS256" or
 	// "HS256". HS256 publishes no key, so only this host can verify.
 	Algorithm string
+	// TokenType is the type (typ) in the header of access tokens: "at+jwt" (RFC
+	// 9068, default) or "JWT", for verifiers that know no other. Tokens of the
+	// other type are refused, so a change makes clients refresh once.
+	TokenType string
+	// RememberedTokens is how many access tokens are remembered as verified, at
+	// some 250 bytes each. Default 65,536; a negative number remembers none.
+	RememberedTokens int
 	// MaxPerUser is how many sessions a user may have; the oldest ends when
 	// there are more. Default 100.
 	MaxPerUser int
@@ -167,83 +173,11 @@ type MessageConfig struct {
 	Rewrite func(m mailer.Message) mailer.Message
 }
 
-// SecretSource gives the operator's secrets, the one that seals and signs
-// first. [SecretFile] and [Secrets] make one.
-type SecretSource interface {
-	secrets() ([][]byte, error)
-}
-
-type secretList []string
-
-// Secrets takes secrets of at least 32 random bytes each, raw or as hex. The
-// first seals and signs, all of them open and verify: to rotate, deploy with
-// the new one appended, then with it moved to the front.
-func Secrets(first string, others ...string) SecretSource {
-	return secretList(append([]string{first}, others...))
-}
-
-func (l secretList) secrets() ([][]byte, error) {
-	var secrets [][]byte
-	for _, text := range l {
-		if raw, err := hex.DecodeString(text); err == nil && len(raw) >= 32 {
-			secrets = append(secrets, raw)
-			continue
-		}
-		secrets = append(secrets, []byte(text))
-	}
-	return secrets, nil
-}
-
-type secretFile string
-
-// SecretFile reads secrets from a file, one a line, as [Secrets] takes them.
-// When the file is missing, one is made of 32 random bytes in hex, readable by
-// its owner alone.
-func SecretFile(path string) SecretSource { return secretFile(path) }
-
-func (f secretFile) secrets() ([][]byte, error) {
-	data, err := os.ReadFile(string(f))
-	if errors.Is(err, fs.ErrNotExist) {
-		if data, err = makeSecretFile(string(f)); err != nil {
-			return nil, err
-		}
-	} else if err != nil {
-		return nil, err
-	}
-	lines := strings.Fields(string(data))
-	if len(lines) == 0 {
-		return nil, fmt.Errorf("%s holds no secret", string(f))
-	}
-	return secretList(lines).secrets()
-}
-
-// makeSecretFile writes a new secret under another name and links it into
-// place, so that of several processes that start at once one wins and none
-// reads half a file.
-func makeSecretFile(path string) ([]byte, error) {
-	var secret [32]byte
-	if _, err := rand.Read(secret[:]); err != nil {
-		return nil, err
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".admit-secret-*") // mode 0600
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(file.Name())
-	_, err = file.WriteString(hex.EncodeToString(secret[:]) + "\n")
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return nil, err
-	}
-	if err := os.Link(file.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	return os.ReadFile(path)
-}
-
 // withDefaults fills what was left out.
 func (c Config) withDefaults() Config {
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
 	setDefault(&c.BasePath, "/v1")
+	setDefault(&c.Issuer, c.BaseURL)
 	setDefault(&c.Audience, c.BaseURL)
 	if base, err := url.Parse(c.BaseURL); err == nil {
 		setDefault(&c.SiteName, base.Hostname())
@@ -252,6 +186,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Sessions.RefreshTTL, 7*24*time.Hour)
 	setDefault(&c.Sessions.AbsoluteTTL, max(30*24*time.Hour, c.Sessions.RefreshTTL))
 	setDefault(&c.Sessions.Algorithm, "ES256")
+	setDefault(&c.Sessions.TokenType, accesstoken.TypeAccessToken)
 	setDefault(&c.Sessions.MaxPerUser, 100)
 	setDefault(&c.Passwords.MinLength, 8)
 	setDefault(&c.MagicLink.TTL, 15*time.Minute)
@@ -343,8 +278,11 @@ func (c SessionConfig) validate(p *problems) {
 	if c.Staleness < 0 || c.Staleness > 5*time.Minute {
 		p.addf("Sessions.Staleness %v: must be from 0 to 5m", c.Staleness)
 	}
-	if _, ok := algorithms[c.Algorithm]; !ok {
+	if !accesstoken.Supports(c.Algorithm) {
 		p.addf("Sessions.Algorithm %q: must be ES256, EdDSA, RS256 or HS256", c.Algorithm)
+	}
+	if c.TokenType != accesstoken.TypeAccessToken && c.TokenType != accesstoken.TypeJWT {
+		p.addf("Sessions.TokenType %q: must be at+jwt or JWT", c.TokenType)
 	}
 	if c.MaxPerUser < 1 {
 		p.addf("Sessions.MaxPerUser %d: must be at least 1", c.MaxPerUser)

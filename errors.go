@@ -6,6 +6,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/admit-go/admit/internal/accesstoken"
+	"github.com/admit-go/admit/internal/liveness"
+	"github.com/admit-go/admit/internal/outbox"
+	"github.com/admit-go/admit/internal/refreshtoken"
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/store"
 )
 
@@ -69,14 +74,14 @@ func (e *Error) after(wait time.Duration) *Error {
 
 // Errors that any route can answer.
 var (
-	ErrInternal         = &Error{Code: "auth/internal", Status: http.StatusInternalServerError, Message: "Something went wrong on our side."}
-	ErrUnavailable      = &Error{Code: "auth/unavailable", Status: http.StatusServiceUnavailable, Message: "The service is not available at the moment. Please try again.", RetryAfter: time.Second}
-	ErrNotFound         = &Error{Code: "auth/not-found", Status: http.StatusNotFound, Message: "There is nothing here."}
-	ErrMethodNotAllowed = &Error{Code: "auth/method-not-allowed", Status: http.StatusMethodNotAllowed, Message: "This path does not take that method."}
-	ErrInvalidRequest   = &Error{Code: "auth/invalid-request", Status: http.StatusBadRequest, Message: "The request could not be understood."}
-	ErrTooLarge         = &Error{Code: "auth/payload-too-large", Status: http.StatusRequestEntityTooLarge, Message: "The body is larger than 64 KiB."}
-	ErrMediaType        = &Error{Code: "auth/unsupported-media-type", Status: http.StatusUnsupportedMediaType, Message: "The body must be sent as application/json."}
-	ErrTooManyRequests  = &Error{Code: "auth/too-many-requests", Status: http.StatusTooManyRequests, Message: "Too many requests. Please wait a while."}
+	ErrInternal             = &Error{Code: "auth/internal", Status: http.StatusInternalServerError, Message: "Something went wrong on our side."}
+	ErrUnavailable          = &Error{Code: "auth/unavailable", Status: http.StatusServiceUnavailable, Message: "The service is not available at the moment. Please try again.", RetryAfter: time.Second}
+	ErrNotFound             = &Error{Code: "auth/not-found", Status: http.StatusNotFound, Message: "There is nothing here."}
+	ErrMethodNotAllowed     = &Error{Code: "auth/method-not-allowed", Status: http.StatusMethodNotAllowed, Message: "This path does not take that method."}
+	ErrInvalidRequest       = &Error{Code: "auth/invalid-request", Status: http.StatusBadRequest, Message: "The request could not be understood."}
+	ErrPayloadTooLarge      = &Error{Code: "auth/payload-too-large", Status: http.StatusRequestEntityTooLarge, Message: "The body is larger than 64 KiB."}
+	ErrUnsupportedMediaType = &Error{Code: "auth/unsupported-media-type", Status: http.StatusUnsupportedMediaType, Message: "The body must be sent as application/json."}
+	ErrTooManyRequests      = &Error{Code: "auth/too-many-requests", Status: http.StatusTooManyRequests, Message: "Too many requests. Please wait a while."}
 )
 
 // fault turns an error of the store into one that can leave a rule: an *Error
@@ -89,6 +94,23 @@ func fault(err error) error {
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
+	if errors.Is(err, outbox.ErrNotSealed) {
+		return ErrInternal.because(err)
+	}
+	for _, known := range []struct {
+		mechanism error
+		answer    *Error
+	}{
+		{accesstoken.ErrExpired, ErrTokenExpired},
+		{accesstoken.ErrInvalid, ErrInvalidToken},
+		{accesstoken.ErrNotIssued, ErrInternal},
+		{refreshtoken.ErrNotSealed, ErrInternal},
+		{liveness.ErrEnded, ErrSessionExpired},
+	} {
+		if errors.Is(err, known.mechanism) {
+			return known.answer.because(err)
+		}
+	}
 	if errors.Is(err, store.ErrInvalidText) {
 		return ErrInvalidRequest.because(err)
 	}
@@ -100,6 +122,17 @@ func fault(err error) error {
 func asError(err error) *Error {
 	if known, ok := errors.AsType[*Error](err); ok {
 		return known
+	}
+	if field, ok := errors.AsType[*webio.FieldError](err); ok {
+		return ErrInvalidRequest.detail(field.Field, field.Reason)
+	}
+	switch {
+	case errors.Is(err, webio.ErrTooLarge):
+		return ErrPayloadTooLarge
+	case errors.Is(err, webio.ErrMediaType):
+		return ErrUnsupportedMediaType
+	case errors.Is(err, webio.ErrSyntax):
+		return ErrInvalidRequest.because(err)
 	}
 	return ErrInternal.because(err)
 }

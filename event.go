@@ -2,10 +2,10 @@ package admit
 
 import (
 	"context"
-
-	"github.com/go-json-experiment/json"
+	"maps"
 
 	"github.com/admit-go/admit/store"
+	"github.com/go-json-experiment/json"
 )
 
 // The kinds of event. Each is recorded in the transaction of what it tells.
@@ -17,6 +17,7 @@ const (
 	eventEmailChangeUndone = "email.change-undone"
 	eventAccountClaimed    = "account.claimed"
 	eventSessionCreated    = "session.created"
+	eventSessionPaused     = "session.paused"
 	eventSessionEnded      = "session.ended"
 	eventRefreshReused     = "refresh.reused"
 	eventPasswordChanged   = "password.changed"
@@ -27,22 +28,34 @@ const (
 	eventAPIKeyRevoked     = "apikey.revoked"
 )
 
-// Event is a fact of the audit log.
-type Event = store.Event
-
 // event is a fact about to be recorded.
 type event struct {
 	kind string
-	// actor did it, subject is the account it was done to.
-	actor, subject string
-	data           eventData
+	// subject is the account it was done to.
+	subject string
+	data    eventData
 }
 
 // eventData holds ids and plain facts, never a secret.
 type eventData map[string]any
 
-// record appends an event in the caller's transaction.
-func (a *Auth) record(ctx context.Context, tx store.Events, e event) error {
+// record appends an event. It is the one place that says who did it: the user
+// who is signed in, or the secret key (by its id; data says so), or whoever gave
+// a proof in this transaction, or "" for the operator and for the library
+// itself.
+func (t *txn) record(ctx context.Context, e event) error {
+	actor := t.proven
+	if c := callerFrom(ctx); c != nil {
+		switch {
+		case c.signedIn:
+			actor = c.user.ID
+		case c.key != nil && c.key.Type == SecretKey && actor == "":
+			actor = c.key.ID
+			data := eventData{"by": "key"}
+			maps.Copy(data, e.data)
+			e.data = data
+		}
+	}
 	var data []byte
 	if len(e.data) > 0 {
 		var err error
@@ -51,25 +64,10 @@ func (a *Auth) record(ctx context.Context, tx store.Events, e event) error {
 		}
 	}
 	client := clientFrom(ctx)
-	now := a.now()
-	return tx.AppendEvent(ctx, store.Event{
-		Tenant: tenant, ID: a.ids.New(now), Kind: e.kind, ActorID: e.actor, SubjectID: e.subject,
+	now := t.now()
+	return t.AppendEvent(ctx, store.Event{
+		Tenant: tenant, ID: t.ids.New(now), Kind: e.kind, ActorID: actor, SubjectID: e.subject,
 		IPAddress: client.IPAddress, UserAgent: client.UserAgent, RequestID: client.RequestID,
-		Data: data, At: now, Delivered: a.config.OnEvent == nil,
+		Data: data, At: now, Delivered: t.config.OnEvent == nil,
 	})
-}
-
-// afterCommit collects what must wait until a host's transaction is committed.
-type afterCommit struct {
-	actions []func()
-}
-
-// afterCommit runs an action that must not happen before what caused it is
-// durable: at once, or when the host says that it has committed.
-func (a *Auth) afterCommit(action func()) {
-	if a.after == nil {
-		action()
-		return
-	}
-	a.after.actions = append(a.after.actions, action)
 }

@@ -32,7 +32,7 @@ func Example_address() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	defer auth.Close(ctx)
-	ann, err := auth.SignUp(ctx, admit.SignUpParams{Email: "ann@old.example", Password: "quiet harbour lamp", Name: "Ann"})
+	ann, err := auth.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@old.example", Password: "quiet harbour lamp", Name: "Ann"})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -47,21 +47,21 @@ func Example_address() {
 		return letter.To, link.Query().Get("token")
 	}
 	address := func() {
-		user, err := auth.User(ctx, ann.User.ID)
+		user, err := auth.Users.Get(ctx, ann.UserID)
 		fmt.Println("address:", user.Email, err)
 	}
 
-	if err := auth.RequestEmailChange(ctx, ann.User.ID, "ann@new.example", ""); err != nil {
+	if err := auth.EmailChanges.Request(ctx, admit.EmailChangeParams{UserID: ann.UserID, Email: "ann@new.example", CallbackURL: ""}); err != nil {
 		fmt.Println(err)
 		return
 	}
 	to, token := mailed(mailer.EmailVerification)
 	address()
-	fmt.Println("confirmed:", auth.ConfirmEmail(ctx, to, token))
+	fmt.Println("confirmed:", auth.EmailChanges.Confirm(ctx, admit.TokenParams{Email: to, Token: token}))
 	address()
 	to, token = mailed(mailer.EmailChanged)
 	fmt.Println("told:", to)
-	fmt.Println("undone:", auth.UndoEmailChange(ctx, token))
+	fmt.Println("undone:", auth.EmailChanges.Undo(ctx, token))
 	address()
 
 	// Output:

@@ -31,7 +31,7 @@ func Example_apiKey() {
 	ctx := context.Background()
 	defer auth.Close(ctx)
 
-	key, text, err := auth.CreateAPIKey(ctx, admit.CreateAPIKeyParams{
+	key, err := auth.APIKeys.Create(ctx, admit.CreateAPIKeyParams{
 		Name: "nightly report", Type: admit.SecretKey, Environment: "prod",
 		Scopes: []string{"posts:read"}, ExpiresAt: time.Date(2027, 5, 1, 0, 0, 0, 0, time.UTC),
 	})
@@ -39,7 +39,7 @@ func Example_apiKey() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(key.Name, key.Scopes, len(text))
+	fmt.Println(key.Name, key.Scopes, len(key.Key))
 
 	done := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "done") })
 	mux := http.NewServeMux()
@@ -47,14 +47,14 @@ func Example_apiKey() {
 	mux.Handle("POST /posts", auth.RequireScope("posts:write")(done))
 	call := func(method string) {
 		request := httptest.NewRequest(method, "/posts", nil)
-		request.Header.Set("X-API-Key", text)
+		request.Header.Set("X-API-Key", key.Key)
 		answer := httptest.NewRecorder()
 		mux.ServeHTTP(answer, request)
 		fmt.Println(answer.Code, answer.Body)
 	}
 	call(http.MethodGet)
 	call(http.MethodPost)
-	fmt.Println(auth.RevokeAPIKey(ctx, key.ID))
+	fmt.Println(auth.APIKeys.Revoke(ctx, key.ID))
 	call(http.MethodGet)
 
 	// Output:

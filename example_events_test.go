@@ -31,12 +31,12 @@ func Example_events() {
 		return
 	}
 	ctx := context.Background()
-	ann, err := auth.SignUp(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"})
+	ann, err := auth.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	if err := auth.BanUser(ctx, ann.User.ID, "spam", time.Time{}); err != nil {
+	if err := auth.Users.Ban(ctx, admit.BanParams{UserID: ann.UserID, Reason: "spam"}); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -48,18 +48,18 @@ func Example_guard() {
 		fmt.Println(answer.Code, answer.Body)
 	}
 
-	ann, err := auth.SignUp(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"})
+	ann, err := auth.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	get("/hello", "")
-	get("/hello", ann.Tokens.AccessToken)
-	get("/office", ann.Tokens.AccessToken)
-	fmt.Println(auth.SetRole(ctx, ann.User.ID, "editor"))
-	get("/office", ann.Tokens.AccessToken)
-	fmt.Println(auth.SignOut(ctx, ann.Session))
-	get("/hello", ann.Tokens.AccessToken)
+	get("/hello", ann.SignedIn.Tokens.AccessToken)
+	get("/office", ann.SignedIn.Tokens.AccessToken)
+	fmt.Println(auth.Users.SetRole(ctx, admit.SetRoleParams{UserID: ann.UserID, Role: "editor"}))
+	get("/office", ann.SignedIn.Tokens.AccessToken)
+	fmt.Println(auth.Sessions.SignOut(ctx, ann.SignedIn.Session))
+	get("/hello", ann.SignedIn.Tokens.AccessToken)
 
 	// Output:
 	// 401 {"error":{"code":"auth/unauthorized","message":"Please sign in."}}

@@ -46,15 +46,15 @@ func Example_hooks() {
 	ctx := context.Background()
 	defer auth.Close(ctx)
 
-	_, err = auth.SignUp(ctx, admit.SignUpParams{Email: "eve@elsewhere.example", Password: "quiet harbour lamp", Name: "Eve"})
+	_, err = auth.SignUps.Create(ctx, admit.SignUpParams{Email: "eve@elsewhere.example", Password: "quiet harbour lamp", Name: "Eve"})
 	fmt.Println(errors.Is(err, errNotInvited), err)
-	ann, err := auth.SignUp(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"})
+	ann, err := auth.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	claims := jwt.MapClaims{}
-	_, _, err = jwt.NewParser().ParseUnverified(ann.Tokens.AccessToken, claims)
+	_, _, err = jwt.NewParser().ParseUnverified(ann.SignedIn.Tokens.AccessToken, claims)
 	fmt.Println(claims["plan"], claims["role"], err)
 
 	// Output:

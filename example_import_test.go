@@ -35,10 +35,10 @@ func Example_import() {
 		CreatedAt:    time.Date(2019, 8, 7, 0, 0, 0, 0, time.UTC),
 	}
 	for range 2 { // an import that was cut off is simply run again
-		user, isNew, err := auth.ImportUser(ctx, ann)
-		fmt.Println(user.Email, isNew, err)
+		user, err := auth.Imports.User(ctx, ann)
+		fmt.Println(user.Email, user.IsNew, err)
 	}
-	_, err = auth.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "quiet harbour lamp"})
+	_, err = auth.Passwords.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "quiet harbour lamp"})
 	fmt.Println("the old password:", err)
 
 	// Output:

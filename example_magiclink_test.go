@@ -33,7 +33,7 @@ func Example_magicLink() {
 	defer cancel()
 	defer auth.Close(ctx)
 
-	requestID, err := auth.RequestMagicLink(ctx, "ann@example.com", "https://app.example/signed-in", true)
+	requestID, err := auth.MagicLinks.Request(ctx, admit.MagicLinkParams{Email: "ann@example.com", CallbackURL: "https://app.example/signed-in", SignUp: true})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -52,13 +52,13 @@ func Example_magicLink() {
 	}
 	fmt.Println(link.Host+link.Path, "and a code of", len(letter.Values.Code), "digits")
 
-	ann, isNew, err := auth.RedeemCode(ctx, requestID, letter.Values.Code)
+	ann, err := auth.MagicLinks.RedeemCode(ctx, admit.RedeemCodeParams{RequestID: requestID, Code: letter.Values.Code})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("new:", isNew, "verified:", !ann.User.EmailVerifiedAt.IsZero())
-	_, _, err = auth.RedeemMagicLink(ctx, link.Query().Get("token"))
+	fmt.Println("new:", ann.IsNewUser, "verified:", !ann.User.EmailVerifiedAt.IsZero())
+	_, err = auth.MagicLinks.Redeem(ctx, link.Query().Get("token"))
 	fmt.Println("the link is spent:", errors.Is(err, admit.ErrInvalidToken))
 
 	// Output:

@@ -38,14 +38,14 @@ func Example_policy() {
 
 	var people []*admit.SignedIn
 	for _, name := range []string{"ann", "bob", "cy"} {
-		signed, err := auth.SignUp(ctx, admit.SignUpParams{Email: name + "@example.com", Password: "quiet harbour lamp", Name: name})
+		signed, err := auth.SignUps.Create(ctx, admit.SignUpParams{Email: name + "@example.com", Password: "quiet harbour lamp", Name: name})
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		people = append(people, signed)
+		people = append(people, signed.SignedIn)
 	}
-	if err := auth.SetRole(ctx, people[1].User.ID, "editor"); err != nil {
+	if err := auth.Users.SetRole(ctx, admit.SetRoleParams{UserID: people[1].User.ID, Role: "editor"}); err != nil {
 		fmt.Println(err)
 		return
 	}

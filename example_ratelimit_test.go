@@ -35,25 +35,25 @@ func Example_rateLimit() {
 	}
 	ctx := context.Background()
 	defer auth.Close(ctx)
-	if _, err := auth.SignUp(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"}); err != nil {
+	if _, err := auth.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"}); err != nil {
 		fmt.Println(err)
 		return
 	}
 
 	wrong := 0
 	for range 10 {
-		_, err = auth.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "guess after guess"})
+		_, err = auth.Passwords.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "guess after guess"})
 		if errors.Is(err, admit.ErrInvalidCredentials) {
 			wrong++
 		}
 	}
 	fmt.Println("guesses answered:", wrong)
-	_, err = auth.SignIn(ctx, admit.SignInParams{Email: "ANN@Example.com", Password: "quiet harbour lamp"})
+	_, err = auth.Passwords.SignIn(ctx, admit.SignInParams{Email: "ANN@Example.com", Password: "quiet harbour lamp"})
 	var refusal *admit.Error
 	fmt.Println(errors.As(err, &refusal), refusal.Code, refusal.RetryAfter)
 
 	passed.Store(int64(refusal.RetryAfter))
-	_, err = auth.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "quiet harbour lamp"})
+	_, err = auth.Passwords.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "quiet harbour lamp"})
 	fmt.Println("after the wait:", err)
 
 	// Output:

@@ -33,25 +33,25 @@ func Example_refresh() {
 	}
 	ctx := context.Background()
 	defer auth.Close(ctx)
-	ann, err := auth.SignUp(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"})
+	ann, err := auth.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 
-	first := ann.Tokens.RefreshToken
-	second, err := auth.Refresh(ctx, first)
+	first := ann.SignedIn.Tokens.RefreshToken
+	second, err := auth.Sessions.Refresh(ctx, first)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	again, err := auth.Refresh(ctx, first)
+	again, err := auth.Sessions.Refresh(ctx, first)
 	fmt.Println("the same successor:", err == nil && again.Tokens.RefreshToken == second.Tokens.RefreshToken)
 
 	passed.Store(int64(time.Minute))
 	_, _, err = auth.VerifyToken(ctx, second.Tokens.AccessToken)
 	fmt.Println("the new access token is used:", err)
-	_, err = auth.Refresh(ctx, first)
+	_, err = auth.Sessions.Refresh(ctx, first)
 	fmt.Println("the old token comes back:", errors.Is(err, admit.ErrInvalidRefreshToken))
 	_, _, err = auth.VerifyToken(ctx, second.Tokens.AccessToken)
 	fmt.Println("all sessions have ended:", errors.Is(err, admit.ErrSessionExpired))

@@ -32,15 +32,15 @@ func Example_reset() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	defer auth.Close(ctx)
-	ann, err := auth.SignUp(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"})
+	ann, err := auth.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 
 	// Both answer alike; only one of them sends something.
-	fmt.Println(auth.RequestPasswordReset(ctx, "nobody@example.com", ""))
-	fmt.Println(auth.RequestPasswordReset(ctx, "ann@example.com", "https://app.example/new-password"))
+	fmt.Println(auth.PasswordResets.Request(ctx, admit.LinkParams{Email: "nobody@example.com", CallbackURL: ""}))
+	fmt.Println(auth.PasswordResets.Request(ctx, admit.LinkParams{Email: "ann@example.com", CallbackURL: "https://app.example/new-password"}))
 	letter, err := mail.Wait(ctx, func(m mailer.Message) bool { return m.Kind == mailer.PasswordReset })
 	if err != nil {
 		fmt.Println(err)
@@ -53,12 +53,12 @@ func Example_reset() {
 	}
 	token := link.Query().Get("token")
 
-	err = auth.ResetPassword(ctx, "ann@example.com", token, "password123")
+	err = auth.PasswordResets.Confirm(ctx, admit.ConfirmPasswordResetParams{Email: "ann@example.com", Token: token, NewPassword: "password123"})
 	fmt.Println("too common:", errors.Is(err, admit.ErrWeakPassword))
-	fmt.Println("taken:", auth.ResetPassword(ctx, "ann@example.com", token, "green bicycle tower"))
-	_, _, err = auth.VerifyToken(ctx, ann.Tokens.AccessToken)
+	fmt.Println("taken:", auth.PasswordResets.Confirm(ctx, admit.ConfirmPasswordResetParams{Email: "ann@example.com", Token: token, NewPassword: "green bicycle tower"}))
+	_, _, err = auth.VerifyToken(ctx, ann.SignedIn.Tokens.AccessToken)
 	fmt.Println("the old session has ended:", errors.Is(err, admit.ErrSessionExpired))
-	_, err = auth.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "green bicycle tower"})
+	_, err = auth.Passwords.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "green bicycle tower"})
 	fmt.Println("the new password:", err)
 
 	// Output:

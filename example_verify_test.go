@@ -35,9 +35,9 @@ func Example_verify() {
 	defer cancel()
 	defer auth.Close(ctx)
 
-	signed, err := auth.SignUp(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"})
-	fmt.Println("signed in by signing up:", signed != nil, err)
-	_, err = auth.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "quiet harbour lamp"})
+	signed, err := auth.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"})
+	fmt.Println("signed in by signing up:", signed.SignedIn != nil, err)
+	_, err = auth.Passwords.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "quiet harbour lamp"})
 	fmt.Println("not yet:", errors.Is(err, admit.ErrEmailNotVerified))
 
 	letter, err := mail.Wait(ctx, func(m mailer.Message) bool { return m.Kind == mailer.SignupConfirmation })
@@ -51,8 +51,8 @@ func Example_verify() {
 		return
 	}
 	fmt.Println(link.Path)
-	fmt.Println("confirmed:", auth.ConfirmEmail(ctx, link.Query().Get("email"), link.Query().Get("token")))
-	ann, err := auth.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "quiet harbour lamp"})
+	fmt.Println("confirmed:", auth.EmailChanges.Confirm(ctx, admit.TokenParams{Email: link.Query().Get("email"), Token: link.Query().Get("token")}))
+	ann, err := auth.Passwords.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "quiet harbour lamp"})
 	if err != nil {
 		fmt.Println(err)
 		return

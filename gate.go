@@ -5,24 +5,74 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
+	"github.com/admit-go/admit/internal/accesstoken"
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
 
-// entrance is a proof that somebody has just given: a password that matched, a
-// link that was followed.
-type entrance struct {
+// This file is the gate: the one place where sessions come from. Every way in
+// ends at enter, inside the transaction that spends the proof. The gate admits,
+// pauses, or refuses.
+
+// proof is what somebody has just given: a password that matched, a link that
+// was followed.
+type proof struct {
 	userID string
 	// methods are those of RFC 8176, separated by spaces.
 	methods string
 	// still asks once more, with the account locked, whether the proof holds;
 	// nil where the proof was consumed in the same transaction.
-	still func(ctx context.Context, tx store.Store) error
+	still func(ctx context.Context, tx *txn) error
 	// created says that the account was made in the same transaction.
 	created bool
+	// passed names the checkpoints that this proof has satisfied: those whose
+	// ticket was redeemed.
+	passed []string
+}
+
+// checkpoint is something that a feature asks of everybody who has proven an
+// identity: a second factor, say. It stands at the gate, so that no way in goes
+// around it.
+type checkpoint struct {
+	// name says which checkpoint a ticket belongs to.
+	name string
+	// ask returns nil where the account may pass, or the error to answer; its
+	// details name what a client can do. An error of the second kind refuses and
+	// rolls back.
+	ask func(ctx context.Context, tx *txn, user *store.User, in proof) (pause *Error, err error)
+}
+
+// outcome is what the gate decided, where it did not refuse: a session, or a
+// pause.
+type outcome struct {
+	user    store.User
+	session store.Session
+	secret  [32]byte
+	created bool
+	// pause is the error to answer after the commit; nil where the session was
+	// made.
+	pause *Error
+}
+
+// ticketLife is how long a paused sign-in can be completed, ticketTries how
+// many completions may be tried with one ticket.
+const (
+	ticketLife  = 5 * time.Minute
+	ticketTries = 5
+)
+
+// ticketState is what a ticket keeps of the proof that it stands for.
+type ticketState struct {
+	Checkpoint string   `json:"checkpoint"`
+	Methods    string   `json:"methods"`
+	Created    bool     `json:"created,omitzero"`
+	Passed     []string `json:"passed,omitempty"`
 }
 
 // SignedIn is what a successful sign-in gives.
@@ -30,50 +80,127 @@ type SignedIn struct {
 	User    User
 	Session Session
 	Tokens  Tokens
+	// IsNewUser says that the account was made by this sign-in.
+	IsNewUser bool
 }
 
-// pass is a session that was let in and whose tokens are not made yet.
-type pass struct {
-	user    store.User
-	session store.Session
-	secret  [32]byte
-}
-
-// enter is the gate: the one place where sessions come from. Every way in ends
-// here, inside the transaction that spends the proof. It locks the account, so
-// that a ban, a reset or a change of password either is seen here or ends the
-// session that is made here.
-func (a *Auth) enter(ctx context.Context, tx store.Store, in entrance) (*pass, error) {
-	now := a.now()
-	user, err := tx.LockUser(ctx, tenant, in.userID)
+// enter locks the account, so that a ban, a reset or a change of password either
+// is seen here or ends the session that is made here. It admits (a session), it
+// pauses (the transaction commits, a ticket is stored, and the answer is 403),
+// or it refuses (an error, and the transaction rolls back).
+func (t *txn) enter(ctx context.Context, in proof) (outcome, error) {
+	now := t.now()
+	user, err := t.lock(ctx, in.userID)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, ErrInvalidCredentials
+		return outcome{}, ErrInvalidCredentials
 	}
 	if err != nil {
-		return nil, err
+		return outcome{}, err
 	}
-	if err := a.mayEnter(&user, now); err != nil {
-		return nil, err
+	if err := t.mayEnter(&user, now); err != nil {
+		return outcome{}, err
 	}
 	if in.still != nil {
-		if err := in.still(ctx, tx); err != nil {
-			return nil, err
+		if err := in.still(ctx, t); err != nil {
+			return outcome{}, err
 		}
 	}
-	if hook := a.config.Hooks.BeforeSignIn; hook != nil {
-		if err := a.runHook(ctx, "BeforeSignIn", func(ctx context.Context) error { return hook(ctx, user) }); err != nil {
-			return nil, err
+	t.proven = user.ID
+	for _, at := range t.checkpoints {
+		if slices.Contains(in.passed, at.name) {
+			continue
+		}
+		pause, err := at.ask(ctx, t, &user, in)
+		if err != nil {
+			return outcome{}, err
+		}
+		if pause != nil {
+			return t.pause(ctx, at.name, pause, &user, in)
 		}
 	}
-	p := &pass{user: user}
-	if _, err := rand.Read(p.secret[:]); err != nil {
-		return nil, ErrInternal.because(err)
+	if hook := t.config.Hooks.BeforeSignIn; hook != nil {
+		if err := t.runHook(ctx, "BeforeSignIn", func(ctx context.Context) error { return hook(ctx, user) }); err != nil {
+			return outcome{}, err
+		}
 	}
-	hash := sha256.Sum256(p.secret[:])
+	return t.openSession(ctx, user, in)
+}
+
+// mayEnter is what every way in asks of the account itself.
+func (k *kernel) mayEnter(user *store.User, now time.Time) error {
+	if err := usable(user, now); err != nil {
+		if errors.Is(err, ErrAuthUserNotFound) {
+			return ErrInvalidCredentials
+		}
+		return err
+	}
+	if user.EmailVerifiedAt.IsZero() && (k.config.RequireVerifiedEmail || k.config.PrivateSignUp) {
+		return ErrEmailNotVerified
+	}
+	return nil
+}
+
+// usable refuses an account that was deleted or is banned. It is the one place
+// that asks.
+func usable(user *store.User, now time.Time) error {
+	switch {
+	case user.Deleted():
+		return ErrAuthUserNotFound
+	case user.Banned(now):
+		return ErrAccountBanned
+	}
+	return nil
+}
+
+// pause stores a ticket for what is still missing. The ticket is no session: it
+// opens the completion of its own checkpoint and nothing else.
+func (t *txn) pause(ctx context.Context, at string, answer *Error, user *store.User, in proof) (outcome, error) {
+	data, err := json.Marshal(ticketState{Checkpoint: at, Methods: in.methods, Created: in.created, Passed: in.passed})
+	if err != nil {
+		return outcome{}, ErrInternal.because(err)
+	}
+	ticket, _, err := t.newToken(ctx, store.Token{
+		Kind: kindTicket, UserID: user.ID, EmailKey: user.EmailKey, Data: data, MaxTries: ticketTries,
+	}, ticketLife)
+	if err != nil {
+		return outcome{}, err
+	}
+	err = t.record(ctx, event{kind: eventSessionPaused, subject: user.ID, data: eventData{"at": at, "methods": in.methods}})
+	return outcome{user: *user, pause: answer.detail("mfaToken", ticket)}, err
+}
+
+// resume redeems the ticket of a pause at a checkpoint whose demand was met by
+// methods, and goes on through the gate. The ticket is single-use. It answers
+// ErrInvalidToken or ErrTokenExpired.
+func (t *txn) resume(ctx context.Context, at, ticket, methods string) (outcome, error) {
+	opened, err := t.openSecret(ctx, ticket, kindTicket)
+	if err != nil {
+		return outcome{}, err
+	}
+	var state ticketState
+	if err := json.Unmarshal(opened.token.Data, &state); err != nil {
+		return outcome{}, ErrInternal.because(err)
+	}
+	if opened.used || state.Checkpoint != at {
+		return outcome{}, ErrInvalidToken
+	}
+	return t.enter(ctx, proof{
+		userID: opened.user.ID, methods: state.Methods + " " + methods, created: state.Created, passed: append(state.Passed, at),
+	})
+}
+
+// openSession makes the session of somebody whom the gate admits.
+func (t *txn) openSession(ctx context.Context, user store.User, in proof) (outcome, error) {
+	now := t.now()
+	o := outcome{user: user, created: in.created}
+	if _, err := rand.Read(o.secret[:]); err != nil {
+		return outcome{}, ErrInternal.because(err)
+	}
+	hash := sha256.Sum256(o.secret[:])
 	client := clientFrom(ctx)
-	lifetime := a.config.Sessions
-	p.session = store.Session{
-		Tenant: tenant, ID: a.newID(), UserID: user.ID,
+	lifetime := t.config.Sessions
+	o.session = store.Session{
+		Tenant: tenant, ID: t.newID(), UserID: user.ID,
 		Generation: 1, Confirmed: 1, SecretHash: hash[:], RotatedAt: now,
 		AuthTime: now, AMR: in.methods,
 		UserAgent: client.UserAgent, IPAddress: client.IPAddress,
@@ -81,30 +208,27 @@ func (a *Auth) enter(ctx context.Context, tx store.Store, in entrance) (*pass, e
 		ExpiresAt:         now.Add(lifetime.RefreshTTL),
 		AbsoluteExpiresAt: now.Add(lifetime.AbsoluteTTL),
 	}
-	if err := tx.CreateSession(ctx, p.session); err != nil {
-		return nil, err
+	if err := t.CreateSession(ctx, o.session); err != nil {
+		return outcome{}, err
 	}
 	if !in.created {
 		end := store.SessionEnd{Tenant: tenant, UserID: user.ID, At: now, Reason: endedByLimit}
-		if _, err := tx.EndOldestSessions(ctx, end, lifetime.MaxPerUser); err != nil {
-			return nil, err
+		if _, err := t.EndOldestSessions(ctx, end, lifetime.MaxPerUser); err != nil {
+			return outcome{}, err
 		}
 	}
-	if err := a.noteDevice(ctx, tx, &p.user, &p.session, in.created); err != nil {
-		return nil, err
+	if err := t.noteDevice(ctx, &o.user, &o.session, in.created); err != nil {
+		return outcome{}, err
 	}
-	return p, a.record(ctx, tx, event{kind: eventSessionCreated, actor: user.ID, subject: user.ID, data: eventData{
-		"session": p.session.ID, "methods": in.methods,
+	return o, t.record(ctx, event{kind: eventSessionCreated, subject: user.ID, data: eventData{
+		"session": o.session.ID, "methods": in.methods,
 	}})
 }
 
-// deviceLife is how long a device stays known.
-const deviceLife = 180 * 24 * time.Hour
-
 // noteDevice remembers the device of a session by its name, and mails a notice
 // when it is a new one to an account that has been used before.
-func (a *Auth) noteDevice(ctx context.Context, tx store.Store, user *store.User, session *store.Session, first bool) error {
-	err := tx.CreateToken(ctx, store.Token{
+func (t *txn) noteDevice(ctx context.Context, user *store.User, session *store.Session, first bool) error {
+	err := t.CreateToken(ctx, store.Token{
 		Tenant: tenant, Kind: kindDevice, Hash: hashSecret(user.ID + " " + device.Name(session.UserAgent)), UserID: user.ID,
 		CreatedAt: session.CreatedAt, ExpiresAt: session.CreatedAt.Add(deviceLife),
 	})
@@ -114,62 +238,59 @@ func (a *Auth) noteDevice(ctx context.Context, tx store.Store, user *store.User,
 	if err != nil || first {
 		return err
 	}
-	return a.notify(ctx, tx, user, mailer.NewDevice)
+	return t.notify(ctx, user, mailer.NewDevice)
 }
 
-// mayEnter is what every way in asks of the account.
-func (a *Auth) mayEnter(user *store.User, now time.Time) error {
-	switch {
-	case user.Deleted():
-		return ErrInvalidCredentials
-	case user.Banned(now):
-		return ErrAccountBanned
-	case user.EmailVerifiedAt.IsZero() && (a.config.RequireVerifiedEmail || a.config.PrivateSignUp):
-		return ErrEmailNotVerified
-	}
-	return nil
-}
-
-// admit runs a rule that ends at the gate, and makes the tokens of the session
-// that came through before the transaction ends: there is no session nobody has
-// the tokens of, and no token of a session that was not committed. Where the
-// proof was a guess that was right, its budget is cleared; nil is none.
-func (a *Auth) admit(ctx context.Context, guess *attempt, rule func(ctx context.Context, tx store.Store) (*pass, error)) (*SignedIn, error) {
+// admit runs a rule that ends at the gate. It makes the tokens of the session
+// before the transaction ends: there is no session whose tokens nobody has, and
+// no token of a session that was not committed. Where the proof was a right
+// guess, a session clears its budget, and a pause takes the guess back; guess is
+// nil where nothing was guessed. A pause is answered as an error, after the
+// commit.
+func (k *kernel) admit(ctx context.Context, guess *attempt, rule func(ctx context.Context, tx *txn) (outcome, error)) (SignedIn, error) {
 	// The key is found first: outside the transaction, which may not wait.
-	key, err := a.tokens.signer(ctx, a.store, a.now())
+	key, err := k.tokens.Signer(ctx, k.store, k.now())
 	if err != nil {
-		return nil, err
+		return SignedIn{}, fault(err)
 	}
-	if a.after != nil {
+	if k.after != nil {
 		// A key made in a host's transaction may vanish with it.
-		defer a.tokens.expire()
+		defer k.tokens.Expire()
 	}
-	var signed *SignedIn
-	err = a.tx(ctx, func(ctx context.Context, tx store.Store) error {
-		in, err := rule(ctx, tx)
+	var signed SignedIn
+	var pause *Error
+	err = k.tx(ctx, func(ctx context.Context, tx *txn) error {
+		out, err := rule(ctx, tx)
 		if err != nil {
 			return err
 		}
-		signed = &SignedIn{User: in.user, Session: in.session}
-		signed.Tokens, err = a.makeTokens(ctx, key, &in.session, &in.user, in.secret)
+		if pause = out.pause; pause != nil {
+			if guess == nil {
+				return nil
+			}
+			return guess.takeBack(ctx, tx)
+		}
+		signed = SignedIn{User: out.user, Session: out.session, IsNewUser: out.created}
+		signed.Tokens, err = k.makeTokens(ctx, key, &out.session, &out.user, out.secret)
 		if err != nil || guess == nil {
 			return err
 		}
 		return guess.succeed(ctx, tx)
 	})
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		return SignedIn{}, err
+	case pause != nil:
+		return SignedIn{}, pause
 	}
-	// The proof may have ended other sessions.
-	a.afterCommit(func() { a.live.forget(signed.User.ID) })
 	return signed, nil
 }
 
 // makeTokens writes the pair of tokens for the session's current generation.
-func (a *Auth) makeTokens(ctx context.Context, key *signingKey, session *store.Session, user *store.User, secret [32]byte) (Tokens, error) {
+func (k *kernel) makeTokens(ctx context.Context, key *accesstoken.Key, session *store.Session, user *store.User, secret [32]byte) (Tokens, error) {
 	var extra map[string]any
-	if hook := a.config.Hooks.AccessTokenClaims; hook != nil {
-		err := a.runHook(ctx, "AccessTokenClaims", func(ctx context.Context) error {
+	if hook := k.config.Hooks.AccessTokenClaims; hook != nil {
+		err := k.runHook(ctx, "AccessTokenClaims", func(ctx context.Context) error {
 			var err error
 			extra, err = hook(ctx, *user, *session)
 			return err
@@ -178,16 +299,16 @@ func (a *Auth) makeTokens(ctx context.Context, key *signingKey, session *store.S
 			return Tokens{}, err
 		}
 	}
-	access, err := a.tokens.issue(key, session, user, extra, a.now())
+	access, err := k.tokens.Issue(key, session, user, extra, k.now())
 	if err != nil {
-		return Tokens{}, err
+		return Tokens{}, fault(err)
 	}
-	refresh, err := a.sealRefresh(session.ID, session.Generation, secret)
+	refresh, err := k.refresh.Seal(session.ID, session.Generation, secret)
 	if err != nil {
-		return Tokens{}, err
+		return Tokens{}, fault(err)
 	}
 	return Tokens{
 		AccessToken: access, RefreshToken: refresh, TokenType: "Bearer",
-		ExpiresIn: int(a.config.Sessions.AccessTTL / time.Second),
+		ExpiresIn: int(k.config.Sessions.AccessTTL / time.Second),
 	}, nil
 }

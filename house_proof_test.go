@@ -40,7 +40,7 @@ func TestEveryRuleOfTheHouseCanFail(t *testing.T) {
 		},
 		"chance is no secret": {
 			map[string]string{"internal/x/x.go": "package x\nimport _ \"math/rand/v2\""},
-			map[string]string{"http.go": "package admit\nimport _ \"math/rand/v2\"", "internal/x/x.go": "package x\nimport _ \"crypto/rand\""},
+			map[string]string{"serve.go": "package admit\nimport _ \"math/rand/v2\"", "internal/x/x.go": "package x\nimport _ \"crypto/rand\""},
 		},
 		"few requirements": {
 			map[string]string{"x.go": "package admit\nimport _ \"github.com/else/where\""},

@@ -41,8 +41,8 @@ var drivers = []string{
 
 // foretellable are the files that may use math/rand, and what for.
 var foretellable = map[string]string{
-	"http.go":                        "request ids, which only find a line in a log",
-	"outbox.go":                      "jitter between tries",
+	"serve.go":                       "request ids, which only find a line in a log",
+	"internal/outbox/backoff.go":     "jitter between tries",
 	"store/internal/sqlstore/run.go": "jitter between tries",
 }
 

@@ -10,6 +10,11 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
+// Imports brings in accounts from another system.
+type Imports struct {
+	*kernel
+}
+
 // ImportUserParams is an account that comes from another system.
 type ImportUserParams struct {
 	// Email and Name are required.
@@ -31,29 +36,36 @@ type ImportUserParams struct {
 	CreatedAt time.Time
 }
 
-// ImportUser brings in one account and says whether it was new. Importing again
+// ImportedUser is an account that an import found or made.
+type ImportedUser struct {
+	User
+	// IsNew says that the import made it.
+	IsNew bool
+}
+
+// User brings in one account. Importing again
 // changes nothing: an address that has an account keeps it as it is. It answers
 // ErrInvalidEmail, ErrInvalidName, ErrInvalidRole, ErrInvalidRequest for a hash
 // or id that cannot be used, or ErrUnavailable.
-func (a *Auth) ImportUser(ctx context.Context, in ImportUserParams) (user User, isNew bool, err error) {
-	users, created, err := a.ImportUsers(ctx, []ImportUserParams{in})
+func (m *Imports) User(ctx context.Context, in ImportUserParams) (ImportedUser, error) {
+	users, err := m.Users(ctx, []ImportUserParams{in})
 	if err != nil {
-		return User{}, false, err
+		return ImportedUser{}, err
 	}
-	return users[0], created == 1, nil
+	return users[0], nil
 }
 
-// ImportUsers is ImportUser for many accounts in one transaction: all or none.
+// Users is ImportUser for many accounts in one transaction: all or none.
 // An error says which record it is about in Details["record"], counted from 0.
-func (a *Auth) ImportUsers(ctx context.Context, batch []ImportUserParams) (imported []User, created int, err error) {
+func (m *Imports) Users(ctx context.Context, batch []ImportUserParams) (imported []ImportedUser, err error) {
 	prepared := make([]store.User, len(batch))
 	for i, in := range batch {
-		if prepared[i], err = a.prepareImport(in); err != nil {
-			return nil, 0, asError(err).detail("record", i)
+		if prepared[i], err = m.prepare(in); err != nil {
+			return nil, asError(err).detail("record", i)
 		}
 	}
-	err = a.tx(ctx, func(ctx context.Context, tx store.Store) error {
-		imported, created = make([]User, len(batch)), 0
+	err = m.tx(ctx, func(ctx context.Context, tx *txn) error {
+		imported = make([]ImportedUser, len(batch))
 		for i, user := range prepared {
 			err := tx.CreateUser(ctx, user)
 			switch {
@@ -64,25 +76,25 @@ func (a *Auth) ImportUsers(ctx context.Context, batch []ImportUserParams) (impor
 			case err != nil:
 				return err
 			default:
-				created++
+				imported[i].IsNew = true
 				if hash := batch[i].PasswordHash; hash != "" {
 					err = tx.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: user.CreatedAt})
 				}
 				if err == nil {
-					err = a.record(ctx, tx, event{kind: eventUserCreated, subject: user.ID, data: eventData{"imported": true}})
+					err = tx.record(ctx, event{kind: eventUserCreated, subject: user.ID, data: eventData{"imported": true}})
 				}
 				if err != nil {
 					return err
 				}
 			}
-			imported[i] = user
+			imported[i].User = user
 		}
 		return nil
 	})
-	return imported, created, err
+	return imported, err
 }
 
-func (a *Auth) prepareImport(in ImportUserParams) (store.User, error) {
+func (m *Imports) prepare(in ImportUserParams) (store.User, error) {
 	address, name, err := parseAccount(in.Email, in.Name)
 	if err != nil {
 		return store.User{}, err
@@ -98,7 +110,7 @@ func (a *Auth) prepareImport(in ImportUserParams) (store.User, error) {
 			return store.User{}, ErrInvalidRequest.detail("passwordHash", "is in no format that can be verified").because(err)
 		}
 	}
-	user := a.newUser(address, name, in.Role)
+	user := m.newUser(address, name, in.Role)
 	if in.ID != "" {
 		if !uuid.Valid(in.ID) {
 			return user, ErrInvalidRequest.detail("id", "must be a UUID in lower case")
@@ -112,7 +124,7 @@ func (a *Auth) prepareImport(in ImportUserParams) (store.User, error) {
 		user.EmailVerifiedAt = user.CreatedAt
 	}
 	if in.Banned {
-		user.BannedAt, user.BanReason = a.now(), in.BanReason
+		user.BannedAt, user.BanReason = m.now(), in.BanReason
 	}
 	return user, nil
 }

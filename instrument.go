@@ -3,10 +3,7 @@ package admit
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"time"
-
-	"github.com/admit-go/admit/store"
 )
 
 // Instrument lets a host watch what goes on here; the module
@@ -54,53 +51,6 @@ type MailFacts struct {
 	Tries int
 	// Age is how long ago the message was queued.
 	Age time.Duration
-}
-
-const (
-	mailSent     = "sent"
-	mailDeferred = "deferred"
-	mailDead     = "dead"
-)
-
-// requestBegan returns the context that a request goes on with.
-func (a *Auth) requestBegan(ctx context.Context) context.Context {
-	began := a.config.Instrument.RequestBegan
-	if began == nil {
-		return ctx
-	}
-	with := ctx
-	tell(ctx, a.log, "RequestBegan", func() {
-		if given := began(ctx); given != nil {
-			with = given //nolint:fatcontext // once, by the call below
-		}
-	})
-	return with
-}
-
-func (a *Auth) requestEnded(ctx *requestContext, r *http.Request, at *node, status int, took time.Duration) {
-	facts := RequestFacts{ID: ctx.requestID, Method: method(r.Method), Status: status, Duration: took}
-	if at != nil {
-		if found := at.serves(r.Method); found != nil {
-			facts.Route = a.pathOf(*found)
-		}
-	}
-	tell(ctx, a.log, "RequestEnded", func() { a.config.Instrument.RequestEnded(ctx, facts) })
-}
-
-// mailTried tells of a message. A decoy is none.
-func (o *outbox) mailTried(ctx context.Context, mail store.Mail, outcome string) {
-	tried := o.config.Instrument.MailTried
-	if tried == nil || mail.Kind == decoyMail {
-		return
-	}
-	facts := MailFacts{Kind: mail.Kind, Outcome: outcome, Tries: mail.Tries, Age: o.now().Sub(mail.CreatedAt)}
-	tell(ctx, o.config.Logger, "MailTried", func() { tried(ctx, facts) })
-}
-
-func (a *Auth) hashRefused(ctx context.Context) {
-	if refused := a.config.Instrument.HashRefused; refused != nil {
-		tell(ctx, a.log, "HashRefused", func() { refused(ctx) })
-	}
 }
 
 // tell calls a function of Instrument and survives it: what is only watched

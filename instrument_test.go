@@ -171,7 +171,7 @@ func TestInstrumentIsToldOfPasswordsThatAreNotHashed(t *testing.T) {
 	var people sync.WaitGroup
 	for i := range 200 {
 		people.Go(func() {
-			_, err := h.SignIn(ctx, admit.SignInParams{Email: fmt.Sprintf("nobody%d@example.test", i), Password: "quiet-harbour-lamp"})
+			_, err := h.Passwords.SignIn(ctx, admit.SignInParams{Email: fmt.Sprintf("nobody%d@example.test", i), Password: "quiet-harbour-lamp"})
 			if err == nil {
 				t.Error("nobody was signed in")
 			}

@@ -42,11 +42,11 @@ func TestPW05_LeakedPasswordsAreRefusedByRangeAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := newHost(t, func(c *admit.Config) { c.Passwords.Leaked = leaked })
-	_, err = h.SignUp(context.Background(), admit.SignUpParams{Email: "ann@example.test", Password: "harbour-lamp-quiet", Name: "Ann"})
+	_, err = h.SignUps.Create(context.Background(), admit.SignUpParams{Email: "ann@example.test", Password: "harbour-lamp-quiet", Name: "Ann"})
 	if !errors.Is(err, admit.ErrWeakPassword) {
 		t.Fatalf("a leaked password: %v", err)
 	}
-	_, err = h.SignUp(context.Background(), admit.SignUpParams{Email: "ann@example.test", Password: "quiet-harbour-lamp", Name: "Ann"})
+	_, err = h.SignUps.Create(context.Background(), admit.SignUpParams{Email: "ann@example.test", Password: "quiet-harbour-lamp", Name: "Ann"})
 	if err != nil {
 		t.Fatalf("another password: %v", err)
 	}
@@ -81,7 +81,7 @@ func TestPW05_ACorpusThatIsDownFailsAsConfigured(t *testing.T) {
 					t.Fatal(err)
 				}
 				h := newHost(t, func(c *admit.Config) { c.Passwords.Leaked = leaked })
-				_, err = h.SignUp(context.Background(), admit.SignUpParams{Email: "ann@example.test", Password: "quiet-harbour-lamp", Name: "Ann"})
+				_, err = h.SignUps.Create(context.Background(), admit.SignUpParams{Email: "ann@example.test", Password: "quiet-harbour-lamp", Name: "Ann"})
 				if closed != errors.Is(err, admit.ErrUnavailable) || !closed && err != nil {
 					t.Errorf("fail closed %v: %v", closed, err)
 				}

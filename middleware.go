@@ -2,7 +2,12 @@ package admit
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
+
+	"github.com/admit-go/admit/internal/deadline"
 )
 
 // RequireUser lets requests of signed-in users pass, guests too. Everyone else
@@ -48,7 +53,7 @@ func (a *Auth) RequireScope(scope string) func(http.Handler) http.Handler {
 			case !c.identified():
 				return ErrUnauthorized
 			case !c.mayUse(scope, false):
-				return ErrInsufficientScope
+				return ErrScopeInsufficient
 			}
 			return nil
 		})
@@ -95,11 +100,11 @@ func APIKeyFrom(ctx context.Context) (APIKey, bool) {
 // is no request (a WebSocket message, a queue). It answers the errors that the
 // guards answer, and ErrUnavailable when the store cannot be asked.
 func (a *Auth) VerifyToken(ctx context.Context, token string) (User, Session, error) {
-	var deadline deadlineContext
-	deadline.start(ctx, a.config.RequestTimeout)
-	defer deadline.stop()
+	var limit deadline.Context
+	limit.Start(ctx, a.config.RequestTimeout)
+	defer limit.Stop()
 	var c caller
-	if err := a.verifyAccess(&deadline, token, false, &c); err != nil {
+	if err := a.verifyAccess(&limit, token, false, &c); err != nil {
 		return User{}, Session{}, err
 	}
 	return c.user, c.session, nil
@@ -119,9 +124,9 @@ func (a *Auth) guard(next http.Handler, fresh bool, pass func(*caller) error) ht
 			return
 		}
 		ctx := &requestContext{Context: r.Context(), request: r, auth: a, caller: caller{by: a.machinery}}
-		ctx.lookup.start(r.Context(), a.config.RequestTimeout)
+		ctx.lookup.Start(r.Context(), a.config.RequestTimeout)
 		err := a.identifyHost(r, ctx, fresh)
-		ctx.lookup.stop()
+		ctx.lookup.Stop()
 		if err == nil {
 			err = pass(&ctx.caller)
 		}
@@ -150,4 +155,38 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("X-Request-Id", requestID())
 	}
 	a.fail(w, r, err)
+}
+
+// RequirePolicy lets a caller pass who meets a policy such as
+// "user & role:editor | self". Its terms are public, guest (anyone), user,
+// admin, self (the caller is the user that owner names), role:name, role:* (any
+// role but guest) and org:name (the caller's role in the organisation of the
+// session); & binds tighter than |, and administrators always pass. A policy
+// that cannot be read is logged and lets nobody pass.
+func (a *Auth) RequirePolicy(text string, owner func(*http.Request) string) func(http.Handler) http.Handler {
+	parsed, err := parsePolicy(text)
+	if err == nil && owner == nil && strings.Contains(text, "self") {
+		err = errors.New("it says self, but no function names the owner")
+	}
+	if err != nil {
+		err = fmt.Errorf("policy %q: %w", text, err)
+		a.log.Error("a policy cannot be read, so it lets nobody pass", "error", err)
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err != nil {
+				a.refuse(w, r, ErrInternal.because(err))
+				return
+			}
+			a.guard(next, true, func(c *caller) error {
+				switch {
+				case c.inAdminGroup() || parsed.allows(c, func() bool { return owner(r) == c.user.ID }):
+					return nil
+				case !c.identified():
+					return ErrUnauthorized
+				}
+				return ErrForbidden
+			}).ServeHTTP(w, r)
+		})
+	}
 }

@@ -24,13 +24,13 @@ func signedInHost(t testing.TB, sessions int, change ...func(*admit.Config)) (*h
 	h := newHost(t, append(change, func(c *admit.Config) { c.InsecureNoLimits = true })...)
 	tokens := make([]string, sessions)
 	for i := range tokens {
-		signed, err := h.SignUp(context.Background(), admit.SignUpParams{
+		signed, err := h.SignUps.Create(context.Background(), admit.SignUpParams{
 			Email: fmt.Sprintf("user%d@example.test", i), Password: "quiet-harbour-lamp", Name: "Ann",
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		tokens[i] = signed.Tokens.AccessToken
+		tokens[i] = signed.SignedIn.Tokens.AccessToken
 	}
 	return h, tokens
 }

@@ -5,78 +5,17 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"slices"
+	"time"
 
 	"github.com/admit-go/admit/store"
 )
 
-// The kinds of one-time token. A token of one kind is nothing anywhere else.
-const (
-	// kindVerify proves the account's current address.
-	kindVerify = "verify"
-	// kindChange proves the address that an account moves to.
-	kindChange = "change"
-	// kindUndo takes a change of address back.
-	kindUndo = "undo"
-	// kindReset sets a new password.
-	kindReset = "reset"
-	// kindMagic signs in; kindCode is the same by a short code.
-	kindMagic = "magic"
-	kindCode  = "code"
-	// kindTicket waits for a second factor, kindOAuth for the browser that
-	// comes back from a provider.
-	kindTicket = "mfa-ticket"
-	kindOAuth  = "oauth-result"
-	// kindDevice opens nothing: it marks a device that an account has signed in
-	// from, so that an unknown one can be told of.
-	kindDevice = "device"
-)
-
-// happening is something after which pending tokens may be worth nothing.
-type happening string
-
-const (
-	afterReset         happening = "password reset"
-	afterChange        happening = "password change"
-	afterAddressChange happening = "address change"
-	afterUndo          happening = "address change undone"
-	afterBan           happening = "ban"
-	afterDelete        happening = "deletion"
-	afterSignOutAll    happening = "sign-out everywhere"
-	afterClaim         happening = "proof of the mailbox by its owner"
-	afterNewVerify     happening = "new verification link"
-	afterNewReset      happening = "new reset link"
-	afterNewMagic      happening = "new magic link"
-	afterNewChange     happening = "new address change"
-)
-
-// killed is the one table of what kills what. An undo outlives a reset and a
-// change of password, since whoever hijacked an account could ask for those.
-// Signing out everywhere leaves what gives no session.
-func killed(h happening) []string {
-	switch h {
-	case afterReset, afterChange, afterAddressChange:
-		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
-	case afterBan, afterDelete, afterClaim, afterUndo:
-		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth}
-	case afterSignOutAll:
-		return []string{kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
-	case afterNewVerify:
-		return []string{kindVerify}
-	case afterNewReset:
-		return []string{kindReset}
-	case afterNewMagic:
-		return []string{kindMagic, kindCode}
-	case afterNewChange:
-		return []string{kindChange}
-	}
-	return nil
-}
-
-// killTokens removes what a happening makes worthless: tokens of the account,
-// and tokens sent to its address before there was one.
-func killTokens(ctx context.Context, tx store.Tokens, h happening, userID, emailKey string) error {
-	_, err := tx.DeleteTokens(ctx, store.TokenFilter{Tenant: tenant, UserID: userID, EmailKey: emailKey, Kinds: killed(h)})
+// kill removes the tokens that a happening makes worthless: tokens of the
+// account, and tokens sent to its address before there was an account.
+func (t *txn) kill(ctx context.Context, h happening, userID, emailKey string) error {
+	_, err := t.DeleteTokens(ctx, store.TokenFilter{Tenant: tenant, UserID: userID, EmailKey: emailKey, Kinds: killed(h)})
 	return err
 }
 
@@ -107,4 +46,79 @@ func wellFormed(text string) bool {
 	}
 	_, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	return err == nil
+}
+
+// newToken stores a one-time token and returns its secret.
+func (t *txn) newToken(ctx context.Context, token store.Token, life time.Duration) (secret string, expires time.Time, err error) {
+	secret, token.Hash, err = newSecret()
+	if err != nil {
+		return "", expires, err
+	}
+	token.Tenant, token.CreatedAt = tenant, t.now()
+	token.ExpiresAt = token.CreatedAt.Add(life)
+	return secret, token.ExpiresAt, t.CreateToken(ctx, token)
+}
+
+// opened is a secret that was redeemed, or had been before.
+type opened struct {
+	token store.Token
+	// kind is that of the token.
+	kind string
+	// user is the token's account, locked.
+	user store.User
+	// used says that the secret had been redeemed before; nothing was spent now.
+	used bool
+}
+
+// openSecret redeems a mailed secret of one of the kinds: it finds the token,
+// locks its account, and uses the token up. It is the one place where secrets
+// that belong to an account are spent. It answers ErrInvalidToken for a secret
+// that is unknown, ErrTokenExpired for one that came too late, and
+// ErrAccountBanned; one that was used already is told by opened.used.
+func (t *txn) openSecret(ctx context.Context, secret string, kinds ...string) (opened, error) {
+	if !wellFormed(secret) {
+		return opened{}, ErrInvalidToken
+	}
+	for _, kind := range kinds {
+		found, err := t.Token(ctx, tenant, kind, hashSecret(secret))
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return opened{}, err
+		}
+		user, used, err := t.spendToken(ctx, found)
+		return opened{token: found, kind: kind, user: user, used: used}, err
+	}
+	return opened{}, ErrInvalidToken
+}
+
+// spendToken locks the account of a token and uses the token up. A token that
+// was used is told from one that has run out.
+func (t *txn) spendToken(ctx context.Context, found store.Token) (user store.User, used bool, err error) {
+	if user, err = t.lock(ctx, found.UserID); errors.Is(err, store.ErrNotFound) {
+		return user, false, ErrInvalidToken
+	} else if err != nil {
+		return user, false, err
+	}
+	now := t.now()
+	if err := usable(&user, now); err != nil {
+		if errors.Is(err, ErrAuthUserNotFound) {
+			err = ErrInvalidToken
+		}
+		return user, false, err
+	}
+	t.proven = user.ID
+	after, won, err := t.ConsumeToken(ctx, tenant, found.Kind, found.Hash, now)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return user, false, ErrInvalidToken
+	case err != nil:
+		return user, false, err
+	case won:
+		return user, false, nil
+	case after.UsedAt.IsZero():
+		return user, false, ErrTokenExpired
+	}
+	return user, true, nil
 }

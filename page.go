@@ -3,12 +3,11 @@ package admit
 import (
 	"context"
 	"errors"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/ui"
 )
 
@@ -31,46 +30,30 @@ type formInput struct {
 
 // readForm reads a body that is JSON or a form, and says which.
 func readForm(w http.ResponseWriter, r *http.Request) (in formInput, isForm bool, err error) {
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if kind != "application/x-www-form-urlencoded" {
-		return in, false, decode(r, &in)
+	if !webio.IsForm(r) {
+		return in, false, webio.Decode(r, &in)
 	}
-	if r.ContentLength > maxBody {
-		return in, true, ErrTooLarge
+	values, err := webio.Form(w, r)
+	if err != nil {
+		return in, true, err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	if err := r.ParseForm(); err != nil {
-		return in, true, ErrInvalidRequest.because(err)
-	}
-	return in, true, in.fill(r.PostForm)
+	return in, true, in.fill(values)
 }
 
 // readQuery reads the same fields from the address of a page.
 func readQuery(r *http.Request) (in formInput, err error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
+	values, err := webio.Query(r)
 	if err != nil {
-		return in, ErrInvalidRequest.because(err)
+		return in, err
 	}
 	return in, in.fill(values)
 }
 
 func (in *formInput) fill(values url.Values) error {
-	for name, into := range map[string]*string{
+	return webio.Fields(values, map[string]*string{
 		"token": &in.Token, "email": &in.Email, "callbackUrl": &in.CallbackURL,
 		"newPassword": &in.NewPassword, "action": &in.Action,
-	} {
-		given := values[name]
-		if len(given) > 1 {
-			return ErrInvalidRequest.detail(name, "was given twice")
-		}
-		if len(given) == 1 {
-			if !utf8.ValidString(given[0]) || strings.ContainsRune(given[0], 0) {
-				return ErrInvalidRequest.detail(name, "is not valid text")
-			}
-			*into = given[0]
-		}
-	}
-	return nil
+	})
 }
 
 // hidden are the fields that a page's form sends along.
@@ -96,34 +79,34 @@ func (in formInput) renewal(action string) []ui.Form {
 }
 
 // renew mails a new link, within the limits of every other request for a mail.
-func (a *Auth) renew(w http.ResponseWriter, r *http.Request, isForm bool, in formInput, send func(ctx context.Context, email, callbackURL string) error) error {
-	err := a.spend(r.Context(), ErrTooManyCodeRequests, clientCounter(r.Context(), limitMail)...)
+func (k *kernel) renew(w http.ResponseWriter, r *http.Request, isForm bool, in formInput, send func(ctx context.Context, in LinkParams) error) error {
+	err := k.spend(r.Context(), ErrTooManyCodeRequests, clientCounter(r.Context(), limitMail)...)
 	if err == nil {
-		err = send(r.Context(), in.Email, in.CallbackURL)
+		err = send(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL})
 	}
-	return a.answerForm(w, r, isForm, err, ui.Page{
+	return k.answerForm(w, r, isForm, err, ui.Page{
 		Title: "Check your mail",
 		Paragraphs: []string{
 			"If this address can be used here, a mail with a new link is on its way. It makes older links worthless.",
 			"Nothing there after some minutes? Look among the junk mail too.",
 		},
 		Facts: []ui.Fact{{Label: "Address", Value: showEmail(in.Email)}},
-	}, messageBody{"If the address can be used, a mail is on its way."})
+	}, webio.Message("If the address can be used, a mail is on its way."))
 }
 
 // answerForm answers a form with a page and a program with JSON. The page of a
 // failure offers what else can be done.
-func (a *Auth) answerForm(w http.ResponseWriter, r *http.Request, isForm bool, err error, page ui.Page, body any, otherwise ...ui.Form) error {
+func (k *kernel) answerForm(w http.ResponseWriter, r *http.Request, isForm bool, err error, page ui.Page, body any, otherwise ...ui.Form) error {
 	asPage := isForm && wantsPage(r)
 	switch {
 	case err != nil && asPage:
-		return a.writeErrorPage(w, err, otherwise...)
+		return k.writeErrorPage(w, err, otherwise...)
 	case err != nil:
 		return err
 	case asPage:
-		return a.writePage(w, http.StatusOK, page)
+		return k.writePage(w, http.StatusOK, page)
 	}
-	return writeJSON(w, http.StatusOK, body)
+	return webio.Write(w, http.StatusOK, body)
 }
 
 // wantsJSON says whether a request declares itself a program's: by asking for
@@ -143,54 +126,27 @@ func wantsPage(r *http.Request) bool {
 }
 
 // writePage shows a page.
-func (a *Auth) writePage(w http.ResponseWriter, status int, page ui.Page) error {
-	page.SiteName = a.config.SiteName
-	if err := a.pages.Write(w, status, page); err != nil {
+func (k *kernel) writePage(w http.ResponseWriter, status int, page ui.Page) error {
+	page.SiteName = k.config.SiteName
+	if err := k.pages.Write(w, status, page); err != nil {
 		return ErrInternal.because(err)
 	}
 	return nil
 }
 
 // writeErrorPage shows an error to a person.
-func (a *Auth) writeErrorPage(w http.ResponseWriter, err error, otherwise ...ui.Form) error {
+func (k *kernel) writeErrorPage(w http.ResponseWriter, err error, otherwise ...ui.Form) error {
 	answer := asError(err)
 	if answer.Status >= http.StatusInternalServerError {
 		return err // logged and answered in one place
 	}
-	if answer.Status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-	}
+	answer.failure().Headers(w.Header())
 	page := ui.Page{Title: "That did not work", Alert: answer.Message}
-	for _, tooOld := range []*Error{ErrInvalidToken, ErrTokenExpired, ErrResetTokenNotFound, ErrResetTokenExpired} {
+	for _, tooOld := range []*Error{ErrInvalidToken, ErrTokenExpired, ErrVerificationTokenNotFound, ErrVerificationTokenExpired} {
 		if errors.Is(err, tooOld) {
 			page.Paragraphs = []string{"Links work once and only for a while. If this one is too old, ask for a new one."}
 			page.Forms = otherwise
 		}
 	}
-	if answer.RetryAfter > 0 {
-		w.Header().Set("Retry-After", retryAfter(answer))
-	}
-	return a.writePage(w, answer.Status, page)
-}
-
-// checkCallback refuses a target that the configuration does not allow, before
-// anything is sent or stored.
-func (a *Auth) checkCallback(target string) error {
-	if target != "" && !a.redirects.Allows(target) {
-		return ErrInvalidCallbackURL
-	}
-	return nil
-}
-
-// callbackLink is the address in a mail: the host's own page where it named
-// one, or the page of this API.
-func (a *Auth) callbackLink(callbackURL, path string, namesAndValues ...string) (string, error) {
-	if callbackURL == "" {
-		callbackURL = a.config.BaseURL + a.config.BasePath + path
-	}
-	link, err := a.redirects.AddQuery(callbackURL, namesAndValues...)
-	if err != nil {
-		return "", ErrInvalidCallbackURL.because(err)
-	}
-	return link, nil
+	return k.writePage(w, answer.Status, page)
 }

@@ -31,7 +31,7 @@ func TestAC030_EverySignInCostsOneHash(t *testing.T) {
 	const password = "Kupfer-Wolke-7319"
 	create := func(email, password string) User {
 		t.Helper()
-		user, err := a.CreateUser(ctx, CreateUserParams{Email: email, Name: "Ada", Password: password})
+		user, err := a.Users.Create(ctx, CreateUserParams{Email: email, Name: "Ada", Password: password})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestAC030_EverySignInCostsOneHash(t *testing.T) {
 		"a password that is longer than any": {"known@x.test", string(make([]byte, 200)), 0},
 	} {
 		before := a.hasher.Runs()
-		_, _ = a.SignIn(ctx, SignInParams{Email: try.email, Password: try.password})
+		_, _ = a.Passwords.SignIn(ctx, SignInParams{Email: try.email, Password: try.password})
 		if got := a.hasher.Runs() - before; got != try.want {
 			t.Errorf("%s: %d derivations, want %d", name, got, try.want)
 		}

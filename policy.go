@@ -1,9 +1,7 @@
 package admit
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 )
 
@@ -13,40 +11,6 @@ type policy [][]policyTerm
 
 type policyTerm struct {
 	kind, name string
-}
-
-// RequirePolicy lets a caller pass who meets a policy such as
-// "user & role:editor | self". Its terms are public, guest (anyone), user,
-// admin, self (the caller is the user that owner names), role:name, role:* (any
-// role but guest) and org:name (the caller's role in the organisation of the
-// session); & binds tighter than |, and administrators always pass. A policy
-// that cannot be read is logged and lets nobody pass.
-func (a *Auth) RequirePolicy(text string, owner func(*http.Request) string) func(http.Handler) http.Handler {
-	parsed, err := parsePolicy(text)
-	if err == nil && owner == nil && strings.Contains(text, "self") {
-		err = errors.New("it says self, but no function names the owner")
-	}
-	if err != nil {
-		err = fmt.Errorf("policy %q: %w", text, err)
-		a.log.Error("a policy cannot be read, so it lets nobody pass", "error", err)
-	}
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err != nil {
-				a.refuse(w, r, ErrInternal.because(err))
-				return
-			}
-			a.guard(next, true, func(c *caller) error {
-				switch {
-				case c.inAdminGroup() || parsed.allows(c, func() bool { return owner(r) == c.user.ID }):
-					return nil
-				case !c.identified():
-					return ErrUnauthorized
-				}
-				return ErrForbidden
-			}).ServeHTTP(w, r)
-		})
-	}
 }
 
 func parsePolicy(text string) (policy, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"time"
 
@@ -96,14 +97,14 @@ func keysOf(counters []store.Counter) []string {
 // spend reserves one use of counters before anything is verified, with a
 // context that a client which hangs up does not cancel. Without room it answers
 // refusal with the time to wait; without a store nobody gets in.
-func (a *Auth) spend(ctx context.Context, refusal *Error, counters ...store.Counter) error {
-	if a.config.InsecureNoLimits || len(counters) == 0 {
+func (k *kernel) spend(ctx context.Context, refusal *Error, counters ...store.Counter) error {
+	if k.config.InsecureNoLimits || len(counters) == 0 {
 		return nil
 	}
-	ctx, cancel := a.beyondHangUp(ctx)
+	ctx, cancel := k.beyondHangUp(ctx)
 	defer cancel()
-	now := a.now()
-	counted, err := a.counters().Hit(ctx, now, counters...)
+	now := k.now()
+	counted, err := k.counters().Hit(ctx, now, counters...)
 	if err != nil {
 		return ErrUnavailable.because(err)
 	}
@@ -115,8 +116,8 @@ func (a *Auth) spend(ctx context.Context, refusal *Error, counters ...store.Coun
 
 // beyondHangUp keeps the values of a context and its time limit, but not its
 // cancellation.
-func (a *Auth) beyondHangUp(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), a.config.RequestTimeout)
+func (k *kernel) beyondHangUp(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), k.config.RequestTimeout)
 }
 
 // clientCounter is the counter of a class for the client at the other end; none
@@ -131,93 +132,104 @@ func clientCounter(ctx context.Context, class limitClass) []store.Counter {
 	}}
 }
 
-// limited runs a route within the limit of its class. What the class guess
-// counts is reserved by the rule itself, together with the account's budget.
-func (a *Auth) limited(w http.ResponseWriter, r *http.Request, to *route) error {
-	switch to.limit {
-	case limitSignUp:
-		if err := a.spend(r.Context(), ErrTooManyRequests, clientCounter(r.Context(), to.limit)...); err != nil {
-			return err
-		}
-	case limitMail:
-		if err := a.spend(r.Context(), ErrTooManyCodeRequests, clientCounter(r.Context(), to.limit)...); err != nil {
-			return err
-		}
-	}
-	return to.serve(a, w, r)
-}
-
 // attempt is a guess that was paid for before it is looked at.
 type attempt struct {
-	a *Auth
-	// account is the budget that only success clears; client is given back
+	*kernel
+	// account is the budget that only a session clears; client is given back
 	// unless the guess was wrong, so that many people behind one address can
-	// sign in while one who guesses cannot clear the count with an account of
-	// his own.
+	// sign in while somebody who guesses cannot clear the count with an account
+	// of his own.
 	account, client []store.Counter
 }
 
 // attempt reserves one guess at an account.
-func (a *Auth) attempt(ctx context.Context, kind, emailKey string) (*attempt, error) {
-	t := &attempt{a: a, account: budget(kind, emailKey, accountBounds()), client: clientCounter(ctx, limitGuess)}
-	return t, a.spend(ctx, ErrTooManyLoginAttempts, append(t.client, t.account...)...)
+func (k *kernel) attempt(ctx context.Context, kind, emailKey string) (*attempt, error) {
+	t := &attempt{kernel: k, account: budget(kind, emailKey, accountBounds()), client: clientCounter(ctx, limitGuess)}
+	return t, k.spend(ctx, ErrTooManyLoginAttempts, append(t.client, t.account...)...)
 }
 
-// succeed clears the account's budget, in the transaction that lets its owner
-// in where the counters live there too. It is the last thing to be done there:
+// succeed clears the account's budget and takes the client's guess back, in the
+// transaction that lets its owner in. It is the last thing to be done there:
 // everybody behind one client address waits for that counter. The order is that
-// in which a hit takes them, so that no two wait for each other.
-func (t *attempt) succeed(ctx context.Context, tx store.Counters) error {
-	if t.a.config.InsecureNoLimits {
+// in which a hit takes them, so that no two transactions wait for each other.
+func (t *attempt) succeed(ctx context.Context, tx *txn) error {
+	return t.within(ctx, tx, func(ctx context.Context, counters store.Counters) error {
+		if err := counters.ClearCounters(ctx, tenant, keysOf(t.account)...); err != nil || len(t.client) == 0 {
+			return err
+		}
+		return counters.Unhit(ctx, tenant, keysOf(t.client)...)
+	})
+}
+
+// takeBack returns a guess that was right but opened no session, in the
+// transaction that found out.
+func (t *attempt) takeBack(ctx context.Context, tx *txn) error {
+	return t.within(ctx, tx, t.unhit)
+}
+
+// within changes counters in the transaction where they live there too.
+// Counters elsewhere are changed once, after the commit: a transaction that is
+// repeated would change them again.
+func (t *attempt) within(ctx context.Context, tx *txn, change func(context.Context, store.Counters) error) error {
+	switch {
+	case t.config.InsecureNoLimits:
 		return nil
+	case t.config.Counters == nil:
+		return change(ctx, tx.Store)
 	}
-	if t.a.config.Counters != nil {
-		tx = t.a.config.Counters
-	}
-	if err := tx.ClearCounters(ctx, tenant, keysOf(t.account)...); err != nil || len(t.client) == 0 {
-		return err
-	}
-	return tx.Unhit(ctx, tenant, keysOf(t.client)...)
+	tx.then = append(tx.then, func() { t.outside(ctx, change) })
+	return nil
 }
 
-// settle gives everything back unless the guess turned out to be wrong: a
-// store that was down and a queue that was full prove nothing.
+// outside changes counters outside a transaction. A change that fails is
+// logged: a budget that cannot be given back runs out by itself.
+func (t *attempt) outside(ctx context.Context, change func(context.Context, store.Counters) error) {
+	ctx, cancel := t.beyondHangUp(ctx)
+	defer cancel()
+	if err := change(ctx, t.counters()); err != nil {
+		t.log.WarnContext(ctx, "could not take back an attempt", "error", err)
+	}
+}
+
+func (t *attempt) unhit(ctx context.Context, counters store.Counters) error {
+	return counters.Unhit(ctx, tenant, keysOf(append(t.client, t.account...))...)
+}
+
+// settle gives everything back where the system failed before the guess was
+// looked at: a store that was down and a queue that was full prove nothing. A
+// client that hung up gets nothing back: the work was done for it.
 func (t *attempt) settle(ctx context.Context, err error) {
-	if err != nil && asError(err).Status >= http.StatusInternalServerError {
-		t.giveBack(ctx)
-	}
-}
-
-// giveBack returns an attempt that was right but issues no session.
-func (t *attempt) giveBack(ctx context.Context) {
-	if t.a.config.InsecureNoLimits {
+	if err == nil || asError(err).Status < http.StatusInternalServerError || errors.Is(ctx.Err(), context.Canceled) {
 		return
 	}
-	ctx, cancel := t.a.beyondHangUp(ctx)
-	defer cancel()
-	if err := t.a.counters().Unhit(ctx, tenant, keysOf(append(t.client, t.account...))...); err != nil {
-		t.a.log.WarnContext(ctx, "could not take back an attempt", "error", err)
+	t.giveBack(ctx)
+}
+
+// giveBack returns a guess that was right but opens no session.
+func (t *attempt) giveBack(ctx context.Context) {
+	if !t.config.InsecureNoLimits {
+		t.outside(ctx, t.unhit)
 	}
 }
 
 // clearBudget forgets a budget whose account has proven its owner in another
 // way. One that cannot be cleared runs out by itself.
-func (a *Auth) clearBudget(ctx context.Context, counters []store.Counter) {
-	if a.config.InsecureNoLimits {
+func (k *kernel) clearBudget(ctx context.Context, counters []store.Counter) {
+	if k.config.InsecureNoLimits {
 		return
 	}
-	ctx, cancel := a.beyondHangUp(ctx)
+	ctx, cancel := k.beyondHangUp(ctx)
 	defer cancel()
-	if err := a.counters().ClearCounters(ctx, tenant, keysOf(counters)...); err != nil {
-		a.log.WarnContext(ctx, "could not clear a budget", "error", err)
+	if err := k.counters().ClearCounters(ctx, tenant, keysOf(counters)...); err != nil {
+		k.log.WarnContext(ctx, "could not clear a budget", "error", err)
 	}
 }
 
 // counters is where failures are counted. Inside a host's transaction that is
 // the transaction: any other connection could wait for it for ever.
-func (a *Auth) counters() store.Counters {
-	if a.config.Counters != nil {
-		return a.config.Counters
+func (k *kernel) counters() store.Counters {
+	if k.config.Counters != nil {
+		return k.config.Counters
 	}
-	return a.store
+	return k.store
 }

@@ -5,8 +5,14 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/admit-go/admit/internal/outbox"
 	"github.com/admit-go/admit/store"
 )
+
+// Sealing moves sealed records to the first secret.
+type Sealing struct {
+	*kernel
+}
 
 // resealPage is how many messages are read at once.
 const resealPage = 100
@@ -21,12 +27,12 @@ const resealPage = 100
 // while mail comes and goes. Running it again does no harm. It answers
 // ErrUnavailable, and for rows that no configured secret opens an error that
 // names each of them; the others are done by then.
-func (a *Auth) Reseal(ctx context.Context, progress func(done, total int)) error {
+func (s *Sealing) Reseal(ctx context.Context, progress func(done, total int)) error {
 	if progress == nil {
 		progress = func(int, int) {}
 	}
 	for {
-		r := resealing{auth: a, progress: progress}
+		r := resealing{kernel: s.kernel, progress: progress}
 		if err := r.all(ctx); err != nil {
 			return fault(err)
 		}
@@ -40,7 +46,7 @@ func (a *Auth) Reseal(ctx context.Context, progress func(done, total int)) error
 
 // resealing is one round through all that is sealed.
 type resealing struct {
-	auth                 *Auth
+	*kernel
 	progress             func(done, total int)
 	done, total, changed int
 	// failed are the rows that no secret opens.
@@ -48,16 +54,16 @@ type resealing struct {
 }
 
 func (r *resealing) all(ctx context.Context) error {
-	s := r.auth.store
+	s := r.store
 	keys, err := s.ListKeys(ctx, tenant)
 	if err != nil {
 		return err
 	}
-	_, waiting, err := s.ListMail(ctx, tenant, false, store.Page{Number: 1, Limit: 1})
+	_, waiting, err := s.ListMail(ctx, tenant, store.QueueMail, false, store.Page{Number: 1, Limit: 1})
 	if err != nil {
 		return err
 	}
-	_, dead, err := s.ListMail(ctx, tenant, true, store.Page{Number: 1, Limit: 1})
+	_, dead, err := s.ListMail(ctx, tenant, store.QueueMail, true, store.Page{Number: 1, Limit: 1})
 	if err != nil {
 		return err
 	}
@@ -78,14 +84,14 @@ func (r *resealing) all(ctx context.Context) error {
 // mail goes from the last page to the first: what is sent meanwhile moves the
 // rest forward, to pages still to be read.
 func (r *resealing) mail(ctx context.Context, dead bool, total int) error {
-	s := r.auth.store
+	s := r.store
 	for number := (total + resealPage - 1) / resealPage; number > 0; number-- {
-		page, _, err := s.ListMail(ctx, tenant, dead, store.Page{Number: number, Limit: resealPage})
+		page, _, err := s.ListMail(ctx, tenant, store.QueueMail, dead, store.Page{Number: number, Limit: resealPage})
 		if err != nil {
 			return err
 		}
 		for _, mail := range page {
-			if err := r.row("mail", outboxPurpose, mail.ID, mail.Sealed, func(box []byte) (bool, error) {
+			if err := r.row("mail", outbox.Purpose, mail.ID, mail.Sealed, func(box []byte) (bool, error) {
 				return s.ResealMail(ctx, tenant, mail.ID, mail.Sealed, box)
 			}); err != nil {
 				return err
@@ -100,7 +106,7 @@ func (r *resealing) mail(ctx context.Context, dead bool, total int) error {
 func (r *resealing) row(what, purpose, id string, old []byte, replace func(box []byte) (bool, error)) error {
 	r.done++
 	defer func() { r.progress(r.done, max(r.done, r.total)) }()
-	ring := r.auth.ring
+	ring := r.ring
 	if ring.Current(old) {
 		return nil
 	}

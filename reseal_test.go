@@ -48,8 +48,8 @@ func TestAfterResealTheOldSecretOpensNothingThatIsNeeded(t *testing.T) {
 	})
 	token, _ := answer["accessToken"].(string)
 	await(t, "the message is given up", func() bool {
-		_, dead, err := old.DeadMail(context.Background(), store.Page{Number: 1, Limit: 1})
-		return err == nil && dead == 1
+		dead, err := old.Outbox.Dead(context.Background(), store.Page{Number: 1, Limit: 1})
+		return err == nil && dead.Total == 1
 	})
 	if err := old.Close(context.Background()); err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func TestAfterResealTheOldSecretOpensNothingThatIsNeeded(t *testing.T) {
 
 	both := newHost(t, onStore(s, nil, newerSecret, olderSecret))
 	var last, total int
-	if err := both.Reseal(context.Background(), func(done, of int) { last, total = done, of }); err != nil {
+	if err := both.Sealing.Reseal(context.Background(), func(done, of int) { last, total = done, of }); err != nil {
 		t.Fatal(err)
 	}
 	if last != total || total != 2 {
@@ -68,11 +68,11 @@ func TestAfterResealTheOldSecretOpensNothingThatIsNeeded(t *testing.T) {
 	if status, _ := newer.call(http.MethodGet, "/v1/auth/me", token, nil); status != http.StatusOK {
 		t.Errorf("an access token from before answers %d", status)
 	}
-	list, _, err := newer.DeadMail(context.Background(), store.Page{Number: 1, Limit: 1})
-	if err != nil || len(list) != 1 {
+	list, err := newer.Outbox.Dead(context.Background(), store.Page{Number: 1, Limit: 1})
+	if err != nil || len(list.Items) != 1 {
 		t.Fatalf("dead mail: %v, %v", list, err)
 	}
-	if err := newer.RetryMail(context.Background(), list[0].ID); err != nil {
+	if err := newer.Outbox.Retry(context.Background(), list.Items[0].ID); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "the message is sent", func() bool { return len(newer.mail.Messages()) == 1 })
@@ -83,7 +83,7 @@ func TestResealReachesEveryMessage(t *testing.T) {
 	old := newHost(t, onStore(s, refusing{}, olderSecret), func(c *admit.Config) { c.InsecureNoLimits = true })
 	const people = 250
 	for i := range people {
-		if _, err := old.RequestMagicLink(context.Background(), fmt.Sprintf("p%d@example.test", i), "http://127.0.0.1:8080/in", true); err != nil {
+		if _, err := old.MagicLinks.Request(context.Background(), admit.MagicLinkParams{Email: fmt.Sprintf("p%d@example.test", i), CallbackURL: "http://127.0.0.1:8080/in", SignUp: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -91,7 +91,7 @@ func TestResealReachesEveryMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	both := newHost(t, onStore(quiet{s}, nil, newerSecret, olderSecret))
-	if err := both.Reseal(context.Background(), nil); err != nil {
+	if err := both.Sealing.Reseal(context.Background(), nil); err != nil {
 		t.Fatal(err)
 	}
 	newer := newHost(t, onStore(s, nil, newerSecret))
@@ -105,20 +105,20 @@ func TestResealNamesWhatNoSecretOpensAndDoesTheRest(t *testing.T) {
 	for i, secret := range []string{olderSecret, newerSecret} {
 		h := newHost(t, onStore(quiet{s}, nil, secret))
 		h.advance(time.Duration(i) * time.Second) // mail is listed by its time
-		if _, err := h.RequestMagicLink(context.Background(), "ann@example.test", "http://127.0.0.1:8080/in", true); err != nil {
+		if _, err := h.MagicLinks.Request(context.Background(), admit.MagicLinkParams{Email: "ann@example.test", CallbackURL: "http://127.0.0.1:8080/in", SignUp: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	list, _, err := s.ListMail(context.Background(), "", false, store.Page{Number: 1, Limit: 10})
+	list, _, err := s.ListMail(context.Background(), "", store.QueueMail, false, store.Page{Number: 1, Limit: 10})
 	if err != nil || len(list) != 2 {
 		t.Fatalf("mail: %v, %v", list, err)
 	}
 	third := newHost(t, onStore(quiet{s}, nil, "m5R8tY1uI4oP7aS0dF3gH6jK9lZ2xC4vB7nQ", newerSecret))
-	err = third.Reseal(context.Background(), nil)
+	err = third.Sealing.Reseal(context.Background(), nil)
 	if err == nil || !strings.Contains(err.Error(), list[0].ID) || strings.Contains(err.Error(), list[1].ID) {
 		t.Errorf("the error names not the first message alone: %v", err)
 	}
-	after, _, err := s.ListMail(context.Background(), "", false, store.Page{Number: 1, Limit: 10})
+	after, _, err := s.ListMail(context.Background(), "", store.QueueMail, false, store.Page{Number: 1, Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestResealNamesWhatNoSecretOpensAndDoesTheRest(t *testing.T) {
 // quiet is a store from which no mail is sent.
 type quiet struct{ store.Store }
 
-func (quiet) NextMail(context.Context, string) (time.Time, error) { return time.Time{}, nil }
+func (quiet) NextMail(context.Context, string, string) (time.Time, error) { return time.Time{}, nil }
 
 // await waits until a condition holds that another goroutine brings about.
 func await(t *testing.T, what string, holds func() bool) {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/store"
 )
 
@@ -14,108 +16,108 @@ import (
 // belongs to somebody else.
 var ErrSessionNotFound = &Error{Code: "auth/session-not-found", Status: http.StatusNotFound, Message: "There is no such session."}
 
-var sessions = feature{
-	name: "sessions",
-	routes: []route{
-		{method: http.MethodPost, path: "/auth/refresh", who: anyone, scope: "auth:refresh", exchanges: true, serve: (*Auth).handleRefresh},
-		{method: http.MethodGet, path: "/auth/sessions", who: signedIn, scope: "sessions:read", serve: (*Auth).handleListSessions},
-		{method: http.MethodDelete, path: "/auth/sessions", who: signedIn, scope: "sessions:write", fresh: true, serve: (*Auth).handleEndOtherSessions},
-		{method: http.MethodDelete, path: "/auth/sessions/{sessionId}", who: signedIn, scope: "sessions:write", fresh: true, serve: (*Auth).handleEndSession},
-		{method: http.MethodPost, path: "/auth/signout", who: signedIn, scope: "auth:signout", fresh: true, serve: (*Auth).handleSignOut},
-	},
-	events: []string{eventSessionCreated, eventSessionEnded, eventRefreshReused},
-	errors: []*Error{
-		ErrUnauthorized, ErrInvalidToken, ErrTokenExpired, ErrSessionExpired, ErrUserNotFound, ErrAccountBanned,
-		ErrForbidden, ErrInsufficientScope, ErrReauthenticationNeeded, ErrInvalidRefreshToken, ErrSessionNotFound,
-	},
+// Sessions lists, renews and ends sessions.
+type Sessions struct {
+	*kernel
 }
 
-// Why sessions end.
-const (
-	endedBySignOut  = "signed-out"
-	endedByOwner    = "revoked"
-	endedByReuse    = "reuse"
-	endedByFork     = "unknown-generation"
-	endedByLimit    = "too-many-sessions"
-	endedByRestore  = "issued-before"
-	endedByPassword = "password"
-	endedByDelete   = "deleted"
-	endedByClaim    = "claimed"
-	endedByUndo     = "address-undone"
-	endedByBan      = "banned"
-)
+func (s *Sessions) feature() feature {
+	return feature{
+		name: "sessions",
+		routes: []route{
+			{method: http.MethodPost, path: "/auth/refresh", who: anyone, scope: "auth:refresh", exchanges: true, serve: s.handleRefresh},
+			{method: http.MethodGet, path: "/auth/sessions", who: signedIn, scope: "sessions:read", serve: s.handleListSessions},
+			{method: http.MethodDelete, path: "/auth/sessions", who: signedIn, scope: "sessions:write", fresh: true, serve: s.handleEndOtherSessions},
+			{method: http.MethodDelete, path: "/auth/sessions/{sessionId}", who: signedIn, scope: "sessions:write", fresh: true, serve: s.handleEndSession},
+			{method: http.MethodPost, path: "/auth/signout", who: signedIn, scope: "auth:signout", fresh: true, serve: s.handleSignOut},
+		},
+		events: []string{eventSessionCreated, eventSessionEnded, eventRefreshReused},
+		errors: []*Error{
+			ErrUnauthorized, ErrInvalidToken, ErrTokenExpired, ErrSessionExpired, ErrAuthUserNotFound, ErrAccountBanned,
+			ErrForbidden, ErrScopeInsufficient, ErrReauthenticationRequired, ErrInvalidRefreshToken, ErrSessionNotFound,
+		},
+	}
+}
 
-// Sessions returns one page of a user's live sessions, oldest first, and their
+// List returns one page of a user's live sessions, oldest first, and their
 // total.
-func (a *Auth) Sessions(ctx context.Context, userID string, page store.Page) ([]Session, int, error) {
-	list, total, err := a.store.ListSessions(ctx, tenant, userID, a.now(), page)
-	return list, total, fault(err)
+func (s *Sessions) List(ctx context.Context, userID string, page PageParams) (Page[Session], error) {
+	list, total, err := s.store.ListSessions(ctx, tenant, userID, s.now(), page)
+	return Page[Session]{list, total}, fault(err)
 }
 
-// EndSession ends a session of a user: its access and refresh tokens are dead
+// EndSessionParams names a session of a user.
+type EndSessionParams struct {
+	UserID, SessionID string
+}
+
+// EndOtherSessionsParams names a user and the session that goes on; with Except
+// "" none does.
+type EndOtherSessionsParams struct {
+	UserID, Except string
+}
+
+// End ends a session of a user: its access and refresh tokens are dead
 // when it returns nil. ErrSessionNotFound when it is not a live session of that
 // user.
-func (a *Auth) EndSession(ctx context.Context, userID, sessionID string) error {
-	return a.endSession(ctx, userID, sessionID, endedByOwner)
+func (s *Sessions) End(ctx context.Context, in EndSessionParams) error {
+	return s.end(ctx, in.UserID, in.SessionID, endedByOwner)
 }
 
 // SignOut ends the session of a user who leaves. Leaving twice is no error.
-func (a *Auth) SignOut(ctx context.Context, session Session) error {
-	err := a.endSession(ctx, session.UserID, session.ID, endedBySignOut)
+func (s *Sessions) SignOut(ctx context.Context, session Session) error {
+	err := s.end(ctx, session.UserID, session.ID, endedBySignOut)
 	if errors.Is(err, ErrSessionNotFound) {
 		return nil
 	}
 	return err
 }
 
-func (a *Auth) endSession(ctx context.Context, userID, sessionID, reason string) error {
+func (s *Sessions) end(ctx context.Context, userID, sessionID, reason string) error {
 	if !uuid.Valid(sessionID) {
 		return ErrSessionNotFound
 	}
-	err := a.tx(ctx, func(ctx context.Context, tx store.Store) error {
-		ended, err := tx.EndSession(ctx, tenant, userID, sessionID, a.now(), reason)
+	err := s.tx(ctx, func(ctx context.Context, tx *txn) error {
+		tx.touch(userID)
+		ended, err := tx.EndSession(ctx, tenant, userID, sessionID, s.now(), reason)
 		if err != nil {
 			return err
 		}
 		if !ended {
 			return ErrSessionNotFound
 		}
-		return a.record(ctx, tx, event{kind: eventSessionEnded, actor: userID, subject: userID, data: eventData{
+		return tx.record(ctx, event{kind: eventSessionEnded, subject: userID, data: eventData{
 			"session": sessionID, "reason": reason,
 		}})
 	})
-	if err == nil {
-		a.afterCommit(func() { a.live.forget(userID) })
-	}
 	return err
 }
 
-// EndOtherSessions ends every session of a user but one ("" ends all), and
+// EndOthers ends every session of a user but one ("" ends all), and
 // returns how many were live.
-func (a *Auth) EndOtherSessions(ctx context.Context, userID, except string) (int, error) {
-	var ended int
-	err := a.tx(ctx, func(ctx context.Context, tx store.Store) error {
-		user, err := tx.LockUser(ctx, tenant, userID)
+func (s *Sessions) EndOthers(ctx context.Context, in EndOtherSessionsParams) (ended int, err error) {
+	userID, except := in.UserID, in.Except
+	err = s.tx(ctx, func(ctx context.Context, tx *txn) error {
+		user, err := existing(tx.lock(ctx, userID))
 		if err != nil {
 			return err
 		}
-		if err := killTokens(ctx, tx, afterSignOutAll, userID, user.EmailKey); err != nil {
+		if err := tx.kill(ctx, afterSignOutAll, userID, user.EmailKey); err != nil {
 			return err
 		}
 		ended, err = tx.EndSessions(ctx, store.SessionEnd{
-			Tenant: tenant, UserID: userID, Except: except, At: a.now(), Reason: endedByOwner,
+			Tenant: tenant, UserID: userID, Except: except, At: s.now(), Reason: endedByOwner,
 		})
 		if err != nil || ended == 0 {
 			return err
 		}
-		return a.record(ctx, tx, event{kind: eventSessionEnded, actor: userID, subject: userID, data: eventData{
+		return tx.record(ctx, event{kind: eventSessionEnded, subject: userID, data: eventData{
 			"reason": endedByOwner, "ended": ended, "except": except,
 		}})
 	})
 	if err != nil {
 		return 0, err
 	}
-	a.afterCommit(func() { a.live.forget(userID) })
 	return ended, nil
 }
 
@@ -123,75 +125,113 @@ type refreshInput struct {
 	RefreshToken string `json:"refreshToken"`
 }
 
-func (a *Auth) handleRefresh(w http.ResponseWriter, r *http.Request) error {
+func (s *Sessions) handleRefresh(w http.ResponseWriter, r *http.Request) error {
 	var in refreshInput
-	if err := decode(r, &in); err != nil {
+	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
 	if in.RefreshToken == "" {
 		return ErrInvalidRequest.detail("refreshToken", "is missing")
 	}
-	signed, err := a.Refresh(r.Context(), in.RefreshToken)
+	signed, err := s.Refresh(r.Context(), in.RefreshToken)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, signed.Tokens)
+	return webio.Write(w, http.StatusOK, signed.Tokens)
 }
 
 type sessionBody struct {
-	ID             string   `json:"id"`
-	UserID         string   `json:"userId"`
-	UserAgent      optional `json:"userAgent"`
-	IPAddress      optional `json:"ipAddress"`
-	DeviceInfo     string   `json:"deviceInfo"`
-	LastActivityAt instant  `json:"lastActivityAt"`
-	CreatedAt      instant  `json:"createdAt"`
-	ExpiresAt      instant  `json:"expiresAt"`
-	Current        bool     `json:"current"`
+	ID             string         `json:"id"`
+	UserID         string         `json:"userId"`
+	UserAgent      webio.Optional `json:"userAgent"`
+	IPAddress      webio.Optional `json:"ipAddress"`
+	DeviceInfo     string         `json:"deviceInfo"`
+	LastActivityAt webio.Instant  `json:"lastActivityAt"`
+	CreatedAt      webio.Instant  `json:"createdAt"`
+	ExpiresAt      webio.Instant  `json:"expiresAt"`
+	Current        bool           `json:"current"`
 }
 
-func (a *Auth) handleListSessions(w http.ResponseWriter, r *http.Request) error {
+func (s *Sessions) handleListSessions(w http.ResponseWriter, r *http.Request) error {
 	c := callerFrom(r.Context())
-	page, err := pageOf(r, 10)
+	page, err := webio.PageOf(r, 10)
 	if err != nil {
 		return err
 	}
-	list, total, err := a.Sessions(r.Context(), c.user.ID, page)
+	list, err := s.List(r.Context(), c.user.ID, page)
 	if err != nil {
 		return err
 	}
-	return writeList(w, list, total, page, func(s Session) sessionBody {
+	return webio.WriteList(w, list.Items, list.Total, page, func(s Session) sessionBody {
 		return sessionBody{
-			ID: s.ID, UserID: s.UserID, UserAgent: optional(s.UserAgent), IPAddress: optional(s.IPAddress),
-			DeviceInfo: device.Name(s.UserAgent), LastActivityAt: instant(s.LastActivityAt),
-			CreatedAt: instant(s.CreatedAt), ExpiresAt: instant(s.ExpiresAt), Current: s.ID == c.session.ID,
+			ID: s.ID, UserID: s.UserID, UserAgent: webio.Optional(s.UserAgent), IPAddress: webio.Optional(s.IPAddress),
+			DeviceInfo: device.Name(s.UserAgent), LastActivityAt: webio.Instant(s.LastActivityAt),
+			CreatedAt: webio.Instant(s.CreatedAt), ExpiresAt: webio.Instant(s.ExpiresAt), Current: s.ID == c.session.ID,
 		}
 	})
 }
 
-func (a *Auth) handleEndSession(w http.ResponseWriter, r *http.Request) error {
+func (s *Sessions) handleEndSession(w http.ResponseWriter, r *http.Request) error {
 	c := callerFrom(r.Context())
-	if err := a.EndSession(r.Context(), c.user.ID, r.PathValue("sessionId")); err != nil {
+	if err := s.End(r.Context(), EndSessionParams{UserID: c.user.ID, SessionID: r.PathValue("sessionId")}); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, messageBody{"The session has ended."})
+	return webio.Write(w, http.StatusOK, webio.Message("The session has ended."))
 }
 
-func (a *Auth) handleEndOtherSessions(w http.ResponseWriter, r *http.Request) error {
+func (s *Sessions) handleEndOtherSessions(w http.ResponseWriter, r *http.Request) error {
 	c := callerFrom(r.Context())
-	ended, err := a.EndOtherSessions(r.Context(), c.user.ID, c.session.ID)
+	ended, err := s.EndOthers(r.Context(), EndOtherSessionsParams{UserID: c.user.ID, Except: c.session.ID})
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, struct {
+	return webio.Write(w, http.StatusOK, struct {
 		Message string `json:"message"`
 		Revoked int    `json:"revoked"`
 	}{"All other sessions have ended.", ended})
 }
 
-func (a *Auth) handleSignOut(w http.ResponseWriter, r *http.Request) error {
-	if err := a.SignOut(r.Context(), callerFrom(r.Context()).session); err != nil {
+func (s *Sessions) handleSignOut(w http.ResponseWriter, r *http.Request) error {
+	if err := s.SignOut(r.Context(), callerFrom(r.Context()).session); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, messageBody{"Signed out."})
+	return webio.Write(w, http.StatusOK, webio.Message("Signed out."))
+}
+
+// RevokedBefore counts what RevokeIssuedBefore revoked.
+type RevokedBefore struct {
+	Sessions, Tokens int
+}
+
+// RevokeIssuedBefore ends every session and removes every pending one-time
+// token made before t, and returns how many of each. Run it after the restore
+// of a backup: what was revoked since the backup was made lives again in it.
+func (s *Sessions) RevokeIssuedBefore(ctx context.Context, t time.Time) (revoked RevokedBefore, err error) {
+	const batch = 1000
+	for {
+		n, err := s.store.EndSessionsBefore(ctx, tenant, t, s.now(), endedByRestore, batch)
+		revoked.Sessions += n
+		if err != nil {
+			return revoked, fault(err)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	for {
+		n, err := s.store.DeleteTokensBefore(ctx, tenant, t, batch)
+		revoked.Tokens += n
+		if err != nil {
+			return revoked, fault(err)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	s.live.ForgetAll()
+	return revoked, s.tx(ctx, func(ctx context.Context, tx *txn) error {
+		return tx.record(ctx, event{kind: eventSessionEnded, data: eventData{
+			"reason": endedByRestore, "sessions": revoked.Sessions, "tokens": revoked.Tokens,
+		}})
+	})
 }

@@ -2,7 +2,6 @@ package admit
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"net/http"
 	"time"
@@ -12,56 +11,96 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// Errors about an account that an operator names.
-var (
-	ErrNoSuchUser  = &Error{Code: "user/not-found", Status: http.StatusNotFound, Message: "There is no such account."}
-	ErrInvalidRole = &Error{Code: "user/invalid-role", Status: http.StatusBadRequest, Message: "A role has 1 to 50 of a-z, 0-9, - and _."}
-	ErrUserChanged = &Error{Code: "user/conflict", Status: http.StatusConflict, Message: "The account was changed at the same time. Please try again."}
-)
-
-var users = feature{
-	name:   "user",
-	events: []string{eventRoleChanged, eventUserBanned, eventUserUnbanned},
-	errors: []*Error{ErrNoSuchUser, ErrInvalidRole, ErrUserChanged},
+// Create makes an account without signing anybody in. The password is held
+// to the same rules as at sign-up. It answers as SignUp does.
+func (u *Users) Create(ctx context.Context, in CreateUserParams) (User, error) {
+	address, name, err := parseAccount(in.Email, in.Name)
+	if err != nil {
+		return User{}, err
+	}
+	if in.Role == "" {
+		in.Role = RoleUser
+	}
+	if !validRole(in.Role) {
+		return User{}, ErrInvalidRequest.detail("role", "must be 1 to 50 of a-z, 0-9, - and _")
+	}
+	user := u.newUser(address, name, in.Role)
+	if in.EmailVerified {
+		user.EmailVerifiedAt = user.CreatedAt
+	}
+	var hash string
+	if in.Password != "" {
+		if err := u.checkNewPassword(ctx, in.Password, address, name); err != nil {
+			return User{}, err
+		}
+		if hash, err = u.hash(ctx, in.Password); err != nil {
+			return User{}, err
+		}
+	}
+	return user, u.tx(ctx, func(ctx context.Context, tx *txn) error {
+		return tx.createUser(ctx, user, hash)
+	})
 }
 
-// User returns an account by its id. ErrNoSuchUser when there is none or it was
-// deleted.
-func (a *Auth) User(ctx context.Context, id string) (User, error) {
-	if !uuid.Valid(id) {
-		return User{}, ErrNoSuchUser
+// Errors about an account that an operator names.
+var (
+	ErrInvalidRole  = &Error{Code: "user/invalid-role", Status: http.StatusBadRequest, Message: "A role has 1 to 50 of a-z, 0-9, - and _."}
+	ErrUserConflict = &Error{Code: "user/conflict", Status: http.StatusConflict, Message: "The account was changed at the same time. Please try again."}
+)
+
+// Users looks accounts up and changes them on an operator's behalf.
+type Users struct {
+	*kernel
+}
+
+func (u *Users) feature() feature {
+	return feature{
+		name:   "user",
+		events: []string{eventRoleChanged, eventUserBanned, eventUserUnbanned},
+		errors: []*Error{ErrUserNotFound, ErrInvalidRole, ErrUserConflict},
 	}
-	user, err := a.store.User(ctx, tenant, id)
+}
+
+// Get returns an account by its id. ErrUserNotFound when there is none or it was
+// deleted.
+func (u *Users) Get(ctx context.Context, id string) (User, error) {
+	if !uuid.Valid(id) {
+		return User{}, ErrUserNotFound
+	}
+	user, err := u.store.User(ctx, tenant, id)
 	return existing(user, err)
 }
 
-// UserByEmail returns the account whose current address it is, however it is
-// spelled. ErrInvalidEmail or ErrNoSuchUser.
-func (a *Auth) UserByEmail(ctx context.Context, email string) (User, error) {
+// GetByEmail returns the account whose current address it is, however it is
+// spelled. ErrInvalidEmail or ErrUserNotFound.
+func (u *Users) GetByEmail(ctx context.Context, email string) (User, error) {
 	address, err := emailaddress.Parse(email)
 	if err != nil {
 		return User{}, ErrInvalidEmail.because(err)
 	}
-	user, err := a.store.UserByEmail(ctx, tenant, address.Key)
+	user, err := u.store.UserByEmail(ctx, tenant, address.Key)
 	return existing(user, err)
 }
 
-func existing(user store.User, err error) (User, error) {
-	switch {
-	case errors.Is(err, store.ErrNotFound), err == nil && user.Deleted():
-		return User{}, ErrNoSuchUser
-	case err != nil:
-		return User{}, fault(err)
-	}
-	return user, nil
+// BanParams says who is banned and why.
+type BanParams struct {
+	UserID, Reason string
+	// Until is when the ban ends. Zero is never.
+	Until time.Time
 }
 
-// BanUser bans an account until a time, or for good when it is zero: its
+// SetRoleParams names a user and the role to give.
+type SetRoleParams struct {
+	UserID, Role string
+}
+
+// Ban bans an account until a time, or for good when it is zero: its
 // sessions and pending tokens end at once, its API keys stop working, and every
-// way in is refused with ErrAccountBanned. ErrNoSuchUser or ErrUnavailable.
-func (a *Auth) BanUser(ctx context.Context, id, reason string, until time.Time) error {
-	return a.changeUser(ctx, id, func(ctx context.Context, tx store.Store, user *store.User) (event, error) {
-		now := a.now()
+// way in is refused with ErrAccountBanned. ErrUserNotFound or ErrUnavailable.
+func (u *Users) Ban(ctx context.Context, in BanParams) error {
+	id, reason, until := in.UserID, in.Reason, in.Until
+	return u.change(ctx, id, func(ctx context.Context, tx *txn, user *store.User) (event, error) {
+		now := u.now()
 		user.BannedAt, user.BanReason, user.BanExpiresAt = now, reason, until.UTC()
 		if until.IsZero() {
 			user.BanExpiresAt = time.Time{}
@@ -70,38 +109,39 @@ func (a *Auth) BanUser(ctx context.Context, id, reason string, until time.Time) 
 		if err != nil {
 			return event{}, err
 		}
-		return event{kind: eventUserBanned, data: eventData{"reason": reason}}, killTokens(ctx, tx, afterBan, id, user.EmailKey)
+		return event{kind: eventUserBanned, data: eventData{"reason": reason}}, tx.kill(ctx, afterBan, id, user.EmailKey)
 	})
 }
 
-// UnbanUser lifts a ban. What the ban ended stays ended.
-func (a *Auth) UnbanUser(ctx context.Context, id string) error {
-	return a.changeUser(ctx, id, func(_ context.Context, _ store.Store, user *store.User) (event, error) {
+// Unban lifts a ban. What the ban ended stays ended.
+func (u *Users) Unban(ctx context.Context, id string) error {
+	return u.change(ctx, id, func(_ context.Context, _ *txn, user *store.User) (event, error) {
 		user.BannedAt, user.BanExpiresAt, user.BanReason = time.Time{}, time.Time{}, ""
 		return event{kind: eventUserUnbanned}, nil
 	})
 }
 
 // SetRole gives an account another role, at once on its live sessions.
-// ErrInvalidRole, ErrNoSuchUser or ErrUnavailable.
-func (a *Auth) SetRole(ctx context.Context, id, role string) error {
+// ErrInvalidRole, ErrUserNotFound or ErrUnavailable.
+func (u *Users) SetRole(ctx context.Context, in SetRoleParams) error {
+	id, role := in.UserID, in.Role
 	if !validRole(role) {
 		return ErrInvalidRole
 	}
-	return a.changeUser(ctx, id, func(_ context.Context, _ store.Store, user *store.User) (event, error) {
+	return u.change(ctx, id, func(_ context.Context, _ *txn, user *store.User) (event, error) {
 		before := user.Role
 		user.Role = role
 		return event{kind: eventRoleChanged, data: eventData{"from": before, "to": role}}, nil
 	})
 }
 
-// changeUser runs a change of an account with the account locked.
-func (a *Auth) changeUser(ctx context.Context, id string, change func(context.Context, store.Store, *store.User) (event, error)) error {
+// change runs a change of an account with the account locked.
+func (u *Users) change(ctx context.Context, id string, change func(context.Context, *txn, *store.User) (event, error)) error {
 	if !uuid.Valid(id) {
-		return ErrNoSuchUser
+		return ErrUserNotFound
 	}
-	err := a.tx(ctx, func(ctx context.Context, tx store.Store) error {
-		user, err := existing(tx.LockUser(ctx, tenant, id))
+	err := u.tx(ctx, func(ctx context.Context, tx *txn) error {
+		user, err := existing(tx.lock(ctx, id))
 		if err != nil {
 			return err
 		}
@@ -109,94 +149,14 @@ func (a *Auth) changeUser(ctx context.Context, id string, change func(context.Co
 		if err != nil {
 			return err
 		}
-		user.UpdatedAt = a.now()
+		user.UpdatedAt = u.now()
 		if err := tx.UpdateUser(ctx, user); errors.Is(err, store.ErrConflict) {
-			return ErrUserChanged
+			return ErrUserConflict
 		} else if err != nil {
 			return err
 		}
 		told.subject = id
-		if c := callerFrom(ctx); c != nil {
-			told.actor = c.user.ID
-		}
-		return a.record(ctx, tx, told)
+		return tx.record(ctx, told)
 	})
-	if err == nil {
-		a.afterCommit(func() { a.live.forget(id) })
-	}
 	return err
-}
-
-// RevokeIssuedBefore ends every session and removes every pending one-time
-// token made before t, and returns how many of each. Run it after the restore
-// of a backup: what was revoked since the backup was made lives again in it.
-func (a *Auth) RevokeIssuedBefore(ctx context.Context, t time.Time) (sessions, tokens int, err error) {
-	const batch = 1000
-	for {
-		n, err := a.store.EndSessionsBefore(ctx, tenant, t, a.now(), endedByRestore, batch)
-		sessions += n
-		if err != nil {
-			return sessions, tokens, fault(err)
-		}
-		if n == 0 {
-			break
-		}
-	}
-	for {
-		n, err := a.store.DeleteTokensBefore(ctx, tenant, t, batch)
-		tokens += n
-		if err != nil {
-			return sessions, tokens, fault(err)
-		}
-		if n == 0 {
-			break
-		}
-	}
-	a.live.forgetAll()
-	return sessions, tokens, a.tx(ctx, func(ctx context.Context, tx store.Store) error {
-		return a.record(ctx, tx, event{kind: eventSessionEnded, data: eventData{
-			"reason": endedByRestore, "sessions": sessions, "tokens": tokens,
-		}})
-	})
-}
-
-// WithTx returns an Auth whose rules take part in a host's transaction, so that
-// rows of the host and of this library are committed, or vanish, together. A
-// rule that refuses leaves the transaction usable. The host calls committed
-// after its commit: it makes caches forget and mail go out at once. Forgetting
-// the call only delays that. The store must keep its records in the database of
-// tx; one without SQL answers every rule with ErrUnavailable.
-func (a *Auth) WithTx(tx *sql.Tx) (scoped *Auth, committed func()) {
-	pending := &afterCommit{}
-	scoped = &Auth{config: a.config, store: a.store.WithTx(tx), after: pending, machinery: a.machinery}
-	return scoped, func() {
-		for _, action := range pending.actions {
-			action()
-		}
-		pending.actions = nil
-	}
-}
-
-// Mail is a message of the outbox, sealed.
-type Mail = store.Mail
-
-// DeadMail returns one page of the messages that were given up, oldest first,
-// and their total.
-func (a *Auth) DeadMail(ctx context.Context, page store.Page) ([]Mail, int, error) {
-	list, total, err := a.store.ListMail(ctx, tenant, true, page)
-	return list, total, fault(err)
-}
-
-// RetryMail makes a message that was given up go out again. ErrNotFound when it
-// is not one of those.
-func (a *Auth) RetryMail(ctx context.Context, id string) error {
-	revived, err := a.store.ReviveMail(ctx, tenant, id, a.now())
-	switch {
-	case err != nil:
-		return fault(err)
-	case !revived:
-		return ErrNotFound
-	}
-	a.afterCommit(a.outbox.worker.wake)
-	return nil
 }

@@ -6,13 +6,13 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
+	"github.com/go-json-experiment/json"
 )
 
 // Errors of proving an address.
@@ -33,52 +33,39 @@ const (
 	undoLife   = 7 * 24 * time.Hour
 )
 
-var verification = feature{
-	name: "verify",
-	routes: []route{
-		{method: http.MethodPost, path: "/auth/signup/email/resend", who: anyone, scope: "auth:verify", limit: limitMail, exchanges: true, serve: (*Auth).handleResend},
-		{method: http.MethodGet, path: confirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: (*Auth).handleConfirmPage},
-		{method: http.MethodPost, path: confirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: (*Auth).handleConfirm},
-		{method: http.MethodPost, path: "/auth/email/verify/send", who: anyone, scope: "auth:verify", limit: limitMail, fresh: true, serve: (*Auth).handleVerifySend},
-		{method: http.MethodPost, path: "/auth/email/verify/resend", who: anyone, scope: "auth:verify", limit: limitMail, exchanges: true, serve: (*Auth).handleResend},
-		{method: http.MethodGet, path: verifyConfirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: (*Auth).handleVerifyPage},
-		{method: http.MethodPost, path: verifyConfirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: (*Auth).handleVerifyConfirm},
-		{method: http.MethodGet, path: undoPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: (*Auth).handleUndoPage},
-		{method: http.MethodPost, path: undoPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: (*Auth).handleUndo},
-	},
-	mails:  []mailer.Kind{mailer.EmailVerification, mailer.EmailChanged, mailer.AccountExists},
-	events: []string{eventEmailVerified, eventEmailChanged, eventEmailChangeUndone, eventUserDeleted, eventAccountClaimed},
-	errors: []*Error{ErrInvalidCallbackURL, ErrAlreadyVerified, ErrEmailNotVerified, ErrTooManyCodeRequests},
+// Verifications proves that an account's address is its owner's.
+type Verifications struct {
+	*kernel
 }
 
-// sendVerification mails a link that proves the account's current address, and
-// kills the one before. The mail, and the page that it leads to, say where the
-// account came from, as far as that is known.
-func (a *Auth) sendVerification(ctx context.Context, tx store.Store, user *store.User, callbackURL string, origin signUpOrigin, wanted bool) error {
-	kind, mail := kindVerify, mailer.SignupConfirmation
-	if !wanted {
-		kind, mail = decoyMail, decoyMail
+func (v *Verifications) feature() feature {
+	return feature{
+		name: "verify",
+		routes: []route{
+			{method: http.MethodPost, path: "/auth/signup/email/resend", who: anyone, scope: "auth:verify", limit: limitMail, exchanges: true, serve: v.handleResend},
+			{method: http.MethodGet, path: confirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: v.handleConfirmPage},
+			{method: http.MethodPost, path: confirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: v.handleConfirm},
+			{method: http.MethodPost, path: "/auth/email/verify/resend", who: anyone, scope: "auth:verify", limit: limitMail, exchanges: true, serve: v.handleResend},
+		},
+		mails:  []mailer.Kind{mailer.EmailVerification, mailer.EmailChanged, mailer.AccountExists},
+		events: []string{eventEmailVerified, eventEmailChanged, eventEmailChangeUndone, eventUserDeleted, eventAccountClaimed},
+		errors: []*Error{ErrInvalidCallbackURL, ErrAlreadyVerified, ErrEmailNotVerified, ErrTooManyCodeRequests},
 	}
-	if err := killTokens(ctx, tx, afterNewVerify, user.ID, ""); err != nil {
-		return err
-	}
+}
+
+// send mails a link that proves the account's current address. The mail, and the
+// page that it leads to, say where the account came from, as far as that is
+// known.
+func (v *Verifications) send(ctx context.Context, tx *txn, user *store.User, callbackURL string, origin signUpOrigin, wanted bool) error {
 	data, err := json.Marshal(origin)
 	if err != nil {
 		return ErrInternal.because(err)
 	}
-	secret, expires, err := a.newToken(ctx, tx, store.Token{
-		Kind: kind, UserID: user.ID, EmailKey: user.EmailKey, Data: data,
-	}, verifyLife)
-	if err != nil {
-		return err
-	}
-	link, err := a.verifyLink(confirmPath, callbackURL, secret, user.Email)
-	if err != nil {
-		return err
-	}
-	values := a.about(ctx, user, mailer.Values{Link: link, ExpiresAt: expires})
-	values.Device, values.IPAddress, values.SignedUpAt = origin.Device, origin.IPAddress, origin.At
-	return a.outbox.add(ctx, tx, mail, user.Email, user.Locale, values)
+	return tx.mailLink(ctx, link{
+		kind: kindVerify, mail: mailer.SignupConfirmation, kills: afterNewVerify, life: verifyLife, user: user, data: data, wanted: wanted,
+		url:    func(secret string) (string, error) { return v.verifyLink(confirmPath, callbackURL, secret, user.Email) },
+		values: mailer.Values{Device: origin.Device, IPAddress: origin.IPAddress, SignedUpAt: origin.At},
+	})
 }
 
 // signUpOrigin is where an account came from.
@@ -88,211 +75,123 @@ type signUpOrigin struct {
 	At        time.Time `json:"at"`
 }
 
-// verifyLink leads to the page of this API, which sends the browser on to the
-// host's: what a mail scanner fetches must not be the host's page with a token.
-func (a *Auth) verifyLink(path, callbackURL, secret, email string) (string, error) {
-	query := []string{"token", secret, "email", email}
-	if callbackURL != "" {
-		query = append(query, "callbackUrl", callbackURL)
-	}
-	return a.callbackLink("", path, query...)
-}
-
-// newToken stores a one-time token and returns its secret.
-func (a *Auth) newToken(ctx context.Context, tx store.Tokens, t store.Token, life time.Duration) (secret string, expires time.Time, err error) {
-	secret, t.Hash, err = newSecret()
-	if err != nil {
-		return "", expires, err
-	}
-	t.Tenant, t.CreatedAt = tenant, a.now()
-	t.ExpiresAt = t.CreatedAt.Add(life)
-	return secret, t.ExpiresAt, tx.CreateToken(ctx, t)
-}
-
-// about fills in what every message about an account says.
-func (a *Auth) about(ctx context.Context, user *store.User, values mailer.Values) mailer.Values {
-	client := clientFrom(ctx)
-	values.UserName, values.UserEmail, values.Verified = user.Name, user.Email, !user.EmailVerifiedAt.IsZero()
-	values.Device, values.IPAddress, values.At = device.Name(client.UserAgent), client.IPAddress, a.now()
-	return values
-}
-
-// ResendVerification mails a new confirmation to an address that belongs to an
+// Request mails a new confirmation to an address that belongs to an
 // account and is not verified. It answers the same, and costs the same, for any
 // other address. ErrInvalidEmail, ErrInvalidCallbackURL, ErrTooManyCodeRequests
 // or ErrUnavailable.
-func (a *Auth) ResendVerification(ctx context.Context, email, callbackURL string) error {
-	return a.mailTo(ctx, email, callbackURL, func(ctx context.Context, tx store.Store, user *store.User, wanted bool) error {
-		return a.resendVerification(ctx, tx, user, callbackURL, wanted)
+func (v *Verifications) Request(ctx context.Context, in LinkParams) error {
+	return v.mailTo(ctx, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+		return v.resend(ctx, tx, user, in.CallbackURL, wanted)
 	})
 }
 
-// resendVerification asks the owner of an address once more whether the account
+// resend asks the owner of an address once more whether the account
 // is theirs. Where the account came from is told as it was at sign-up: whoever
 // asks for the mail may be another.
-func (a *Auth) resendVerification(ctx context.Context, tx store.Store, user *store.User, callbackURL string, wanted bool) error {
+func (v *Verifications) resend(ctx context.Context, tx *txn, user *store.User, callbackURL string, wanted bool) error {
 	created, err := tx.ListEvents(ctx, store.EventQuery{Tenant: tenant, SubjectID: user.ID, Kind: eventUserCreated, Limit: 1})
 	if err != nil {
 		return err
 	}
 	if !user.EmailVerifiedAt.IsZero() {
-		nobody := a.nobody(emailaddress.Address{Display: user.Email, Key: user.EmailKey})
+		nobody := v.nobody(emailaddress.Address{Display: user.Email, Key: user.EmailKey})
 		user, wanted = &nobody, false
 	}
 	origin := signUpOrigin{At: user.CreatedAt}
 	if len(created) > 0 {
 		origin.Device, origin.IPAddress = device.Name(created[0].UserAgent), created[0].IPAddress
 	}
-	return a.sendVerification(ctx, tx, user, callbackURL, origin, wanted)
+	return v.send(ctx, tx, user, callbackURL, origin, wanted)
 }
 
-// ConfirmEmail proves an address with a mailed token: the account's own, or the
-// one it moves to, which then becomes the account's. Repeating it with the same
-// token is a success. It answers ErrInvalidEmail, ErrInvalidToken,
-// ErrTokenExpired, ErrEmailTaken or ErrUnavailable.
-func (a *Auth) ConfirmEmail(ctx context.Context, email, token string) error {
-	return a.confirmEmail(ctx, email, token, kindVerify, kindChange)
-}
-
-func (a *Auth) confirmEmail(ctx context.Context, email, token string, kinds ...string) error {
-	address, err := emailaddress.Parse(email)
-	if err != nil {
-		return ErrInvalidEmail.because(err)
-	}
-	if token == "" {
-		return ErrInvalidRequest.detail("token", "is missing")
-	}
-	if !wellFormed(token) {
-		return ErrInvalidToken
-	}
-	var changed string
-	err = a.tx(ctx, func(ctx context.Context, tx store.Store) error {
-		for _, kind := range kinds {
-			found, err := tx.Token(ctx, tenant, kind, hashSecret(token))
-			if errors.Is(err, store.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			if found.EmailKey != address.Key {
-				return ErrInvalidToken
-			}
-			changed = found.UserID
-			if kind == kindChange {
-				return a.changeAddress(ctx, tx, address, found)
-			}
-			return a.verifyAddress(ctx, tx, found)
-		}
-		return ErrInvalidToken
-	})
-	if err == nil {
-		a.afterCommit(func() { a.live.forget(changed) })
-	}
-	return err
-}
-
-// spendToken locks the account of a token and uses the token up. A token that
-// was used is told from one that has run out.
-func (a *Auth) spendToken(ctx context.Context, tx store.Store, found store.Token) (user store.User, used bool, err error) {
-	if user, err = tx.LockUser(ctx, tenant, found.UserID); errors.Is(err, store.ErrNotFound) {
-		return user, false, ErrInvalidToken
-	} else if err != nil {
-		return user, false, err
-	}
-	now := a.now()
-	if user.Deleted() {
-		return user, false, ErrInvalidToken
-	}
-	if user.Banned(now) {
-		return user, false, ErrAccountBanned
-	}
-	after, won, err := tx.ConsumeToken(ctx, tenant, found.Kind, found.Hash, now)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return user, false, ErrInvalidToken
-	case err != nil:
-		return user, false, err
-	case won:
-		return user, false, nil
-	case after.UsedAt.IsZero():
-		return user, false, ErrTokenExpired
-	}
-	return user, true, nil
-}
-
-func (a *Auth) verifyAddress(ctx context.Context, tx store.Store, found store.Token) error {
-	user, used, err := a.spendToken(ctx, tx, found)
+// Confirm proves an account's address with a mailed token. Repeating it with the
+// same token is a success. It answers ErrInvalidEmail, ErrInvalidToken,
+// ErrTokenExpired, ErrAccountBanned or ErrUnavailable.
+func (v *Verifications) Confirm(ctx context.Context, in TokenParams) error {
+	address, err := addressOf(in.Email, in.Token)
 	if err != nil {
 		return err
 	}
-	if user.EmailKey != found.EmailKey || used && user.EmailVerifiedAt.IsZero() {
+	return v.tx(ctx, func(ctx context.Context, tx *txn) error {
+		found, err := tx.openSecret(ctx, in.Token, kindVerify)
+		if err != nil {
+			return err
+		}
+		return v.confirm(ctx, tx, address, found)
+	})
+}
+
+// confirm verifies the address that a redeemed token was sent to, where it is
+// still the account's.
+func (v *Verifications) confirm(ctx context.Context, tx *txn, address emailaddress.Address, found opened) error {
+	if found.token.EmailKey != address.Key || found.user.EmailKey != address.Key || found.used && found.user.EmailVerifiedAt.IsZero() {
 		return ErrInvalidToken
 	}
-	if used {
+	if found.used {
 		return nil
 	}
-	verified, err := tx.VerifyEmail(ctx, tenant, user.ID, found.EmailKey, a.now())
+	verified, err := tx.VerifyEmail(ctx, tenant, found.user.ID, address.Key, v.now())
 	if err != nil || !verified {
 		return err
 	}
-	return a.record(ctx, tx, event{kind: eventEmailVerified, actor: user.ID, subject: user.ID})
+	return tx.record(ctx, event{kind: eventEmailVerified, subject: found.user.ID})
 }
 
-func (a *Auth) handleResend(w http.ResponseWriter, r *http.Request) error {
-	var in formInput
-	if err := decode(r, &in); err != nil {
+// Disown deletes an account that somebody else made with this address: the
+// second button of the confirmation page. It works until the address is proven,
+// and answers as Confirm does.
+func (v *Verifications) Disown(ctx context.Context, in TokenParams) error {
+	address, err := addressOf(in.Email, in.Token)
+	if err != nil {
 		return err
 	}
-	if err := a.ResendVerification(r.Context(), in.Email, in.CallbackURL); err != nil {
+	return v.tx(ctx, func(ctx context.Context, tx *txn) error {
+		found, err := tx.openSecret(ctx, in.Token, kindVerify)
+		if err != nil {
+			return err
+		}
+		if found.used || found.token.EmailKey != address.Key || found.user.EmailKey != address.Key || !found.user.EmailVerifiedAt.IsZero() {
+			return ErrInvalidToken
+		}
+		return tx.deleteAccount(ctx, &found.user, "disowned")
+	})
+}
+
+func (v *Verifications) handleResend(w http.ResponseWriter, r *http.Request) error {
+	var in formInput
+	if err := webio.Decode(r, &in); err != nil {
+		return err
+	}
+	if err := v.Request(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
 		return err
 	}
 	return writeSent(w, http.StatusOK, in.Email, "")
 }
 
-type sentBody struct {
-	Message   string `json:"message"`
-	Email     string `json:"email"`
-	RequestID string `json:"requestId,omitempty"`
-}
-
-// writeSent answers every request for a mail, whoever it is for.
-func writeSent(w http.ResponseWriter, status int, email, requestID string) error {
-	return writeJSON(w, status, sentBody{"If the address can be used, a mail is on its way.", showEmail(email), requestID})
-}
-
-// showEmail gives back an address as it is kept.
-func showEmail(email string) string {
-	if address, err := emailaddress.Parse(email); err == nil {
-		return address.Display
-	}
-	return ""
-}
-
 // handleConfirmPage is what the mailed link opens. Mail scanners open links
 // too, so only a program that declares itself, and not HEAD, is acted on.
-func (a *Auth) handleConfirmPage(w http.ResponseWriter, r *http.Request) error {
+func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request) error {
 	in, err := readQuery(r)
 	if err != nil {
 		return err
 	}
-	if err := a.checkCallback(in.CallbackURL); err != nil {
+	if err := v.checkCallback(in.CallbackURL); err != nil {
 		return err
 	}
-	if r.Method == http.MethodGet && (wantsJSON(r) || a.config.ConfirmOnGet) {
-		return a.confirmAndAnswer(w, r, in, http.StatusFound, a.confirmEmail(r.Context(), in.Email, in.Token, kindVerify), in.renewal(a.config.BasePath+confirmPath)...)
+	if r.Method == http.MethodGet && (wantsJSON(r) || v.config.ConfirmOnGet) {
+		return v.confirmAndAnswer(w, r, in, http.StatusFound, v.Confirm(r.Context(), TokenParams{Email: in.Email, Token: in.Token}), in.renewal(v.config.BasePath+confirmPath)...)
 	}
 	page := ui.Page{
 		Title:      "Confirm your address",
 		Paragraphs: []string{"Somebody signed up here with this address. If it was you, confirm it."},
 		Facts:      []ui.Fact{{Label: "Address", Value: in.Email}},
 		Forms: []ui.Form{
-			{Action: a.config.BasePath + confirmPath, Button: "Confirm my address", Hidden: in.hidden("")},
-			{Action: a.config.BasePath + confirmPath, Button: "I did not create this", Quiet: true, Hidden: in.hidden(actionDisown)},
+			{Action: v.config.BasePath + confirmPath, Button: "Confirm my address", Hidden: in.hidden("")},
+			{Action: v.config.BasePath + confirmPath, Button: "I did not create this", Quiet: true, Hidden: in.hidden(actionDisown)},
 		},
 	}
 	if wellFormed(in.Token) {
-		found, err := a.store.Token(r.Context(), tenant, kindVerify, hashSecret(in.Token))
+		found, err := v.store.Token(r.Context(), tenant, kindVerify, hashSecret(in.Token))
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return fault(err)
 		}
@@ -305,26 +204,26 @@ func (a *Auth) handleConfirmPage(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	return a.writePage(w, http.StatusOK, page)
+	return v.writePage(w, http.StatusOK, page)
 }
 
-func (a *Auth) handleConfirm(w http.ResponseWriter, r *http.Request) error {
+func (v *Verifications) handleConfirm(w http.ResponseWriter, r *http.Request) error {
 	in, isForm, err := readForm(w, r)
 	if err != nil {
 		return err
 	}
-	if err := a.checkCallback(in.CallbackURL); err != nil {
+	if err := v.checkCallback(in.CallbackURL); err != nil {
 		return err
 	}
 	switch in.Action {
 	case "":
-		return a.confirmAndAnswer(w, r, in, http.StatusSeeOther, a.confirmEmail(r.Context(), in.Email, in.Token, kindVerify), in.renewal(a.config.BasePath+confirmPath)...)
+		return v.confirmAndAnswer(w, r, in, http.StatusSeeOther, v.Confirm(r.Context(), TokenParams{Email: in.Email, Token: in.Token}), in.renewal(v.config.BasePath+confirmPath)...)
 	case actionRenew:
-		return a.renew(w, r, isForm, in, a.ResendVerification)
+		return v.renew(w, r, isForm, in, v.Request)
 	case actionDisown:
-		err := a.Disown(r.Context(), in.Email, in.Token)
+		err := v.Disown(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
 		page := ui.Page{Title: "The account was deleted", Paragraphs: []string{"Nothing else was stored under your address. You can close this page."}}
-		return a.answerForm(w, r, isForm, err, page, messageBody{"The account was deleted."})
+		return v.answerForm(w, r, isForm, err, page, webio.Message("The account was deleted."))
 	}
 	return ErrInvalidRequest.detail("action", "must be left out, disown or renew")
 }
@@ -341,7 +240,7 @@ type verifiedData struct {
 
 // confirmAndAnswer sends the outcome to the host's page where it named one. A
 // page of our own offers what else can be done where it failed.
-func (a *Auth) confirmAndAnswer(w http.ResponseWriter, r *http.Request, in formInput, redirect int, outcome error, otherwise ...ui.Form) error {
+func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request, in formInput, redirect int, outcome error, otherwise ...ui.Form) error {
 	if outcome != nil && asError(outcome).Status >= http.StatusInternalServerError {
 		return outcome
 	}
@@ -350,7 +249,7 @@ func (a *Auth) confirmAndAnswer(w http.ResponseWriter, r *http.Request, in formI
 		if outcome != nil {
 			query = []string{"verified", "false", "error", asError(outcome).Code}
 		}
-		target, err := a.redirects.AddQuery(in.CallbackURL, query...)
+		target, err := v.redirects.AddQuery(in.CallbackURL, query...)
 		if err != nil {
 			return ErrInvalidCallbackURL.because(err)
 		}
@@ -361,14 +260,14 @@ func (a *Auth) confirmAndAnswer(w http.ResponseWriter, r *http.Request, in formI
 	}
 	if wantsPage(r) {
 		if outcome != nil {
-			return a.writeErrorPage(w, outcome, otherwise...)
+			return v.writeErrorPage(w, outcome, otherwise...)
 		}
-		return a.writePage(w, http.StatusOK, ui.Page{
+		return v.writePage(w, http.StatusOK, ui.Page{
 			Title: "Your address is confirmed", Paragraphs: []string{"You can close this page and go on where you left off."},
 		})
 	}
 	if outcome != nil {
 		return outcome
 	}
-	return writeJSON(w, http.StatusOK, verifiedBody{true, verifiedData{true, showEmail(in.Email)}})
+	return webio.Write(w, http.StatusOK, verifiedBody{true, verifiedData{true, showEmail(in.Email)}})
 }

@@ -85,7 +85,7 @@ func TestAK05_UsingAKeyDoesNotBringItBack(t *testing.T) {
 			id, key := s.NewKey("secret")
 			harness.Parallel(6, func(i int) *harness.Answer {
 				if i == 0 {
-					_ = s.Auth.RevokeAPIKey(t.Context(), id)
+					_ = s.Auth.APIKeys.Revoke(t.Context(), id)
 				}
 				return other.Do("GET", apiKeys, nil, harness.Key(key))
 			})
@@ -154,7 +154,7 @@ func TestAK04_AKeyMintsOnlyWhereItWasTold(t *testing.T) {
 
 func scopeless(s *harness.Server) (id, key string) {
 	s.T.Helper()
-	made, key, err := s.Auth.CreateAPIKey(s.T.Context(), admit.CreateAPIKeyParams{Name: "n", Type: "secret", Scopes: []string{}})
+	made, err := s.Auth.APIKeys.Create(s.T.Context(), admit.CreateAPIKeyParams{Name: "n", Type: "secret", Scopes: []string{}})
 	if err != nil {
 		s.T.Fatal(err)
 	}

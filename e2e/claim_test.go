@@ -175,7 +175,7 @@ func TestEM07_WhatKillsWhat(t *testing.T) {
 			kills: all,
 		},
 		"ban": {cause: func(s *harness.Server, p harness.Person, _ string) {
-			if err := s.Auth.BanUser(s.T.Context(), p.ID, "", time.Time{}); err != nil {
+			if err := s.Auth.Users.Ban(s.T.Context(), admit.BanParams{UserID: p.ID}); err != nil {
 				s.T.Fatal(err)
 			}
 		}, kills: all},

@@ -61,7 +61,7 @@ func TestAC209_AClockThatJumpsAheadAndBackPromisesNothing(t *testing.T) {
 		s.Clock.Advance(jump)
 		s.Dead(before.Tokens)
 		s.SignIn(ended.Email, harness.Password).Want(http.StatusOK)
-		if _, err := s.Auth.EndOtherSessions(ctx, ended.ID, ""); err != nil {
+		if _, err := s.Auth.Sessions.EndOthers(ctx, admit.EndOtherSessionsParams{UserID: ended.ID, Except: ""}); err != nil {
 			t.Fatal(err)
 		}
 		between := s.SignUp("between@x.test")

@@ -46,7 +46,9 @@ const (
 	bcrypted = "$2a$04$gc5w5eunHiLzG6OmERAhquJrxxL8JOqvWZ.GCvdBSgnYyMIGOJQC."
 )
 
-func gave(signed *admit.SignedIn, err error) (bool, error) { return signed != nil, err }
+func gave(signed admit.SignedIn, err error) (bool, error) {
+	return signed.Tokens.AccessToken != "", err
+}
 
 func told(err error) (bool, error) { return err == nil, err }
 
@@ -56,16 +58,16 @@ func sessionLives(s *harness.Server, p *subject) bool {
 }
 
 func passwordIs(s *harness.Server, p *subject, password string) bool {
-	_, err := s.Auth.SignIn(context.Background(), admit.SignInParams{Email: p.email, Password: password})
+	_, err := s.Auth.Passwords.SignIn(context.Background(), admit.SignInParams{Email: p.email, Password: password})
 	return err == nil
 }
 
 func liveSessions(s *harness.Server, p *subject) int {
-	_, n, err := s.Auth.Sessions(context.Background(), p.signed.User.ID, store.Page{Number: 1, Limit: 1})
+	list, err := s.Auth.Sessions.List(context.Background(), p.signed.User.ID, store.Page{Number: 1, Limit: 1})
 	if err != nil {
 		s.T.Fatal(err)
 	}
-	return n
+	return list.Total
 }
 
 func mailFor(kind mailer.Kind, to func(*subject) string, ask func(*harness.Server, *subject) error) func(*harness.Server, *subject) {
@@ -83,7 +85,7 @@ func askLink(s *harness.Server, p *subject, signUp bool) {
 	s.T.Helper()
 	s.Mail.Clear()
 	var err error
-	if p.extra, err = s.Auth.RequestMagicLink(context.Background(), p.email, callback, signUp); err != nil {
+	if p.extra, err = s.Auth.MagicLinks.Request(context.Background(), admit.MagicLinkParams{Email: p.email, CallbackURL: callback, SignUp: signUp}); err != nil {
 		s.T.Fatal(err)
 	}
 	m := letterTo(s, mailer.MagicLink, p.email)
@@ -101,25 +103,26 @@ func faultFlows() []faultFlow {
 			name:    "sign up",
 			prepare: func(_ *harness.Server, p *subject) { p.email = "new-" + p.email },
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return gave(a.SignUp(ctx, admit.SignUpParams{Email: p.email, Password: strongPassword, Name: "Ada"}))
+				made, err := a.SignUps.Create(ctx, admit.SignUpParams{Email: p.email, Password: strongPassword, Name: "Ada"})
+				return made.SignedIn != nil, err
 			},
 			done: func(s *harness.Server, p *subject) bool {
-				_, err := s.Auth.UserByEmail(ctx, p.email)
+				_, err := s.Auth.Users.GetByEmail(ctx, p.email)
 				return err == nil
 			},
-			again: admit.ErrEmailTaken,
+			again: admit.ErrEmailAlreadyExists,
 		},
 		{
 			name: "sign in",
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return gave(a.SignIn(ctx, admit.SignInParams{Email: p.email, Password: strongPassword}))
+				return gave(a.Passwords.SignIn(ctx, admit.SignInParams{Email: p.email, Password: strongPassword}))
 			},
 			done: func(s *harness.Server, p *subject) bool { return liveSessions(s, p) >= 2 },
 		},
 		{
 			name: "refresh",
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return gave(a.Refresh(ctx, p.signed.Tokens.RefreshToken))
+				return gave(a.Sessions.Refresh(ctx, p.signed.Tokens.RefreshToken))
 			},
 			done: func(s *harness.Server, p *subject) bool {
 				session, _, err := s.Store.SessionUser(ctx, "", p.signed.Session.ID)
@@ -129,7 +132,7 @@ func faultFlows() []faultFlow {
 		{
 			name: "sign out",
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.EndSession(ctx, p.signed.User.ID, p.signed.Session.ID))
+				return told(a.Sessions.End(ctx, admit.EndSessionParams{UserID: p.signed.User.ID, SessionID: p.signed.Session.ID}))
 			},
 			done:  func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) },
 			again: admit.ErrSessionNotFound,
@@ -137,7 +140,7 @@ func faultFlows() []faultFlow {
 		{
 			name: "sign out everywhere",
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				_, err := a.EndOtherSessions(ctx, p.signed.User.ID, "")
+				_, err := a.Sessions.EndOthers(ctx, admit.EndOtherSessionsParams{UserID: p.signed.User.ID, Except: ""})
 				return told(err)
 			},
 			done: func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) },
@@ -153,7 +156,7 @@ func faultFlows() []faultFlow {
 				if err != nil {
 					return false, err
 				}
-				_, _, err = a.RevokeIssuedBefore(ctx, before)
+				_, err = a.Sessions.RevokeIssuedBefore(ctx, before)
 				return told(err)
 			},
 			done: func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) },
@@ -162,7 +165,7 @@ func faultFlows() []faultFlow {
 			name:    "ask for a confirmation again",
 			prepare: func(s *harness.Server, p *subject) { letterTo(s, mailer.SignupConfirmation, p.email) },
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.ResendVerification(ctx, p.email, ""))
+				return told(a.Verifications.Request(ctx, admit.LinkParams{Email: p.email, CallbackURL: ""}))
 			},
 			done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.SignupConfirmation, p.email) },
 		},
@@ -172,10 +175,10 @@ func faultFlows() []faultFlow {
 				p.token = tokenIn(letterTo(s, mailer.SignupConfirmation, p.email))
 			},
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.ConfirmEmail(ctx, p.email, p.token))
+				return told(a.EmailChanges.Confirm(ctx, admit.TokenParams{Email: p.email, Token: p.token}))
 			},
 			done: func(s *harness.Server, p *subject) bool {
-				user, err := s.Auth.UserByEmail(ctx, p.email)
+				user, err := s.Auth.Users.GetByEmail(ctx, p.email)
 				return err == nil && !user.EmailVerifiedAt.IsZero()
 			},
 		},
@@ -185,46 +188,48 @@ func faultFlows() []faultFlow {
 				p.token = tokenIn(letterTo(s, mailer.SignupConfirmation, p.email))
 			},
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.Disown(ctx, p.email, p.token))
+				return told(a.Verifications.Disown(ctx, admit.TokenParams{Email: p.email, Token: p.token}))
 			},
 			done: func(s *harness.Server, p *subject) bool {
-				_, err := s.Auth.UserByEmail(ctx, p.email)
-				return errors.Is(err, admit.ErrNoSuchUser)
+				_, err := s.Auth.Users.GetByEmail(ctx, p.email)
+				return errors.Is(err, admit.ErrUserNotFound)
 			},
 			again: admit.ErrInvalidToken,
 		},
 		{
 			name: "ask for a reset",
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.RequestPasswordReset(ctx, p.email, ""))
+				return told(a.PasswordResets.Request(ctx, admit.LinkParams{Email: p.email, CallbackURL: ""}))
 			},
 			done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.PasswordReset, p.email) },
 		},
 		{
-			name:    "reset a password",
-			prepare: mailFor(mailer.PasswordReset, own, func(s *harness.Server, p *subject) error { return s.Auth.RequestPasswordReset(ctx, p.email, "") }),
+			name: "reset a password",
+			prepare: mailFor(mailer.PasswordReset, own, func(s *harness.Server, p *subject) error {
+				return s.Auth.PasswordResets.Request(ctx, admit.LinkParams{Email: p.email, CallbackURL: ""})
+			}),
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.ResetPassword(ctx, p.email, p.token, otherPassword))
+				return told(a.PasswordResets.Confirm(ctx, admit.ConfirmPasswordResetParams{Email: p.email, Token: p.token, NewPassword: otherPassword}))
 			},
 			done: func(s *harness.Server, p *subject) bool {
 				return passwordIs(s, p, otherPassword) && !sessionLives(s, p)
 			},
-			again: admit.ErrResetTokenNotFound,
+			again: admit.ErrVerificationTokenNotFound,
 		},
 		{
 			name: "change a password",
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.ChangePassword(ctx, p.signed.User.ID, strongPassword, otherPassword))
+				return told(a.Passwords.Change(ctx, admit.ChangePasswordParams{UserID: p.signed.User.ID, Current: strongPassword, New: otherPassword}))
 			},
 			done: func(s *harness.Server, p *subject) bool {
 				return passwordIs(s, p, otherPassword) && !sessionLives(s, p)
 			},
-			again: admit.ErrWrongPassword,
+			again: admit.ErrInvalidPassword,
 		},
 		{
 			name: "ask for a magic link",
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				_, err := a.RequestMagicLink(ctx, p.email, callback, false)
+				_, err := a.MagicLinks.Request(ctx, admit.MagicLinkParams{Email: p.email, CallbackURL: callback, SignUp: false})
 				return told(err)
 			},
 			done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.MagicLink, p.email) },
@@ -233,7 +238,7 @@ func faultFlows() []faultFlow {
 			name:    "redeem a magic link",
 			prepare: func(s *harness.Server, p *subject) { askLink(s, p, false) },
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				signed, _, err := a.RedeemMagicLink(ctx, p.token)
+				signed, err := a.MagicLinks.Redeem(ctx, p.token)
 				return gave(signed, err)
 			},
 			done:  func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) && liveSessions(s, p) == 1 },
@@ -243,7 +248,7 @@ func faultFlows() []faultFlow {
 			name:    "sign in by code",
 			prepare: func(s *harness.Server, p *subject) { askLink(s, p, false) },
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				signed, _, err := a.RedeemCode(ctx, p.extra, p.code)
+				signed, err := a.MagicLinks.RedeemCode(ctx, admit.RedeemCodeParams{RequestID: p.extra, Code: p.code})
 				return gave(signed, err)
 			},
 			done:  func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) && liveSessions(s, p) == 1 },
@@ -256,16 +261,16 @@ func faultFlows() []faultFlow {
 				askLink(s, p, true)
 			},
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				signed, _, err := a.RedeemMagicLink(ctx, p.token)
+				signed, err := a.MagicLinks.Redeem(ctx, p.token)
 				return gave(signed, err)
 			},
 			done: func(s *harness.Server, p *subject) bool {
-				user, err := s.Auth.UserByEmail(ctx, p.email)
+				user, err := s.Auth.Users.GetByEmail(ctx, p.email)
 				if err != nil {
 					return false
 				}
-				_, n, err := s.Auth.Sessions(ctx, user.ID, store.Page{Number: 1, Limit: 1})
-				return err == nil && n == 1 && !user.EmailVerifiedAt.IsZero()
+				list, err := s.Auth.Sessions.List(ctx, user.ID, store.Page{Number: 1, Limit: 1})
+				return err == nil && list.Total == 1 && !user.EmailVerifiedAt.IsZero()
 			},
 			again: admit.ErrInvalidToken,
 		},
@@ -273,20 +278,20 @@ func faultFlows() []faultFlow {
 			name:    "ask to change an address",
 			prepare: func(s *harness.Server, p *subject) { letterTo(s, mailer.SignupConfirmation, p.email) },
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.RequestEmailChange(ctx, p.signed.User.ID, moved(p), ""))
+				return told(a.EmailChanges.Request(ctx, admit.EmailChangeParams{UserID: p.signed.User.ID, Email: moved(p), CallbackURL: ""}))
 			},
 			done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.EmailVerification, moved(p)) },
 		},
 		{
 			name: "change an address",
 			prepare: mailFor(mailer.EmailVerification, moved, func(s *harness.Server, p *subject) error {
-				return s.Auth.RequestEmailChange(ctx, p.signed.User.ID, moved(p), "")
+				return s.Auth.EmailChanges.Request(ctx, admit.EmailChangeParams{UserID: p.signed.User.ID, Email: moved(p), CallbackURL: ""})
 			}),
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.ConfirmEmail(ctx, moved(p), p.token))
+				return told(a.EmailChanges.Confirm(ctx, admit.TokenParams{Email: moved(p), Token: p.token}))
 			},
 			done: func(s *harness.Server, p *subject) bool {
-				_, err := s.Auth.UserByEmail(ctx, moved(p))
+				_, err := s.Auth.Users.GetByEmail(ctx, moved(p))
 				return err == nil
 			},
 		},
@@ -294,17 +299,17 @@ func faultFlows() []faultFlow {
 			name: "undo a change of address",
 			prepare: func(s *harness.Server, p *subject) {
 				mailFor(mailer.EmailVerification, moved, func(s *harness.Server, p *subject) error {
-					return s.Auth.RequestEmailChange(ctx, p.signed.User.ID, moved(p), "")
+					return s.Auth.EmailChanges.Request(ctx, admit.EmailChangeParams{UserID: p.signed.User.ID, Email: moved(p), CallbackURL: ""})
 				})(s, p)
 				mailFor(mailer.EmailChanged, own, func(s *harness.Server, p *subject) error {
-					return s.Auth.ConfirmEmail(ctx, moved(p), p.token)
+					return s.Auth.EmailChanges.Confirm(ctx, admit.TokenParams{Email: moved(p), Token: p.token})
 				})(s, p)
 			},
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.UndoEmailChange(ctx, p.token))
+				return told(a.EmailChanges.Undo(ctx, p.token))
 			},
 			done: func(s *harness.Server, p *subject) bool {
-				_, err := s.Auth.UserByEmail(ctx, p.email)
+				_, err := s.Auth.Users.GetByEmail(ctx, p.email)
 				return err == nil && !sessionLives(s, p)
 			},
 			again: admit.ErrInvalidToken,
@@ -312,12 +317,12 @@ func faultFlows() []faultFlow {
 		{
 			name: "create an API key",
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				_, key, err := a.CreateAPIKey(ctx, admit.CreateAPIKeyParams{Name: p.email, Type: admit.SecretKey})
-				return key != "", err
+				created, err := a.APIKeys.Create(ctx, admit.CreateAPIKeyParams{Name: p.email, Type: admit.SecretKey})
+				return created.Key != "", err
 			},
 			done: func(s *harness.Server, p *subject) bool {
-				keys, _, err := s.Auth.APIKeys(ctx, store.Page{Number: 1, Limit: 1000})
-				return err == nil && slices.ContainsFunc(keys, func(k admit.APIKey) bool { return k.Name == p.email })
+				keys, err := s.Auth.APIKeys.List(ctx, store.Page{Number: 1, Limit: 1000})
+				return err == nil && slices.ContainsFunc(keys.Items, func(k admit.APIKey) bool { return k.Name == p.email })
 			},
 		},
 		{
@@ -326,29 +331,29 @@ func faultFlows() []faultFlow {
 				p.extra, p.token = s.NewKey("secret")
 			},
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.RevokeAPIKey(ctx, p.extra))
+				return told(a.APIKeys.Revoke(ctx, p.extra))
 			},
 			done: func(s *harness.Server, p *subject) bool {
-				_, err := s.Auth.VerifyAPIKey(ctx, p.token)
+				_, err := s.Auth.APIKeys.Verify(ctx, p.token)
 				return errors.Is(err, admit.ErrAPIKeyRevoked)
 			},
 		},
 		{
 			name: "ban",
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.BanUser(ctx, p.signed.User.ID, "spam", time.Time{}))
+				return told(a.Users.Ban(ctx, admit.BanParams{UserID: p.signed.User.ID, Reason: "spam"}))
 			},
 			done: func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) },
 		},
 		{
 			name: "unban",
 			prepare: func(s *harness.Server, p *subject) {
-				if err := s.Auth.BanUser(ctx, p.signed.User.ID, "spam", time.Time{}); err != nil {
+				if err := s.Auth.Users.Ban(ctx, admit.BanParams{UserID: p.signed.User.ID, Reason: "spam"}); err != nil {
 					s.T.Fatal(err)
 				}
 			},
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.UnbanUser(ctx, p.signed.User.ID))
+				return told(a.Users.Unban(ctx, p.signed.User.ID))
 			},
 			done: func(s *harness.Server, p *subject) bool { return passwordIs(s, p, strongPassword) },
 		},
@@ -356,33 +361,33 @@ func faultFlows() []faultFlow {
 			name:    "create an account",
 			prepare: func(_ *harness.Server, p *subject) { p.email = "new-" + p.email },
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				_, err := a.CreateUser(ctx, admit.CreateUserParams{Email: p.email, Name: "Ada", Password: strongPassword})
+				_, err := a.Users.Create(ctx, admit.CreateUserParams{Email: p.email, Name: "Ada", Password: strongPassword})
 				return told(err)
 			},
 			done:  func(s *harness.Server, p *subject) bool { return passwordIs(s, p, strongPassword) },
-			again: admit.ErrEmailTaken,
+			again: admit.ErrEmailAlreadyExists,
 		},
 		{
 			name:    "import accounts",
 			prepare: func(_ *harness.Server, p *subject) { p.email = "new-" + p.email },
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				_, _, err := a.ImportUsers(ctx, []admit.ImportUserParams{
+				_, err := a.Imports.Users(ctx, []admit.ImportUserParams{
 					{Email: p.email, Name: "Ada", PasswordHash: bcrypted}, {Email: "second-" + p.email, Name: "Bob"},
 				})
 				return told(err)
 			},
 			done: func(s *harness.Server, p *subject) bool {
-				_, err := s.Auth.UserByEmail(ctx, "second-"+p.email)
+				_, err := s.Auth.Users.GetByEmail(ctx, "second-"+p.email)
 				return err == nil && passwordIs(s, p, strongPassword)
 			},
 		},
 		{
 			name: "change a role",
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.SetRole(ctx, p.signed.User.ID, "editor"))
+				return told(a.Users.SetRole(ctx, admit.SetRoleParams{UserID: p.signed.User.ID, Role: "editor"}))
 			},
 			done: func(s *harness.Server, p *subject) bool {
-				user, err := s.Auth.User(ctx, p.signed.User.ID)
+				user, err := s.Auth.Users.Get(ctx, p.signed.User.ID)
 				return err == nil && user.Role == "editor"
 			},
 		},
@@ -394,7 +399,7 @@ func faultFlows() []faultFlow {
 func mailedTo(s *harness.Server, kind mailer.Kind, to string) bool {
 	s.Auth.Start()
 	s.Eventually("the outbox is empty", func() bool {
-		next, err := s.Store.NextMail(context.Background(), "")
+		next, err := s.Store.NextMail(context.Background(), "", store.QueueMail)
 		if wait := next.Sub(s.Clock.Now()); err == nil && wait > 0 {
 			s.Clock.Advance(wait) // the disturbed process took it along
 		}
@@ -442,11 +447,11 @@ func faultPoint(t *testing.T, s *harness.Server, flow faultFlow, fault storetest
 	t.Helper()
 	ctx := context.Background()
 	p := &subject{email: fmt.Sprintf("%s-%d-%d@x.test", strings.ReplaceAll(flow.name, " ", "-"), fault, k)}
-	var err error
-	p.signed, err = s.Auth.SignUp(ctx, admit.SignUpParams{Email: p.email, Password: strongPassword, Name: "Ada"})
+	made, err := s.Auth.SignUps.Create(ctx, admit.SignUpParams{Email: p.email, Password: strongPassword, Name: "Ada"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.signed = made.SignedIn
 	if flow.prepare != nil {
 		flow.prepare(s, p)
 	}

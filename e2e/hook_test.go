@@ -12,7 +12,6 @@ import (
 
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
-	"github.com/admit-go/admit/store"
 )
 
 // AC-192, RL-04: a hook may refuse in its own words; one that fails, panics,
@@ -34,8 +33,8 @@ func TestAC192_AHookHarmsItsOwnRequestAlone(t *testing.T) {
 			"veto": closedToday, "fails": admit.ErrInternal, "panics": admit.ErrInternal, "blocks": admit.ErrInternal, "calls": admit.ErrUnavailable,
 		} {
 			began := time.Now()
-			signed, err := s.Auth.SignIn(t.Context(), admit.SignInParams{Email: name + "@x.test", Password: harness.Password})
-			if signed != nil || !errors.Is(err, want) {
+			signed, err := s.Auth.Passwords.SignIn(t.Context(), admit.SignInParams{Email: name + "@x.test", Password: harness.Password})
+			if signed.Tokens.AccessToken != "" || !errors.Is(err, want) {
 				t.Errorf("%s gave %v, %v", name, signed, err)
 			}
 			if took := time.Since(began); took > 10*time.Second {
@@ -62,7 +61,7 @@ func TestAC192_AHookHarmsItsOwnRequestAlone(t *testing.T) {
 				return ctx.Err()
 			case "calls":
 				// The transaction that calls the hook holds the account.
-				_, err := auth.SignIn(ctx, admit.SignInParams{Email: "good@x.test", Password: harness.Password})
+				_, err := auth.Passwords.SignIn(ctx, admit.SignInParams{Email: "good@x.test", Password: harness.Password})
 				return errors.Join(errors.New("called"), err)
 			}
 			return nil
@@ -74,18 +73,18 @@ func TestAC192_AHookHarmsItsOwnRequestAlone(t *testing.T) {
 func TestWhatAHookRefusesWasNever(t *testing.T) {
 	refuse := &admit.Error{Code: "app/no", Status: http.StatusConflict, Message: "No."}
 	harness.Each(t, func(t *testing.T, s *harness.Server) {
-		_, err := s.Auth.SignUp(t.Context(), admit.SignUpParams{Email: "a@x.test", Password: harness.Password, Name: "Ada"})
+		_, err := s.Auth.SignUps.Create(t.Context(), admit.SignUpParams{Email: "a@x.test", Password: harness.Password, Name: "Ada"})
 		if !errors.Is(err, refuse) {
 			t.Errorf("the refusal came out as %v", err)
 		}
-		if _, err := s.Auth.UserByEmail(t.Context(), "a@x.test"); !errors.Is(err, admit.ErrNoSuchUser) {
+		if _, err := s.Auth.Users.GetByEmail(t.Context(), "a@x.test"); !errors.Is(err, admit.ErrUserNotFound) {
 			t.Errorf("the account that was refused: %v", err)
 		}
 		if n := len(s.Events("", "user.created")); n > 0 {
 			t.Errorf("%d events tell of it", n)
 		}
 	}, func(c *admit.Config) {
-		c.Hooks.UserCreated = func(context.Context, store.Store, admit.User) error { return refuse }
+		c.Hooks.UserCreated = func(context.Context, admit.Tx, admit.User) error { return refuse }
 	})
 }
 

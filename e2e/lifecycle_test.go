@@ -91,11 +91,11 @@ func TestAC216_ClosingTwiceAndCallingAfterwardsIsNoFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	signUp := func(email string) *admit.SignedIn {
-		signed, err := auth.SignUp(t.Context(), admit.SignUpParams{Email: email, Password: harness.Password, Name: "Ada"})
+		signed, err := auth.SignUps.Create(t.Context(), admit.SignUpParams{Email: email, Password: harness.Password, Name: "Ada"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return signed
+		return signed.SignedIn
 	}
 	const waiting = 30 // more than the worker sends before it is told to stop
 	for i := range waiting {
@@ -164,13 +164,13 @@ func TestAC216_ProcessesThatStartTogetherAgreeOnTheSecret(t *testing.T) {
 	if file, err := os.Stat(path); err != nil || file.Mode().Perm() != 0o600 {
 		t.Errorf("the file: %v %v", file, err)
 	}
-	signed, err := auths[0].SignUp(t.Context(), admit.SignUpParams{Email: "a@x.test", Password: harness.Password, Name: "Ada"})
+	signed, err := auths[0].SignUps.Create(t.Context(), admit.SignUpParams{Email: "a@x.test", Password: harness.Password, Name: "Ada"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer auths[0].Close(context.Background())
 	for _, auth := range auths[1:] {
-		if _, err := auth.Refresh(t.Context(), signed.Tokens.RefreshToken); err != nil {
+		if _, err := auth.Sessions.Refresh(t.Context(), signed.SignedIn.Tokens.RefreshToken); err != nil {
 			t.Errorf("another process refuses the token: %v", err)
 		}
 		if err := auth.Close(context.Background()); err != nil {
@@ -220,11 +220,11 @@ func signUpWithoutRandomness(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer auth.Close(context.Background())
-	if _, err := auth.SignUp(t.Context(), admit.SignUpParams{Email: "a@x.test", Password: harness.Password, Name: "Ada"}); err != nil {
+	if _, err := auth.SignUps.Create(t.Context(), admit.SignUpParams{Email: "a@x.test", Password: harness.Password, Name: "Ada"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Log("ready")
 	rand.Reader = brokenReader{}
-	signed, err := auth.SignUp(t.Context(), admit.SignUpParams{Email: "b@x.test", Password: harness.Password, Name: "Ada"})
+	signed, err := auth.SignUps.Create(t.Context(), admit.SignUpParams{Email: "b@x.test", Password: harness.Password, Name: "Ada"})
 	t.Log(issued, signed, err)
 }

@@ -295,10 +295,10 @@ func TestAC041_ABannedAccountIsRefusedAtEveryDoor(t *testing.T) {
 				t.Errorf("a %s to a banned account", m.Kind)
 			}
 		}
-		if err := s.Auth.BanUser(t.Context(), p.ID, "spam", time.Time{}); err != nil {
+		if err := s.Auth.Users.Ban(t.Context(), admit.BanParams{UserID: p.ID, Reason: "spam"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Auth.UnbanUser(t.Context(), p.ID); err != nil {
+		if err := s.Auth.Users.Unban(t.Context(), p.ID); err != nil {
 			t.Fatal(err)
 		}
 		// SE-04: the ban itself ended all of it.

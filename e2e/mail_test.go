@@ -10,6 +10,7 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
 )
 
 const callback = "https://app.example/signed-in"
@@ -58,7 +59,7 @@ func resetToken(s *harness.Server, email string) string {
 func confirmationToken(s *harness.Server, email string) string {
 	s.T.Helper()
 	s.Eventually("the outbox is empty", func() bool {
-		next, err := s.Store.NextMail(context.Background(), "")
+		next, err := s.Store.NextMail(context.Background(), "", store.QueueMail)
 		return err == nil && next.IsZero()
 	})
 	return mailed(s, mailer.SignupConfirmation, email, func() {

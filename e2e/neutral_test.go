@@ -114,7 +114,7 @@ func everyKindOfAccount(s *harness.Server) map[string]string {
 	if _, err := s.Store.DeleteUser(s.T.Context(), "", deleted.ID, s.Clock.Now(), time.Time{}); err != nil {
 		s.T.Fatal(err)
 	}
-	_, err := s.Auth.CreateUser(s.T.Context(), admit.CreateUserParams{Email: "no-password@x.test", Name: "Ada"})
+	_, err := s.Auth.Users.Create(s.T.Context(), admit.CreateUserParams{Email: "no-password@x.test", Name: "Ada"})
 	if err != nil {
 		s.T.Fatal(err)
 	}

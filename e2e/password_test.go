@@ -105,7 +105,7 @@ func TestAC029_SignInAnswersTheSameForEveryKindOfAccount(t *testing.T) {
 			"verified@x.test": {Password: harness.Password, EmailVerified: true}, "no-password@x.test": {EmailVerified: true},
 		} {
 			in.Email, in.Name = email, "Ada"
-			if _, err := s.Auth.CreateUser(t.Context(), in); err != nil {
+			if _, err := s.Auth.Users.Create(t.Context(), in); err != nil {
 				t.Fatal(err)
 			}
 		}

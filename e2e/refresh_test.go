@@ -290,7 +290,7 @@ func TestTK08_ARefreshTellsTheNewEndOfTheSession(t *testing.T) {
 		token := p.Refresh
 		for range 5 { // 25 days: at the end the absolute limit is nearer
 			s.Clock.Advance(5 * 24 * time.Hour)
-			signed, err := s.Auth.Refresh(t.Context(), token)
+			signed, err := s.Auth.Sessions.Refresh(t.Context(), token)
 			if err != nil {
 				t.Fatal(err)
 			}

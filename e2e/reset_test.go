@@ -77,7 +77,7 @@ func TestAC049_OneOfManyResetsWins(t *testing.T) {
 
 func userOf(s *harness.Server, email string) string {
 	s.T.Helper()
-	user, err := s.Auth.UserByEmail(s.T.Context(), email)
+	user, err := s.Auth.Users.GetByEmail(s.T.Context(), email)
 	if err != nil {
 		s.T.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestAC060_DamagedTokensAreRefused(t *testing.T) {
 
 func TestAC053_ResetGivesAPasswordToAnAccountWithout(t *testing.T) {
 	harness.Each(t, func(t *testing.T, s *harness.Server) {
-		_, err := s.Auth.CreateUser(t.Context(), admit.CreateUserParams{Email: "a@x.test", Name: "Ada", EmailVerified: true})
+		_, err := s.Auth.Users.Create(t.Context(), admit.CreateUserParams{Email: "a@x.test", Name: "Ada", EmailVerified: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -332,7 +332,7 @@ func TestAC029_AskingForMailAnswersTheSameForEveryKindOfAccount(t *testing.T) {
 			"/v1/auth/email/signup":           {"method": "magiclink", "callbackUrl": callback},
 		} {
 			s.Eventually("the outbox is empty", func() bool {
-				next, err := s.Store.NextMail(t.Context(), "")
+				next, err := s.Store.NextMail(t.Context(), "", store.QueueMail)
 				return err == nil && next.IsZero()
 			})
 			s.Clock.Advance(25 * time.Hour)

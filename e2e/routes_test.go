@@ -68,14 +68,14 @@ func TestAZ01_EveryRouteRefusesWhoMayNotCall(t *testing.T) {
 		_, scopeless := s.NewKey("secret", []string{}...)
 		_, elsewhere := s.NewKey("secret", "elsewhere:*")
 		revokedID, revoked := s.NewKey("secret")
-		if err := s.Auth.RevokeAPIKey(t.Context(), revokedID); err != nil {
+		if err := s.Auth.APIKeys.Revoke(t.Context(), revokedID); err != nil {
 			t.Fatal(err)
 		}
 		s.Ban(people["banned"].ID)
 		// Some routes end the session that calls them, so each call has its own.
 		as := func(who string) func() harness.Set {
 			return func() harness.Set {
-				signed, err := s.Auth.SignIn(t.Context(), admit.SignInParams{Email: people[who].Email, Password: harness.Password})
+				signed, err := s.Auth.Passwords.SignIn(t.Context(), admit.SignInParams{Email: people[who].Email, Password: harness.Password})
 				if err != nil {
 					t.Fatal(err)
 				}

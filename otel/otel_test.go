@@ -254,7 +254,7 @@ func TestRefusedPasswordsAreCounted(t *testing.T) {
 	var people sync.WaitGroup
 	for i := range 200 {
 		people.Go(func() {
-			_, err := h.SignIn(ctx, admit.SignInParams{Email: fmt.Sprintf("nobody%d@example.test", i), Password: "quiet-harbour-lamp"})
+			_, err := h.Passwords.SignIn(ctx, admit.SignInParams{Email: fmt.Sprintf("nobody%d@example.test", i), Password: "quiet-harbour-lamp"})
 			var refused *admit.Error
 			if errors.As(err, &refused) && refused.RetryAfter > 0 {
 				cancel() // the queue is full; whoever waits need not any more

@@ -30,6 +30,4 @@ type Keys interface {
 	// ResealKey replaces the sealed bytes and answers true, only if the stored
 	// ones are old.
 	ResealKey(ctx context.Context, tenant, id string, old, sealed []byte) (bool, error)
-	// DeleteKey removes a key; what it signed no longer verifies.
-	DeleteKey(ctx context.Context, tenant, id string) error
 }

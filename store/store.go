@@ -25,8 +25,8 @@
 // Text is kept as given, without folding or trimming: "A" and "a" are two keys.
 // Text with U+0000 or invalid UTF-8, and text used as a key of more than
 // [MaxKeyBytes] bytes, is refused with ErrInvalidText before anything is read
-// or written. Keys are tenants, ids of records, kinds, purposes, e-mail keys,
-// counter keys, lease names and holders. Other text holds at least 10,000
+// or written. Keys are tenants, ids, kinds, purposes, e-mail keys, keys and refs
+// of records, counter keys, queues, lease names and holders. Other text holds at least 10,000
 // characters. What is ordered by id is ordered by its bytes. Bytes are kept as
 // given too; none at all may come back as nil or as empty.
 //
@@ -75,6 +75,7 @@ type Store interface {
 	Tokens
 	APIKeys
 	Keys
+	Records
 	Events
 	Counters
 	Outbox
@@ -101,11 +102,11 @@ type Store interface {
 
 	// Sweep removes at most limit records of each role that no rule needs any
 	// more at now, and returns how many went: one-time tokens, used ones too,
-	// and signing keys past their ExpiresAt, sessions past AbsoluteExpiresAt
-	// (ended ones stay till then, so that reuse of their tokens stays
-	// recognisable), counters past their window and reservations of addresses
-	// that have run out, of all tenants. API keys, events and mail stay. Zero
-	// means nothing was left.
+	// signing keys and records past their ExpiresAt, sessions past
+	// AbsoluteExpiresAt (ended ones stay till then, so that reuse of their tokens
+	// stays recognisable), counters past their window and reservations of
+	// addresses that have run out, of all tenants. API keys, events, messages of
+	// the outbox and what never expires stay. Zero means nothing was left.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 
 	// Ping answers nil while the store can be read.

@@ -1,6 +1,7 @@
-// Mutate proves that the tests of safety rules can fail. It reads
+// Mutate proves that the tests of safety rules can fail. It reads the lists in
 // .ci/mutants, breaks one rule at a time in a copy of the tree, runs the test
-// that is named beside it and demands that it goes red.
+// that the entry names and demands that the test goes red. The form of a list
+// stands in mutant.go.
 //
 //	go run ./.ci/mutate            applies all
 //	go run ./.ci/mutate -only RE   those whose entry matches
@@ -21,28 +22,24 @@ import (
 )
 
 func main() {
-	list := flag.String("list", ".ci/mutants", "the `file` that lists the mutants")
+	lists := flag.String("lists", ".ci/mutants", "the `folder` of the lists of mutants")
 	check := flag.Bool("check", false, "only look whether each mutant applies")
 	only := flag.String("only", "", "take the mutants that match this `regexp`")
 	flag.Parse()
-	if err := run(*list, *only, *check); err != nil {
+	if err := run(*lists, *only, *check); err != nil {
 		fmt.Fprintln(os.Stderr, "FAILED:", err)
 		os.Exit(1)
 	}
 }
 
-func run(list, only string, check bool) error {
+func run(lists, only string, check bool) error {
 	wanted, err := regexp.Compile(only)
 	if err != nil {
 		return err
 	}
-	text, err := os.ReadFile(list)
+	all, err := readLists(lists)
 	if err != nil {
 		return err
-	}
-	all, err := parse(string(text))
-	if err != nil {
-		return fmt.Errorf("%s: %w", list, err)
 	}
 	var mutants []mutant
 	for _, m := range all {
@@ -52,9 +49,9 @@ func run(list, only string, check bool) error {
 	}
 	var failures []error
 	for _, m := range mutants {
-		source, err := os.ReadFile(m.file)
+		sources, err := readPackage(m.in)
 		if err == nil {
-			_, err = m.apply(string(source))
+			_, err = m.apply(sources)
 		}
 		if err != nil {
 			failures = append(failures, fmt.Errorf("%s: %w", m, err))
@@ -128,20 +125,23 @@ func baseline(tree string, mutants []mutant) (failures []error) {
 
 // try answers nil when the mutant's test fails with it.
 func try(tree string, m mutant) error {
-	name := filepath.Join(tree, m.file)
-	source, err := os.ReadFile(name)
+	sources, err := readPackage(filepath.Join(tree, m.in))
 	if err != nil {
 		return err
 	}
-	broken, err := m.apply(string(source))
+	broken, err := m.apply(sources)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(name, []byte(broken), 0o600); err != nil {
+	whole, err := os.ReadFile(broken.file)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(broken.file, broken.source, 0o600); err != nil {
 		return err
 	}
 	result, output := runTest(tree, m)
-	if err := os.WriteFile(name, source, 0o600); err != nil {
+	if err := os.WriteFile(broken.file, whole, 0o600); err != nil {
 		return err
 	}
 	switch result {

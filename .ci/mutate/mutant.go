@@ -3,44 +3,80 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// mutant is one entry of the list.
+// mutant is one entry of a list.
 type mutant struct {
-	// why is the rule that it breaks.
-	why  string
-	file string
-	// line is where the text stood when the entry was written. The nearest
-	// place where it stands now is taken.
-	line int
+	// list is the base name of the list: the feature that the rule belongs to.
+	list string
+	// why is the rule that the mutant breaks.
+	why string
+	// in is the folder of the package in which the text stands. function is
+	// empty or the name of the function in which it stands.
+	in, function string
 	// text is what is replaced: whole lines, without their indentation.
 	text, replacement []string
 	// dir is the package of the test, test the regexp that selects it.
 	dir, test string
 }
 
-func (m mutant) String() string { return fmt.Sprintf("%s:%d %s (%s)", m.file, m.line, m.why, m.test) }
+func (m mutant) String() string { return fmt.Sprintf("%s: %s (%s)", m.list, m.why, m.test) }
+
+// receiver stands in a text for the name of the receiver of the function around
+// it, so that an entry outlives a move of the function to another type: §.config
+// matches a.config in a method of (a *Auth), and k.config in one of (k *kernel).
+const receiver = "§"
+
+// readLists reads all lists of a folder. The name of a list is that of the
+// feature, or of the package, whose rules it breaks.
+func readLists(folder string) ([]mutant, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	var all []mutant
+	for _, entry := range entries {
+		text, err := os.ReadFile(filepath.Join(folder, entry.Name()))
+		if err != nil {
+			return nil, err
+		}
+		mutants, err := parse(entry.Name(), string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", entry.Name(), err)
+		}
+		all = append(all, mutants...)
+	}
+	return all, nil
+}
 
 // parse reads a list: entries with a blank line between them, each
 //
 //	# why the line is there
-//	file.go:12
+//	. in FuncName
 //	- the line
 //	+ what breaks it
-//	dir TestThatFails
+//	./dir TestThatFails
 //
-// There may be several lines to replace, and none that replaces them.
-func parse(list string) ([]mutant, error) {
+// The second line is the folder of the package. The text must stand in the
+// non-test files of the package exactly once. Where it stands more often,
+// "in FuncName" narrows the search to the functions and methods of that name,
+// whatever their receivers are; otherwise the words are left out.
+//
+// There may be several lines to replace, and none that replaces them. In both,
+// § stands for the receiver of the function around the text.
+func parse(list, text string) ([]mutant, error) {
 	var mutants []mutant
-	for block := range strings.SplitSeq(strings.TrimSpace(list), "\n\n") {
+	for block := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
 		m, err := parseOne(strings.TrimSpace(block))
 		if err != nil {
 			return nil, fmt.Errorf("entry %q: %w", block, err)
 		}
-		if m.file != "" {
+		if m.in != "" {
+			m.list = list
 			mutants = append(mutants, m)
 		}
 	}
@@ -50,6 +86,7 @@ func parse(list string) ([]mutant, error) {
 func parseOne(block string) (mutant, error) {
 	var m mutant
 	for line := range strings.SplitSeq(block, "\n") {
+		fields := strings.Fields(line)
 		switch {
 		case strings.HasPrefix(line, "#"):
 			m.why = strings.TrimSpace(m.why + " " + strings.TrimSpace(line[1:]))
@@ -57,56 +94,80 @@ func parseOne(block string) (mutant, error) {
 			m.text = append(m.text, strings.TrimSpace(line[1:]))
 		case strings.HasPrefix(line, "+"):
 			m.replacement = append(m.replacement, line[1:])
-		case m.file == "":
-			file, number, _ := strings.Cut(line, ":")
-			at, err := strconv.Atoi(number)
-			if err != nil {
-				return m, fmt.Errorf("%q is no file:line", line)
-			}
-			m.file, m.line = file, at
-		default:
-			fields := strings.Fields(line)
-			if len(fields) != 2 || m.dir != "" {
-				return m, fmt.Errorf("%q is no package and test", line)
-			}
+		case m.in == "" && len(fields) == 1:
+			m.in = fields[0]
+		case m.in == "" && len(fields) == 3 && fields[1] == "in":
+			m.in, m.function = fields[0], fields[2]
+		case m.in != "" && m.dir == "" && len(fields) == 2:
 			m.dir, m.test = fields[0], fields[1]
+		default:
+			return m, fmt.Errorf("%q is no package, and no package and test", line)
 		}
 	}
 	switch {
-	case m.file == "" && len(m.text) == 0 && m.dir == "":
+	case m.in == "" && len(m.text) == 0 && m.dir == "":
 		return m, nil // a comment
-	case m.file == "" || m.why == "" || len(m.text) == 0 || m.dir == "":
-		return m, errors.New("needs why, file:line, text and test")
+	case m.in == "" || m.why == "" || len(m.text) == 0 || m.dir == "":
+		return m, errors.New("needs why, package, text and test")
 	}
 	return m, nil
 }
 
-// apply returns the source with the mutant in place.
-func (m mutant) apply(source string) (string, error) {
-	lines := strings.Split(source, "\n")
-	found, distance := -1, len(lines)+m.line
-	for i := range lines {
-		if !m.standsAt(lines[i:]) {
-			continue
-		}
-		if away := max(i+1-m.line, m.line-i-1); away < distance {
-			found, distance = i, away
-		}
-	}
-	if found < 0 {
-		return "", errors.New("the text is not in the file")
-	}
-	return strings.Join(slices.Replace(lines, found, found+len(m.text), m.replacement...), "\n"), nil
+// change is a mutant in its place.
+type change struct {
+	file   string
+	source []byte
 }
 
-func (m mutant) standsAt(lines []string) bool {
+// apply finds the only place of the mutant in a package and returns the file
+// with the mutant in it.
+func (m mutant) apply(sources []source) (change, error) {
+	var found change
+	var places []string
+	for _, s := range sources {
+		for i := range s.lines {
+			around := s.functionAt(i)
+			if m.function != "" && m.function != around.name || !m.standsAt(s.lines[i:], around.receiver) {
+				continue
+			}
+			places = append(places, fmt.Sprintf("%s:%d", s.name, i+1))
+			lines := slices.Replace(slices.Clone(s.lines), i, i+len(m.text), named(m.replacement, around.receiver)...)
+			found = change{s.name, []byte(strings.Join(lines, "\n"))}
+		}
+	}
+	switch len(places) {
+	case 0:
+		return found, errors.New("the text is not in the package")
+	case 1:
+		return found, nil
+	default:
+		return found, fmt.Errorf("the text stands in more than one place, please name its function: %s", strings.Join(places, ", "))
+	}
+}
+
+// standsAt says whether lines of a function with this receiver begin with the
+// text.
+func (m mutant) standsAt(lines []string, receiverName string) bool {
 	if len(lines) < len(m.text) {
 		return false
 	}
-	for i, text := range m.text {
+	for i, text := range named(m.text, receiverName) {
 		if strings.TrimSpace(lines[i]) != text {
 			return false
 		}
 	}
 	return true
+}
+
+// named returns lines with the name of the receiver in place of its sign.
+// Without a receiver the sign stays, and matches nothing.
+func named(lines []string, receiverName string) []string {
+	if receiverName == "" {
+		return lines
+	}
+	lines = slices.Clone(lines)
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], receiver, receiverName)
+	}
+	return lines
 }

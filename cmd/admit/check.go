@@ -185,11 +185,11 @@ func (a *app) lookAtRecords(ctx context.Context, d database, ring *sealed.Ring, 
 	if err != nil {
 		return err
 	}
-	waiting, _, err := d.ListMail(ctx, "", false, store.Page{Number: 1, Limit: pageSize})
+	waiting, _, err := d.ListMail(ctx, "", store.QueueMail, false, store.Page{Number: 1, Limit: pageSize})
 	if err != nil {
 		return err
 	}
-	dead, given, err := d.ListMail(ctx, "", true, store.Page{Number: 1, Limit: pageSize})
+	dead, given, err := d.ListMail(ctx, "", store.QueueMail, true, store.Page{Number: 1, Limit: pageSize})
 	if err != nil {
 		return err
 	}

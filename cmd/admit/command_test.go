@@ -188,7 +188,7 @@ func withoutMail(c *admit.Config) { c.Store = quiet{c.Store} }
 
 type quiet struct{ store.Store }
 
-func (quiet) NextMail(context.Context, string) (time.Time, error) { return time.Time{}, nil }
+func (quiet) NextMail(context.Context, string, string) (time.Time, error) { return time.Time{}, nil }
 
 // await waits for what another goroutine or process brings about.
 func await(t *testing.T, what string, holds func() bool) {

@@ -121,7 +121,7 @@ func (a *app) withDatabase(ctx context.Context, work func(p place, d database) (
 // open nothing unless secrets are given; nil is for rules that need none.
 func (a *app) withAuth(ctx context.Context, secrets admit.SecretSource, work func(auth *admit.Auth) (result, error)) (result, error) {
 	return a.withDatabase(ctx, func(_ place, d database) (result, error) {
-		auth, err := a.auth(guest{d, true}, secrets)
+		auth, err := a.auth(newGuest(d, true), secrets)
 		if err != nil {
 			return nil, err
 		}

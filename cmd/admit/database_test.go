@@ -106,7 +106,7 @@ func codes(r report) string {
 func TestCheckFindsNothingWhereAllIsWell(t *testing.T) {
 	onEachStore(t, func(s *scene) {
 		s.secret = olderSecret
-		if _, err := s.host(withoutMail).SignUp(context.Background(), admit.SignUpParams{Email: "a@example.com", Password: password, Name: "A"}); err != nil {
+		if _, err := s.host(withoutMail).SignUps.Create(context.Background(), admit.SignUpParams{Email: "a@example.com", Password: password, Name: "A"}); err != nil {
 			s.t.Fatal(err)
 		}
 		if said := s.ok("check"); said != "Nothing to mend.\n" {
@@ -123,7 +123,7 @@ func TestCheckFindsWhatShouldBeMended(t *testing.T) {
 	ctx := context.Background()
 	signUp := func(s *scene, m mailer.Mailer) *admit.Auth {
 		h := s.host(func(c *admit.Config) { c.Mailer = m })
-		if _, err := h.SignUp(ctx, admit.SignUpParams{Email: "a@example.com", Password: password, Name: "A"}); err != nil {
+		if _, err := h.SignUps.Create(ctx, admit.SignUpParams{Email: "a@example.com", Password: password, Name: "A"}); err != nil {
 			s.t.Fatal(err)
 		}
 		return h
@@ -173,7 +173,7 @@ func TestCheckFindsWhatShouldBeMended(t *testing.T) {
 		}},
 		"a key from the future": {"clock-behind", func(s *scene) []string {
 			ahead := s.host(func(c *admit.Config) { c.Now = func() time.Time { return time.Now().Add(time.Minute) } })
-			if _, err := ahead.SignUp(ctx, admit.SignUpParams{Email: "a@example.com", Password: password, Name: "A"}); err != nil {
+			if _, err := ahead.SignUps.Create(ctx, admit.SignUpParams{Email: "a@example.com", Password: password, Name: "A"}); err != nil {
 				s.t.Fatal(err)
 			}
 			return nil
@@ -240,8 +240,8 @@ func (refusing) Send(context.Context, mailer.Message) error {
 // giveUp waits until a host has given up its mail, and closes it.
 func giveUp(s *scene, h *admit.Auth) {
 	await(s.t, "the mail is given up", func() bool {
-		_, dead, err := h.DeadMail(context.Background(), store.Page{Number: 1, Limit: 1})
-		return err == nil && dead > 0
+		dead, err := h.Outbox.Dead(context.Background(), store.Page{Number: 1, Limit: 1})
+		return err == nil && dead.Total > 0
 	})
 	if err := h.Close(context.Background()); err != nil {
 		s.t.Fatal(err)
@@ -254,13 +254,13 @@ func TestDeadMailIsListedWithItsReasonAndRetried(t *testing.T) {
 		h := s.host(func(c *admit.Config) { c.Mailer = refusing{} })
 		const people = 3
 		for i := range people {
-			if _, err := h.SignUp(ctx, admit.SignUpParams{Email: fmt.Sprintf("p%d@example.com", i), Password: password, Name: "P"}); err != nil {
+			if _, err := h.SignUps.Create(ctx, admit.SignUpParams{Email: fmt.Sprintf("p%d@example.com", i), Password: password, Name: "P"}); err != nil {
 				s.t.Fatal(err)
 			}
 		}
 		await(s.t, "all mail is given up", func() bool {
-			_, dead, err := h.DeadMail(ctx, store.Page{Number: 1, Limit: 1})
-			return err == nil && dead == people
+			dead, err := h.Outbox.Dead(ctx, store.Page{Number: 1, Limit: 1})
+			return err == nil && dead.Total == people
 		})
 		if err := h.Close(ctx); err != nil {
 			s.t.Fatal(err)
@@ -332,7 +332,7 @@ func TestAfterRekeyTheOldSecretIsNotNeeded(t *testing.T) {
 	onEachStore(t, func(s *scene) {
 		ctx := context.Background()
 		h := s.host(withoutMail)
-		signed, err := h.SignUp(ctx, admit.SignUpParams{Email: "ann@example.com", Password: password, Name: "Ann"})
+		signed, err := h.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Password: password, Name: "Ann"})
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -349,7 +349,7 @@ func TestAfterRekeyTheOldSecretIsNotNeeded(t *testing.T) {
 			s.t.Errorf("sealed %d rows again, want a key and a message", done.Rows)
 		}
 		newer := s.host(withoutMail, func(c *admit.Config) { c.Secrets = admit.Secrets(newerSecret) })
-		if _, _, err := newer.VerifyToken(ctx, signed.Tokens.AccessToken); err != nil {
+		if _, _, err := newer.VerifyToken(ctx, signed.SignedIn.Tokens.AccessToken); err != nil {
 			s.t.Errorf("a token from before: %v", err)
 		}
 		s.file("admit.secret", newerSecret+"\n")

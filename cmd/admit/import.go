@@ -79,7 +79,7 @@ beside the file and goes on with --resume.`,
 			return nil, err
 		}
 		return a.withDatabase(ctx, func(p place, d database) (result, error) {
-			auth, err := a.auth(guest{d, f.tell}, nil)
+			auth, err := a.auth(newGuest(d, f.tell), nil)
 			if err != nil {
 				return nil, err
 			}

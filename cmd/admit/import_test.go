@@ -171,7 +171,7 @@ func signInAll(s *scene, people []vector) {
 	s.t.Helper()
 	h := s.host()
 	for i, v := range people {
-		signed, err := h.SignIn(context.Background(), admit.SignInParams{Email: email(i), Password: v.Password})
+		signed, err := h.Passwords.SignIn(context.Background(), admit.SignInParams{Email: email(i), Password: v.Password})
 		if err != nil {
 			s.t.Errorf("%s with %q: %v", v.Maker, v.Password, err)
 			continue
@@ -202,7 +202,7 @@ func TestFirebaseUsersSignInWithTheOldPassword(t *testing.T) {
 			s.ok("migrate", "--apply")
 			s.ok("import", s.file(name, text), "--from", "firebase", "--hash-config", s.file("hash.txt", config))
 			signInAll(s, []vector{v})
-			user, err := s.host().UserByEmail(context.Background(), email(0))
+			user, err := s.host().Users.GetByEmail(context.Background(), email(0))
 			if err != nil || user.CreatedAt.Year() != 2024 {
 				t.Errorf("%s: made at %v, %v", name, user.CreatedAt, err)
 			}
@@ -323,10 +323,10 @@ func TestDisabledPeopleStayOutAndRolesNeedTheFlag(t *testing.T) {
 		out, in := fmt.Sprintf("out%d@example.com", i), fmt.Sprintf("in%d@example.com", i)
 		s.ok("import", s.file(fmt.Sprint(i, ".jsonl"), fmt.Sprintf("{"+c.disabled+"}\n{"+c.enabled+"}\n", out, hash, in, hash)), "--from", c.system)
 		h := s.host()
-		if _, err := h.SignIn(context.Background(), admit.SignInParams{Email: out, Password: "correct horse battery staple"}); !errors.Is(err, admit.ErrAccountBanned) {
+		if _, err := h.Passwords.SignIn(context.Background(), admit.SignInParams{Email: out, Password: "correct horse battery staple"}); !errors.Is(err, admit.ErrAccountBanned) {
 			t.Errorf("%s: who was disabled: %v", c.system, err)
 		}
-		if _, err := h.SignIn(context.Background(), admit.SignInParams{Email: in, Password: "correct horse battery staple"}); err != nil {
+		if _, err := h.Passwords.SignIn(context.Background(), admit.SignInParams{Email: in, Password: "correct horse battery staple"}); err != nil {
 			t.Errorf("%s: who was not: %v", c.system, err)
 		}
 	}
@@ -336,7 +336,7 @@ func TestDisabledPeopleStayOutAndRolesNeedTheFlag(t *testing.T) {
 		for _, flag := range []string{"--roles=false", "--roles"} {
 			address := fmt.Sprintf("boss%d%s@example.com", i, flag)
 			s.ok("import", s.file("boss.jsonl", fmt.Sprintf(c.record, address)), "--from", c.system, flag)
-			user, err := s.host().UserByEmail(context.Background(), address)
+			user, err := s.host().Users.GetByEmail(context.Background(), address)
 			if err != nil || (user.Role == admit.RoleAdmin) != (flag == "--roles") {
 				t.Errorf("%s %s: role %q, %v", c.system, flag, user.Role, err)
 			}
@@ -352,7 +352,7 @@ func TestPasswordsAndAddressesAreTakenAsTheFlagsSay(t *testing.T) {
 	s.ok("import", s.file("b.jsonl", strings.Replace(unknown, "a@", "b@", 1)), "--from", "phc", "--no-passwords", "--assume-verified")
 	d, _ := s.database()
 	for address, verified := range map[string]bool{"a@example.com": false, "b@example.com": true} {
-		user, err := s.host().UserByEmail(context.Background(), address)
+		user, err := s.host().Users.GetByEmail(context.Background(), address)
 		if err != nil || user.EmailVerifiedAt.IsZero() == verified {
 			t.Errorf("%s: %+v, %v", address, user, err)
 		}
@@ -381,7 +381,7 @@ func TestIDsAreKeptWhereTheyAreUUIDsAndMappedOtherwise(t *testing.T) {
 	text := `{"id":"` + strings.ToUpper(id) + `","email":"a@example.com"}` + "\n" + `{"id":"17","email":"b@example.com"}` + "\n" + `{"id":"18"}` + "\n"
 	ids := filepath.Join(s.folder, "ids.csv")
 	s.fails(1, []string{"line 3"}, "import", s.file("u.jsonl", text), "--from", "phc", "--id-map", ids)
-	b, err := s.host().UserByEmail(context.Background(), "b@example.com")
+	b, err := s.host().Users.GetByEmail(context.Background(), "b@example.com")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -191,9 +191,14 @@ func (i *importing) insert(ctx context.Context, b *batch) error {
 		if len(params) == 0 {
 			return nil
 		}
-		users, created, err := i.auth.ImportUsers(ctx, params)
+		users, err := i.auth.Imports.Users(ctx, params)
 		if err == nil {
-			b.users, b.created = users, created
+			for _, user := range users {
+				b.users = append(b.users, user.User)
+				if user.IsNew {
+					b.created++
+				}
+			}
 			return nil
 		}
 		refused, ok := errors.AsType[*admit.Error](err)

@@ -49,11 +49,11 @@ acts as an administrator within its scopes. NAME tells people what it is for.`,
 			return nil, err
 		}
 		return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
-			key, text, err := auth.CreateAPIKey(ctx, in)
+			created, err := auth.APIKeys.Create(ctx, in)
 			if err != nil {
 				return nil, err
 			}
-			return newKey{showKey(key), text}, nil
+			return newKey{showKey(created.APIKey), created.Key}, nil
 		})
 	})
 	return c
@@ -74,14 +74,14 @@ func (a *app) keyListCommand() *cobra.Command {
 			return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
 				list := keyList{Keys: []keyBody{}}
 				for number := 1; ; number++ {
-					keys, _, err := auth.APIKeys(ctx, store.Page{Number: number, Limit: pageSize})
+					keys, err := auth.APIKeys.List(ctx, store.Page{Number: number, Limit: pageSize})
 					if err != nil {
 						return nil, err
 					}
-					for _, key := range keys {
+					for _, key := range keys.Items {
 						list.Keys = append(list.Keys, showKey(key))
 					}
-					if len(keys) < pageSize {
+					if len(keys.Items) < pageSize {
 						return list, nil
 					}
 				}
@@ -98,7 +98,7 @@ func (a *app) keyRevokeCommand() *cobra.Command {
 		Args:    exactly(1),
 		RunE: a.does(func(ctx context.Context, args []string) (result, error) {
 			return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
-				if err := auth.RevokeAPIKey(ctx, args[0]); err != nil {
+				if err := auth.APIKeys.Revoke(ctx, args[0]); err != nil {
 					return nil, err
 				}
 				return revoked{args[0]}, nil

@@ -37,12 +37,12 @@ func (a *app) mailDeadCommand() *cobra.Command {
 			return nil, usagef("--limit must be at least 1")
 		}
 		return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
-			mails, total, err := auth.DeadMail(ctx, store.Page{Number: 1, Limit: limit})
+			dead, err := auth.Outbox.Dead(ctx, store.Page{Number: 1, Limit: limit})
 			if err != nil {
 				return nil, err
 			}
-			list := mailList{Mail: make([]mailBody, len(mails)), Total: total}
-			for i, m := range mails {
+			list := mailList{Mail: make([]mailBody, len(dead.Items)), Total: dead.Total}
+			for i, m := range dead.Items {
 				list.Mail[i] = mailBody{m.ID, m.Kind, m.Tries, instant(m.CreatedAt), instant(m.DeadAt), m.LastError}
 			}
 			return list, nil
@@ -72,7 +72,7 @@ with; one that has run out is given up again.`,
 			var done retried
 			if !all {
 				for _, id := range ids {
-					if err := auth.RetryMail(ctx, id); err != nil {
+					if err := auth.Outbox.Retry(ctx, id); err != nil {
 						return done, fmt.Errorf("%s: %w", id, err)
 					}
 					done.Retried++
@@ -91,16 +91,16 @@ with; one that has run out is given up again.`,
 func (a *app) retryAll(ctx context.Context, auth *admit.Auth, done *retried) error {
 	start := a.now()
 	for {
-		page, _, err := auth.DeadMail(ctx, store.Page{Number: 1, Limit: pageSize})
+		page, err := auth.Outbox.Dead(ctx, store.Page{Number: 1, Limit: pageSize})
 		if err != nil {
 			return err
 		}
 		before := done.Retried
-		for _, mail := range page {
+		for _, mail := range page.Items {
 			if mail.DeadAt.After(start) {
 				continue
 			}
-			err := auth.RetryMail(ctx, mail.ID)
+			err := auth.Outbox.Retry(ctx, mail.ID)
 			if errors.Is(err, admit.ErrNotFound) {
 				continue // somebody else was faster
 			}

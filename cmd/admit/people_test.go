@@ -30,7 +30,7 @@ func TestUserIsCreatedWithThePasswordFromStandardInput(t *testing.T) {
 		if done.code != 0 || strings.Contains(done.out+done.err, password) {
 			s.t.Fatalf("exit %d: %s%s", done.code, done.out, done.err)
 		}
-		signed, err := s.host().SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: password})
+		signed, err := s.host().Passwords.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: password})
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -44,7 +44,7 @@ func TestUserIsCreatedWithThePasswordFromStandardInput(t *testing.T) {
 		}
 		var bob shown
 		s.document(&bob, "user", "create", "bob@example.com", "--name", "Bob Kane")
-		if _, err := s.host().SignIn(ctx, admit.SignInParams{Email: "bob@example.com", Password: password}); !errors.Is(err, admit.ErrInvalidCredentials) {
+		if _, err := s.host().Passwords.SignIn(ctx, admit.SignInParams{Email: "bob@example.com", Password: password}); !errors.Is(err, admit.ErrInvalidCredentials) {
 			s.t.Errorf("signing in without a password: %v", err)
 		}
 		if bob.User.Name != "Bob Kane" || bob.User.Role != admit.RoleUser || bob.User.EmailVerifiedAt != nil {
@@ -75,7 +75,7 @@ func TestBanRoleAndUnbanHoldOnLiveSessions(t *testing.T) {
 	onEachStore(t, func(s *scene) {
 		ctx := context.Background()
 		h := s.host(withoutMail)
-		signed, err := h.SignUp(ctx, admit.SignUpParams{Email: "ann@example.com", Password: password, Name: "Ann"})
+		signed, err := h.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Password: password, Name: "Ann"})
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -84,20 +84,20 @@ func TestBanRoleAndUnbanHoldOnLiveSessions(t *testing.T) {
 			s.t.Errorf("%d sessions are shown", ann.Sessions)
 		}
 		s.ok("user", "role", "ann@example.com", "editor")
-		if user, _, err := h.VerifyToken(ctx, signed.Tokens.AccessToken); err != nil || user.Role != "editor" {
+		if user, _, err := h.VerifyToken(ctx, signed.SignedIn.Tokens.AccessToken); err != nil || user.Role != "editor" {
 			s.t.Errorf("after the change of role: %+v, %v", user, err)
 		}
 		s.document(&ann, "user", "ban", "ann@example.com", "--reason", "spam", "--until", "2h")
 		if !ann.User.Banned || ann.User.BanReason != "spam" || time.Until(*ann.User.BanExpiresAt) > 2*time.Hour {
 			s.t.Errorf("banned as %+v", ann.User)
 		}
-		if _, _, err := h.VerifyToken(ctx, signed.Tokens.AccessToken); err == nil {
+		if _, _, err := h.VerifyToken(ctx, signed.SignedIn.Tokens.AccessToken); err == nil {
 			s.t.Error("a token of a banned user is taken")
 		}
 		if text := s.ok("user", "unban", ann.User.ID); strings.Contains(text, "banned") {
 			s.t.Errorf("after the unban: %s", text)
 		}
-		if _, err := h.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: password}); err != nil {
+		if _, err := h.Passwords.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: password}); err != nil {
 			s.t.Errorf("signing in after the unban: %v", err)
 		}
 		if text := s.ok("user", "ban", ann.User.ID); !strings.Contains(text, "for good") {
@@ -116,7 +116,7 @@ func TestKeyIsShownOnceWorksAndIsRevoked(t *testing.T) {
 		}
 		s.document(&made, "key", "create", "nightly report", "--type", "secret", "--environment", "prod",
 			"--scope", "users:read", "--scope", "sessions:*", "--expires", "2160h")
-		key, err := s.host().VerifyAPIKey(ctx, made.Key)
+		key, err := s.host().APIKeys.Verify(ctx, made.Key)
 		if err != nil || key.ID != made.ID || key.Environment != "prod" || len(key.Scopes) != 2 || time.Until(key.ExpiresAt) < 2159*time.Hour {
 			s.t.Fatalf("the key is %+v, %v", key, err)
 		}
@@ -125,7 +125,7 @@ func TestKeyIsShownOnceWorksAndIsRevoked(t *testing.T) {
 			s.t.Errorf("the list: %s", list)
 		}
 		s.ok("key", "revoke", made.ID)
-		if _, err := s.host().VerifyAPIKey(ctx, made.Key); !errors.Is(err, admit.ErrAPIKeyRevoked) {
+		if _, err := s.host().APIKeys.Verify(ctx, made.Key); !errors.Is(err, admit.ErrAPIKeyRevoked) {
 			s.t.Errorf("after revoking: %v", err)
 		}
 		var all struct {
@@ -143,7 +143,7 @@ func TestRevokeBeforeEndsWhatWasMadeBefore(t *testing.T) {
 	onEachStore(t, func(s *scene) {
 		ctx := context.Background()
 		h := s.host(withoutMail)
-		signed, err := h.SignUp(ctx, admit.SignUpParams{Email: "ann@example.com", Password: password, Name: "Ann"})
+		signed, err := h.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Password: password, Name: "Ann"})
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -151,13 +151,13 @@ func TestRevokeBeforeEndsWhatWasMadeBefore(t *testing.T) {
 		if s.document(&done, "sessions", "revoke-before", "2020-01-01T00:00:00Z"); done.Sessions != 0 || done.Tokens != 0 {
 			s.t.Errorf("ended %+v made before 2020", done)
 		}
-		if _, _, err := h.VerifyToken(ctx, signed.Tokens.AccessToken); err != nil {
+		if _, _, err := h.VerifyToken(ctx, signed.SignedIn.Tokens.AccessToken); err != nil {
 			s.t.Errorf("a later session has ended: %v", err)
 		}
 		if s.document(&done, "sessions", "revoke-before", "now"); done.Sessions != 1 || done.Tokens == 0 {
 			s.t.Errorf("ended %+v", done)
 		}
-		if _, _, err := h.VerifyToken(ctx, signed.Tokens.AccessToken); err == nil {
+		if _, _, err := h.VerifyToken(ctx, signed.SignedIn.Tokens.AccessToken); err == nil {
 			s.t.Error("the session lives on")
 		}
 	})
@@ -171,7 +171,7 @@ func TestTheCommandDoesNothingOfTheApplicationsWork(t *testing.T) {
 		ctx := context.Background()
 		d, _ := s.database()
 		h := s.host(withoutMail)
-		if _, err := h.SignUp(ctx, admit.SignUpParams{Email: "ann@example.com", Password: password, Name: "Ann"}); err != nil {
+		if _, err := h.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Password: password, Name: "Ann"}); err != nil {
 			s.t.Fatal(err)
 		}
 		if err := h.Close(ctx); err != nil { // or it sweeps
@@ -181,7 +181,7 @@ func TestTheCommandDoesNothingOfTheApplicationsWork(t *testing.T) {
 		if err := d.CreateToken(ctx, old); err != nil {
 			s.t.Fatal(err)
 		}
-		before, total, err := d.ListMail(ctx, "", false, store.Page{Number: 1, Limit: 10})
+		before, total, err := d.ListMail(ctx, "", store.QueueMail, false, store.Page{Number: 1, Limit: 10})
 		if err != nil || total == 0 {
 			s.t.Fatalf("mail: %v, %v", before, err)
 		}
@@ -189,7 +189,7 @@ func TestTheCommandDoesNothingOfTheApplicationsWork(t *testing.T) {
 		s.ok("user", "unban", "ann@example.com")
 		s.ok("key", "create", "web")
 
-		after, _, err := d.ListMail(ctx, "", false, store.Page{Number: 1, Limit: 10})
+		after, _, err := d.ListMail(ctx, "", store.QueueMail, false, store.Page{Number: 1, Limit: 10})
 		if err != nil || len(after) != len(before) || after[0].Tries != 0 || after[0].Holder != "" || !after[0].NextAt.Equal(before[0].NextAt) {
 			s.t.Errorf("mail was touched: %+v, %v", after, err)
 		}
@@ -215,18 +215,18 @@ func TestGuestQueuesNoMailAndMakesNoKeys(t *testing.T) {
 	s.ok("migrate", "--apply")
 	d, _ := s.database()
 	a := &app{now: time.Now, err: t.Output()}
-	auth, err := a.auth(guest{d, true}, nil)
+	auth, err := a.auth(newGuest(d, true), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	if _, err := auth.SignUp(ctx, admit.SignUpParams{Email: "ann@example.com", Password: password, Name: "Ann"}); !errors.Is(err, errGuest) {
+	if _, err := auth.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Password: password, Name: "Ann"}); !errors.Is(err, errGuest) {
 		t.Errorf("a sign-up, which sends mail: %v", err)
 	}
-	if _, err := auth.UserByEmail(ctx, "ann@example.com"); !errors.Is(err, admit.ErrNoSuchUser) {
+	if _, err := auth.Users.GetByEmail(ctx, "ann@example.com"); !errors.Is(err, admit.ErrUserNotFound) {
 		t.Errorf("it left something: %v", err)
 	}
-	if err := (guest{d, true}).CreateKey(ctx, store.Key{ID: "k"}); !errors.Is(err, errGuest) {
+	if err := newGuest(d, true).CreateKey(ctx, store.Key{ID: "k"}); !errors.Is(err, errGuest) {
 		t.Errorf("making a signing key: %v", err)
 	}
 }

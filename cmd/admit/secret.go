@@ -126,7 +126,7 @@ Running it again does no harm.`,
 			return a.withAuth(ctx, admit.Secrets(secrets[0], secrets[1:]...), func(auth *admit.Auth) (result, error) {
 				var done rekeyed
 				bar := a.bar("sealing")
-				err := auth.Reseal(ctx, func(rows, total int) {
+				err := auth.Sealing.Reseal(ctx, func(rows, total int) {
 					done.Rows = total
 					bar.show(int64(rows), int64(total), rows)
 				})

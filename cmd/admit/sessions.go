@@ -45,8 +45,8 @@ such as 2027-01-31T12:00:00Z, or "now".`,
 				}
 			}
 			return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
-				sessions, tokens, err := auth.RevokeIssuedBefore(ctx, before)
-				return ended{instant(before), sessions, tokens}, err
+				revoked, err := auth.Sessions.RevokeIssuedBefore(ctx, before)
+				return ended{instant(before), revoked.Sessions, revoked.Tokens}, err
 			})
 		}),
 	}

@@ -58,7 +58,7 @@ a password with a reset.`,
 			}
 		}
 		return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
-			user, err := auth.CreateUser(ctx, in)
+			user, err := auth.Users.Create(ctx, in)
 			if err != nil {
 				return nil, err
 			}
@@ -104,11 +104,11 @@ func (a *app) userShowCommand() *cobra.Command {
 		Example: "  admit user show ann@example.com",
 		Args:    exactly(1),
 		RunE: a.does(a.onUser(func(ctx context.Context, auth *admit.Auth, user admit.User, _ []string) (result, error) {
-			_, sessions, err := auth.Sessions(ctx, user.ID, store.Page{Number: 1, Limit: 1})
+			sessions, err := auth.Sessions.List(ctx, user.ID, store.Page{Number: 1, Limit: 1})
 			if err != nil {
 				return nil, err
 			}
-			return account{User: showUser(user, a.now()), Sessions: &sessions}, nil
+			return account{User: showUser(user, a.now()), Sessions: &sessions.Total}, nil
 		})),
 	}
 }
@@ -130,7 +130,7 @@ func (a *app) userBanCommand() *cobra.Command {
 			return nil, err
 		}
 		return a.onUser(func(ctx context.Context, auth *admit.Auth, user admit.User, _ []string) (result, error) {
-			return a.changed(ctx, auth, user, auth.BanUser(ctx, user.ID, reason, ends))
+			return a.changed(ctx, auth, user, auth.Users.Ban(ctx, admit.BanParams{UserID: user.ID, Reason: reason, Until: ends}))
 		})(ctx, args)
 	})
 	return c
@@ -143,7 +143,7 @@ func (a *app) userUnbanCommand() *cobra.Command {
 		Example: "  admit user unban eve@example.com",
 		Args:    exactly(1),
 		RunE: a.does(a.onUser(func(ctx context.Context, auth *admit.Auth, user admit.User, _ []string) (result, error) {
-			return a.changed(ctx, auth, user, auth.UnbanUser(ctx, user.ID))
+			return a.changed(ctx, auth, user, auth.Users.Unban(ctx, user.ID))
 		})),
 	}
 }
@@ -155,7 +155,7 @@ func (a *app) userRoleCommand() *cobra.Command {
 		Example: "  admit user role ann@example.com admin",
 		Args:    exactly(2),
 		RunE: a.does(a.onUser(func(ctx context.Context, auth *admit.Auth, user admit.User, args []string) (result, error) {
-			return a.changed(ctx, auth, user, auth.SetRole(ctx, user.ID, args[1]))
+			return a.changed(ctx, auth, user, auth.Users.SetRole(ctx, admit.SetRoleParams{UserID: user.ID, Role: args[1]}))
 		})),
 	}
 }
@@ -164,9 +164,9 @@ func (a *app) userRoleCommand() *cobra.Command {
 func (a *app) onUser(work func(ctx context.Context, auth *admit.Auth, user admit.User, args []string) (result, error)) action {
 	return func(ctx context.Context, args []string) (result, error) {
 		return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
-			find := auth.User
+			find := auth.Users.Get
 			if strings.Contains(args[0], "@") {
-				find = auth.UserByEmail
+				find = auth.Users.GetByEmail
 			}
 			user, err := find(ctx, args[0])
 			if err != nil {
@@ -182,7 +182,7 @@ func (a *app) changed(ctx context.Context, auth *admit.Auth, user admit.User, er
 	if err != nil {
 		return nil, err
 	}
-	if user, err = auth.User(ctx, user.ID); err != nil {
+	if user, err = auth.Users.Get(ctx, user.ID); err != nil {
 		return nil, err
 	}
 	return account{User: showUser(user, a.now())}, nil

@@ -314,7 +314,7 @@ func (w *World) settle() {
 		return
 	}
 	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); <-time.After(time.Millisecond) {
-		if next, err := w.first.NextMail(context.Background(), ""); err != nil || next.IsZero() || next.After(w.Clock.Now()) {
+		if next, err := w.first.NextMail(context.Background(), "", store.QueueMail); err != nil || next.IsZero() || next.After(w.Clock.Now()) {
 			return
 		}
 	}

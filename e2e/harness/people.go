@@ -110,14 +110,14 @@ func (s *Server) Admin() Person {
 // NewKey makes an API key as the operator.
 func (s *Server) NewKey(kind string, scopes ...string) (id, key string) {
 	s.T.Helper()
-	made, key, err := s.Auth.CreateAPIKey(context.Background(), admit.CreateAPIKeyParams{
+	made, err := s.Auth.APIKeys.Create(context.Background(), admit.CreateAPIKeyParams{
 		Name: "test", Type: kind, Scopes: scopes,
 	})
 	if err != nil {
 		s.T.Fatal(err)
 	}
-	s.Keep("key", key)
-	return made.ID, key
+	s.Keep("key", made.Key)
+	return made.ID, made.Key
 }
 
 // Events returns what was recorded about an account ("" is all), by kind.

@@ -50,18 +50,18 @@ func mail(l *lab) error {
 	}
 	email := func(i int) string { return fmt.Sprintf("user%d@example.test", i) }
 	for i := range users {
-		if _, err := quiet.CreateUser(ctx, admit.CreateUserParams{Email: email(i), Password: "quiet-harbour-lamp", Name: "Ann"}); err != nil {
+		if _, err := quiet.Users.Create(ctx, admit.CreateUserParams{Email: email(i), Password: "quiet-harbour-lamp", Name: "Ann"}); err != nil {
 			return err
 		}
 	}
 	var resets, requests, redemptions []cost
 	for pair := range l.pairs + 1 {
-		reset, err := self(users, func(i int) error { return quiet.RequestPasswordReset(ctx, email(i), "") })
+		reset, err := self(users, func(i int) error { return quiet.PasswordResets.Request(ctx, admit.LinkParams{Email: email(i)}) })
 		if err != nil {
 			return err
 		}
 		request, err := self(users, func(i int) error {
-			_, err := quiet.RequestMagicLink(ctx, email(i), "http://127.0.0.1:8080/in", false)
+			_, err := quiet.MagicLinks.Request(ctx, admit.MagicLinkParams{Email: email(i), CallbackURL: "http://127.0.0.1:8080/in"})
 			return err
 		})
 		if err != nil {
@@ -72,7 +72,7 @@ func mail(l *lab) error {
 			return err
 		}
 		redeemed, err := self(users, func(i int) error {
-			_, _, err := quiet.RedeemMagicLink(ctx, links[i])
+			_, err := quiet.MagicLinks.Redeem(ctx, links[i])
 			return err
 		})
 		if err != nil {

@@ -23,28 +23,28 @@ func prepare(ctx context.Context, auth *admit.Auth, o *options, stdout io.Writer
 		return err
 	}
 	if email != "" {
-		_, err := auth.CreateUser(ctx, admit.CreateUserParams{
+		_, err := auth.Users.Create(ctx, admit.CreateUserParams{
 			Email: email, Password: password, Name: "Administrator", Role: admit.RoleAdmin, EmailVerified: true,
 		})
 		var refusal *admit.Error
 		switch {
-		case errors.Is(err, admit.ErrEmailTaken):
+		case errors.Is(err, admit.ErrEmailAlreadyExists):
 		case errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError:
 			return &usageError{fmt.Errorf("-admin: %w", err)}
 		case err != nil:
 			return fmt.Errorf("-admin: %w", err)
 		}
 	}
-	_, total, err := auth.APIKeys(ctx, store.Page{Number: 1, Limit: 1})
-	if err != nil || total > 0 {
+	keys, err := auth.APIKeys.List(ctx, admit.PageParams{Number: 1, Limit: 1})
+	if err != nil || keys.Total > 0 {
 		return err
 	}
 	for _, kind := range []string{admit.PublishableKey, admit.SecretKey} {
-		_, key, err := auth.CreateAPIKey(ctx, admit.CreateAPIKeyParams{Name: "first " + kind + " key", Type: kind})
+		created, err := auth.APIKeys.Create(ctx, admit.CreateAPIKeyParams{Name: "first " + kind + " key", Type: kind})
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(stdout, "%s key: %s\n", kind, key)
+		fmt.Fprintf(stdout, "%s key: %s\n", kind, created.Key)
 	}
 	return nil
 }

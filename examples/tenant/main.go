@@ -69,29 +69,29 @@ var errNameTaken = &admit.Error{Code: "company/name-taken", Status: http.StatusC
 
 // register makes a company and its first user, or neither. SQLite's one writer
 // is held while the password is hashed, some 50 ms; on PostgreSQL nobody waits.
-func (h *host) register(ctx context.Context, company string, owner admit.SignUpParams) (*admit.SignedIn, error) {
+func (h *host) register(ctx context.Context, company string, owner admit.SignUpParams) (admit.SignUpResult, error) {
 	tx, err := h.db.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, err
+		return admit.SignUpResult{}, err
 	}
 	defer tx.Rollback() //nolint:errcheck // after the commit there is nothing to roll back
 	auth, committed := h.auth.WithTx(tx)
-	signed, err := auth.SignUp(ctx, owner)
+	made, err := auth.SignUps.Create(ctx, owner)
 	if err != nil {
-		return nil, err
+		return admit.SignUpResult{}, err
 	}
-	added, err := tx.ExecContext(ctx, `INSERT INTO company (name, owner_id) VALUES (?, ?) ON CONFLICT DO NOTHING`, company, signed.User.ID)
+	added, err := tx.ExecContext(ctx, `INSERT INTO company (name, owner_id) VALUES (?, ?) ON CONFLICT DO NOTHING`, company, made.UserID)
 	if err != nil {
-		return nil, fmt.Errorf("add company: %w", err)
+		return admit.SignUpResult{}, fmt.Errorf("add company: %w", err)
 	}
 	if n, err := added.RowsAffected(); err != nil || n == 0 {
-		return nil, errors.Join(err, errNameTaken)
+		return admit.SignUpResult{}, errors.Join(err, errNameTaken)
 	}
 	if err := tx.Commit(); err != nil {
-		return nil, fmt.Errorf("commit company: %w", err)
+		return admit.SignUpResult{}, fmt.Errorf("commit company: %w", err)
 	}
 	committed() // the confirmation mail goes out at once instead of a little later
-	return signed, nil
+	return made, nil
 }
 
 func (h *host) routes() http.Handler {
@@ -118,7 +118,7 @@ func (h *host) handleRegister(w http.ResponseWriter, r *http.Request) {
 	// What the list of sessions and the audit log say about the other end.
 	address, _, _ := net.SplitHostPort(r.RemoteAddr)
 	ctx := admit.WithClient(r.Context(), admit.Client{IPAddress: address, UserAgent: r.UserAgent()})
-	signed, err := h.register(ctx, in.Company, admit.SignUpParams{Email: in.Email, Password: in.Password, Name: in.Name})
+	made, err := h.register(ctx, in.Company, admit.SignUpParams{Email: in.Email, Password: in.Password, Name: in.Name})
 	var refusal *admit.Error
 	switch {
 	case errors.As(err, &refusal):
@@ -127,7 +127,7 @@ func (h *host) handleRegister(w http.ResponseWriter, r *http.Request) {
 		log.Print(err)
 		http.Error(w, "that did not work", http.StatusInternalServerError)
 	default:
-		writeJSON(w, http.StatusCreated, signed.Tokens)
+		writeJSON(w, http.StatusCreated, made.SignedIn.Tokens)
 	}
 }
 

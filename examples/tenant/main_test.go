@@ -90,7 +90,7 @@ func TestCompanyThatCannotBeMadeLeavesNoUserAndNoMail(t *testing.T) {
 	if users := h.rows(t, "admit_users"); users != 1 {
 		t.Errorf("%d users, should be 1", users)
 	}
-	if _, err := h.auth.UserByEmail(t.Context(), "bob@example.com"); !errors.Is(err, admit.ErrNoSuchUser) {
+	if _, err := h.auth.Users.GetByEmail(t.Context(), "bob@example.com"); !errors.Is(err, admit.ErrUserNotFound) {
 		t.Errorf("the user of a company that was not made: %v", err)
 	}
 	if err := h.auth.Close(t.Context()); err != nil {
@@ -108,7 +108,7 @@ func TestUserWhoCannotBeMadeLeavesNoCompany(t *testing.T) {
 	if _, err := h.register(t.Context(), "Lamps Ltd", person("ann")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.register(t.Context(), "Other Ltd", person("ann")); !errors.Is(err, admit.ErrEmailTaken) {
+	if _, err := h.register(t.Context(), "Other Ltd", person("ann")); !errors.Is(err, admit.ErrEmailAlreadyExists) {
 		t.Fatalf("a taken address answered %v", err)
 	}
 	if companies := h.rows(t, "company"); companies != 1 {
@@ -129,10 +129,10 @@ func TestRefusalLeavesTheTransactionOfTheHostUsable(t *testing.T) {
 	}
 	defer tx.Rollback()
 	auth, committed := h.auth.WithTx(tx)
-	if _, err := auth.CreateUser(t.Context(), admit.CreateUserParams{Email: "ann@example.com", Name: "Ann"}); !errors.Is(err, admit.ErrEmailTaken) {
+	if _, err := auth.Users.Create(t.Context(), admit.CreateUserParams{Email: "ann@example.com", Name: "Ann"}); !errors.Is(err, admit.ErrEmailAlreadyExists) {
 		t.Fatalf("a taken address answered %v", err)
 	}
-	if _, err := tx.ExecContext(t.Context(), `INSERT INTO company (name, owner_id) VALUES ('Second Ltd', ?)`, ann.User.ID); err != nil {
+	if _, err := tx.ExecContext(t.Context(), `INSERT INTO company (name, owner_id) VALUES ('Second Ltd', ?)`, ann.UserID); err != nil {
 		t.Fatalf("after a refusal: %v", err)
 	}
 	if err := tx.Commit(); err != nil {

@@ -77,8 +77,23 @@ func flows() []flow {
 			if err := s.AddMail(ctx, store.Mail{ID: "m", CreatedAt: epoch, NextAt: epoch}); err != nil {
 				return err
 			}
-			claimed, err := s.ClaimMail(ctx, "", "w", epoch, later, 5)
+			claimed, err := s.ClaimMail(ctx, "", store.QueueMail, "w", epoch, later, 5)
 			return done(len(claimed) == 1 && claimed[0].Tries == 1, err)
+		}},
+		{"CreateRecord, SwapRecord, DeleteRecord", func(ctx context.Context, s store.Store) error {
+			r := store.Record{Kind: "k", ID: "r", Keys: []string{"a", "b"}, Refs: []string{"a"}, CreatedAt: epoch, Version: 1}
+			if err := s.CreateRecord(ctx, r); err != nil {
+				return err
+			}
+			r.Keys, r.Refs = []string{"b", "c"}, []string{"b"}
+			if err := done(s.SwapRecord(ctx, r)); err != nil {
+				return err
+			}
+			r.ID, r.Keys = "gone", []string{"d"}
+			if err := s.CreateRecord(ctx, r); err != nil {
+				return err
+			}
+			return done(s.DeleteRecord(ctx, "", "k", "gone"))
 		}},
 		{"Sweep", func(ctx context.Context, s store.Store) error {
 			n, err := s.Sweep(ctx, epoch.AddDate(1, 0, 0), 2)
@@ -138,7 +153,7 @@ func dump(t *testing.T, db *sql.DB) string {
 // empty removes every record.
 func empty(t *testing.T, db *sql.DB) {
 	t.Helper()
-	for _, table := range []string{"users", "addresses", "passwords", "sessions", "tokens", "events", "counters", "outbox"} {
+	for _, table := range []string{"users", "addresses", "passwords", "sessions", "tokens", "record_keys", "record_refs", "records", "events", "counters", "outbox"} {
 		if _, err := db.Exec("DELETE FROM admit_" + table); err != nil {
 			t.Fatal(err)
 		}

@@ -15,11 +15,14 @@ import (
 	"github.com/admit-go/admit/store/internal/sqlstore"
 )
 
+// released is how many steps the schema has.
+const released = 2
+
 // later are steps as a later release would add them.
 var later = fstest.MapFS{
-	"0002_greetings.sql": {Data: []byte(`CREATE TABLE admit_greetings (id BIGINT PRIMARY KEY, text VARCHAR(10) NOT NULL);
+	"0003_greetings.sql": {Data: []byte(`CREATE TABLE admit_greetings (id BIGINT PRIMARY KEY, text VARCHAR(10) NOT NULL);
 		INSERT INTO admit_greetings (id, text) VALUES (1, 'hello');`)},
-	"0003_more.sql": {Data: []byte(`INSERT INTO admit_greetings (id, text) VALUES (2, 'good day');
+	"0004_more.sql": {Data: []byte(`INSERT INTO admit_greetings (id, text) VALUES (2, 'good day');
 		CREATE INDEX admit_greetings_text ON admit_greetings (text);`)},
 }
 
@@ -73,7 +76,7 @@ func TestMigrateAppliesWhatIsPendingOnce(t *testing.T) {
 		for _, at := range []struct {
 			version int
 			pending string
-		}{{1, "0001_init"}, {1, ""}, {3, "0002_greetings 0003_more"}, {3, ""}} {
+		}{{released, "0001_init 0002_records"}, {released, ""}, {released + 2, "0003_greetings 0004_more"}, {released + 2, ""}} {
 			s := d.engine(t, db, at.version)
 			if pending, err := s.Pending(ctx); err != nil || strings.Join(pending, " ") != at.pending {
 				t.Errorf("pending are %q, %v; should be %q", pending, err, at.pending)
@@ -85,7 +88,7 @@ func TestMigrateAppliesWhatIsPendingOnce(t *testing.T) {
 		if n := greetings(t, db); n != 2 {
 			t.Errorf("%d rows are there, should be 2", n)
 		}
-		if err := d.engine(t, db, 3).Ping(ctx); err != nil {
+		if err := d.engine(t, db, released+2).Ping(ctx); err != nil {
 			t.Error(err)
 		}
 	})
@@ -95,10 +98,10 @@ func TestMigrateRefusesASchemaThatItDoesNotKnow(t *testing.T) {
 	ctx := context.Background()
 	eachDatabase(t, func(t *testing.T, d database) {
 		db := d.connect(t, d.source(t))
-		if err := d.engine(t, db, 3).Migrate(ctx); err != nil {
+		if err := d.engine(t, db, released+2).Migrate(ctx); err != nil {
 			t.Fatal(err)
 		}
-		older := d.engine(t, db, 2)
+		older := d.engine(t, db, released+1)
 		if err := older.Migrate(ctx); !errors.Is(err, store.ErrNewerSchema) {
 			t.Errorf("migrating gave %v, should be store.ErrNewerSchema", err)
 		}
@@ -109,11 +112,11 @@ func TestMigrateRefusesASchemaThatItDoesNotKnow(t *testing.T) {
 			t.Errorf("Check found %v, %v; should find schema-newer", findings, err)
 		}
 
-		if _, err := db.Exec("UPDATE admit_migrations SET checksum = 'another' WHERE version = 2"); err != nil {
+		if _, err := db.Exec("UPDATE admit_migrations SET checksum = 'another' WHERE name = '0003_greetings'"); err != nil {
 			t.Fatal(err)
 		}
-		if err := d.engine(t, db, 3).Migrate(ctx); err == nil || !strings.Contains(err.Error(), "0002_greetings") {
-			t.Errorf("a step of another text gave %v, which should name 0002_greetings", err)
+		if err := d.engine(t, db, released+2).Migrate(ctx); err == nil || !strings.Contains(err.Error(), "0003_greetings") {
+			t.Errorf("a step of another text gave %v, which should name 0003_greetings", err)
 		}
 	})
 }
@@ -122,14 +125,14 @@ func TestMigrateUndoesAStepThatFails(t *testing.T) {
 	ctx := context.Background()
 	eachDatabase(t, func(t *testing.T, d database) {
 		db := d.connect(t, d.source(t))
-		broken := steps(t, d.dialect, 2).(fstest.MapFS)
-		good := broken["0002_greetings.sql"].Data
-		broken["0002_greetings.sql"] = &fstest.MapFile{Data: append(slices.Clip(good), "INSERT INTO admit_nowhere VALUES (1);"...)}
+		broken := steps(t, d.dialect, released+1).(fstest.MapFS)
+		good := broken["0003_greetings.sql"].Data
+		broken["0003_greetings.sql"] = &fstest.MapFile{Data: append(slices.Clip(good), "INSERT INTO admit_nowhere VALUES (1);"...)}
 		if err := sqlstore.New(db, d.dialect, sqlstore.Options{Steps: broken}).Migrate(ctx); err == nil {
 			t.Fatal("a broken step was applied")
 		}
-		s := d.engine(t, db, 2)
-		if pending, err := s.Pending(ctx); err != nil || strings.Join(pending, " ") != "0002_greetings" {
+		s := d.engine(t, db, released+1)
+		if pending, err := s.Pending(ctx); err != nil || strings.Join(pending, " ") != "0003_greetings" {
 			t.Errorf("pending are %q, %v", pending, err)
 		}
 		if err := s.Migrate(ctx); err != nil {
@@ -194,7 +197,7 @@ func texts(t testing.TB, files fs.FS) map[string]string {
 func TestAC213_FourProcessesMigrateAtOnce(t *testing.T) {
 	ctx := context.Background()
 	eachDatabase(t, func(t *testing.T, d database) {
-		for _, from := range []int{0, 1} {
+		for _, from := range []int{0, 1, released} {
 			t.Run(fmt.Sprintf("from version %d", from), func(t *testing.T) {
 				source := d.source(t)
 				db := d.connect(t, source)
@@ -205,7 +208,7 @@ func TestAC213_FourProcessesMigrateAtOnce(t *testing.T) {
 				}
 				var started []*process
 				for range 4 {
-					started = append(started, d.another(t, source, order{Role: "migrate", Steps: texts(t, steps(t, d.dialect, 3)), Workers: d.conns}))
+					started = append(started, d.another(t, source, order{Role: "migrate", Steps: texts(t, steps(t, d.dialect, released+2)), Workers: d.conns}))
 				}
 				for _, p := range started {
 					p.goOn(t)
@@ -216,7 +219,7 @@ func TestAC213_FourProcessesMigrateAtOnce(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				if pending, err := d.engine(t, db, 3).Pending(ctx); err != nil || len(pending) > 0 {
+				if pending, err := d.engine(t, db, released+2).Pending(ctx); err != nil || len(pending) > 0 {
 					t.Errorf("pending are %q, %v", pending, err)
 				}
 				if n := greetings(t, db); n != 2 {
@@ -241,19 +244,19 @@ func TestAC213_AProcessKilledInTheMiddleOfAMigrationLeavesNothingHalf(t *testing
 	eachDatabase(t, func(t *testing.T, d database) {
 		source := d.source(t)
 		db := d.connect(t, source)
-		if err := d.engine(t, db, 1).Migrate(ctx); err != nil {
+		if err := d.engine(t, db, released).Migrate(ctx); err != nil {
 			t.Fatal(err)
 		}
-		fill(t, d.engine(t, db, 1), 0, 10)
-		given := texts(t, steps(t, d.dialect, 2))
-		given["0002_greetings.sql"] += slow(d.dialect)
+		fill(t, d.engine(t, db, released), 0, 10)
+		given := texts(t, steps(t, d.dialect, released+1))
+		given["0003_greetings.sql"] += slow(d.dialect)
 		killed := d.another(t, source, order{Role: "migrate", Steps: given, Workers: 1})
 		killed.goOn(t)
 		eventually(t, "the process is in the middle of the step", func() bool { return d.migrationRuns(t, db) })
 		if err := killed.command.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		s := d.engine(t, db, 3)
+		s := d.engine(t, db, released+2)
 		if err := s.Migrate(ctx); err != nil {
 			t.Fatal(err)
 		}

@@ -21,6 +21,7 @@ const rows = 100_000
 // may walk a whole tenant.
 var readsAll = map[string]string{
 	"count API keys":     "the total of a list that an administrator pages through",
+	"count records":      "the total of a list that an administrator pages through",
 	"count waiting mail": "the total of a list that an administrator pages through",
 	"count dead mail":    "the total of a list that an administrator pages through",
 	"list keys":          "all signing keys, of which a tenant has a handful",
@@ -39,6 +40,7 @@ var uncounted = map[string]string{
 var picksBy = map[string]string{
 	"end oldest sessions":             "admit_sessions_user",
 	"list dead mail":                  "admit_outbox_dead",
+	"list waiting mail":               "admit_outbox_waiting",
 	"list events of kind":             "admit_events_kind",
 	"list events of subject":          "admit_events_subject",
 	"list events of subject and kind": "admit_events_subject",
@@ -149,23 +151,32 @@ func planArguments() map[string][]any {
 		"read API key and owner": {"", hash}, "list API keys": append([]any{""}, page...), "count API keys": {""},
 		"revoke API key": {"", id, now}, "look for API key": {"", id}, "revoke API keys of owner": {"", user, now}, "touch API key": {"", id, later},
 		"create key": {"", "new", "p", 0, "", []byte("s"), 0, 0, 0}, "list keys": {""},
-		"reseal key": {"", id, hash, []byte("n")}, "delete key": {"", id},
+		"reseal key":    {"", id, hash, []byte("n")},
+		"create record": {"", "identity", "new", `["n"]`, `["n"]`, []byte("d"), 1, 0, 0, 0},
+		"read record":   {"", "identity", id}, "lock record": {"", "identity", id}, "read record by key": {"", "identity", id},
+		"list records": append([]any{"", "identity"}, page...), "count records": {"", "identity"},
+		"list records of ref": append([]any{"", "identity", user}, page...), "count records of ref": {"", "identity", user},
+		"swap record's data": {"", "identity", id, 1, []byte("d"), now, later, `["i150000"]`, `["u150000"]`},
+		"swap record":        {"", "identity", id, 1, []byte("d"), now, later, `["n"]`, `["n"]`},
+		"delete record":      {"", "identity", id}, "delete records of ref": {"", user, `["identity"]`}, "sweep records": {now, 20},
+		"take record's keys": {"", "identity", id, `["n", "m"]`}, "free record's keys": {"", "identity", id},
+		"add record's refs": {"", "identity", id, `["n", "m"]`}, "drop record's refs": {"", "identity", id},
 		"append event": {"", "new", "k", "", "", "", "", "", nil, 0, 0}, "list events": {"", id, 20},
 		"list events of subject": {"", "", 20, user}, "list events of kind": {"", id, 20, "k7"},
 		"list events of subject and kind": {"", "", 20, user, "k7"}, "list pending events": {"", 20}, "deliver events": {"", ids}, "delete events before": {"", id, 20},
 		"hit counters": {now, counters}, "find full counter": {now, counters}, "unhit counters": {"", ids}, "clear counters": {"", ids},
-		"add mail": {"", "new", "", []byte("s"), 0, 0, 0, 0, "", "", 0}, "claim mail": {"", "w", now, later, 20},
+		"add mail": {"", "new", "mail", "", []byte("s"), 0, 0, 0, 0, "", "", 0}, "claim mail": {"", "webhook", "w", now, later, 20},
 		"remove mail": {"", id, "w"}, "defer mail": {"", id, "w", later, "r"}, "bury mail": {"", id, "w", now, "r"},
-		"find next mail": {""}, "revive mail": {"", id, now}, "reseal mail": {"", id, hash, []byte("n")},
-		"list waiting mail": append([]any{""}, page...), "count waiting mail": {""},
-		"list dead mail": append([]any{""}, page...), "count dead mail": {""},
+		"find next mail": {"", "webhook"}, "revive mail": {"", id, now}, "reseal mail": {"", id, hash, []byte("n")},
+		"list waiting mail": append([]any{"", "webhook"}, page...), "count waiting mail": {"", "webhook"},
+		"list dead mail": append([]any{"", "webhook"}, page...), "count dead mail": {"", "webhook"},
 		"acquire lease": {"", id, "w", now, later},
 		"sweep tokens":  {now, 20}, "sweep sessions": {now, 20}, "sweep keys": {now, 20}, "sweep counters": {now, 20}, "sweep addresses": {now, 20},
 	}
 }
 
 // tables are the tables that hold records, without their prefix.
-var tables = []string{"users", "addresses", "passwords", "sessions", "tokens", "api_keys", "keys", "events", "counters", "outbox", "leases"}
+var tables = []string{"users", "addresses", "passwords", "sessions", "tokens", "api_keys", "keys", "records", "record_keys", "record_refs", "events", "counters", "outbox", "leases"}
 
 // count has the database count what its tables hold.
 func count(t *testing.T, db *sql.DB) {
@@ -185,7 +196,7 @@ func fillTables(t *testing.T, d database, db *sql.DB) {
 	}
 	from := fmt.Sprintf(" FROM "+numbers, rows-1)
 	replace := strings.NewReplacer("ID", "'i' || (100000 + i)", "USER", "'u' || (100000 + i)", "MAIL", "'e' || (100000 + i)", "HASH", bytes)
-	for table, columns := range map[string]string{
+	tables := map[string]string{
 		"users":     `'', USER, MAIL, MAIL, i % 2, 'name', '', '', 'en', 'user', 'completed', 0, 0, 0, '', 0, i, i, 1`,
 		"addresses": `'', MAIL, USER, CASE WHEN i % 10 = 0 THEN i ELSE 0 END`,
 		"passwords": `'', USER, 'p', i`,
@@ -197,17 +208,26 @@ func fillTables(t *testing.T, d database, db *sql.DB) {
 		"events":   `'', ID, 'k' || (i % 50), '', USER, '203.0.113.7', 'Mozilla/5.0', '', NULL, i, CASE WHEN i % 100 = 0 THEN 0 ELSE 1 END`,
 		"counters": `'', ID, 1, 5, i`,
 		"outbox": `'', ID, 'k', HASH, 0, i, i, CASE WHEN i % 100 = 1 THEN i ELSE 0 END, CASE WHEN i % 100 = 1 THEN 'w' ELSE '' END, '',
-			CASE WHEN i % 10 = 0 THEN i + 1 ELSE 0 END`,
-		"leases": `'', ID, 'w', i`,
-	} {
+			CASE WHEN i % 10 = 0 THEN i + 1 ELSE 0 END, CASE WHEN i % 1000 < 10 THEN 'webhook' ELSE 'mail' END`,
+		"records":     `'', 'identity', ID, '["i' || (100000 + i) || '"]', '["u' || (100000 + i) || '"]', HASH, 1, i, i, i`,
+		"record_keys": `'', 'identity', ID, ID`,
+		"record_refs": `'', USER, 'identity', ID`,
+		"leases":      `'', ID, 'w', i`,
+	}
+	// In this order records come before their keys and refs, which refer to them.
+	names := slices.Sorted(maps.Keys(tables))
+	slices.Reverse(names)
+	for _, table := range names {
+		columns := tables[table]
 		if _, err := db.Exec("INSERT INTO admit_" + table + " SELECT " + replace.Replace(columns) + from); err != nil {
 			t.Fatalf("%s: %v", table, err)
 		}
 	}
 }
 
-// wholeTenant is a search that an index narrows to a tenant and no further.
-var wholeTenant = regexp.MustCompile(`^SEARCH \S+ USING .*\(tenant=\?\)$`)
+// wholeTenant is a search that an index narrows to a tenant, or a kind, and no
+// further.
+var wholeTenant = regexp.MustCompile(`^SEARCH \S+ USING .*\(tenant=\?( AND kind=\?)?\)$`)
 
 // explainSQLite reports what faultsOfPlan finds.
 func explainSQLite(t *testing.T, db *sql.DB, q sqlstore.Statement, args []any) {

@@ -93,7 +93,7 @@ func contests() []contest {
 			}
 			return nil
 		}, func(ctx context.Context, s store.Store, _ int, racer string) (int, error) {
-			claimed, err := s.ClaimMail(ctx, "", racer, epoch, epoch.Add(time.Hour), 3)
+			claimed, err := s.ClaimMail(ctx, "", store.QueueMail, racer, epoch, epoch.Add(time.Hour), 3)
 			return len(claimed), err
 		}, 8},
 		{"a lease has one holder", nothing, func(ctx context.Context, s store.Store, i int, racer string) (int, error) {

@@ -71,11 +71,3 @@ func (s *Store) ResealKey(ctx context.Context, tenant, id string, old, sealed []
 	})
 	return resealed, err
 }
-
-// DeleteKey is described at store.Keys.
-func (s *Store) DeleteKey(ctx context.Context, tenant, id string) error {
-	return s.write(ctx, text.Key(tenant, id), func(st *state) error {
-		st.dropKey(row{tenant, id})
-		return nil
-	})
-}

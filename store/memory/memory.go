@@ -50,6 +50,11 @@ func New() *Store {
 	return s
 }
 
+// Refusing returns a store whose every verb fails with err, those too that the
+// contract will have one day. Embed it where only some verbs may be used, and
+// write those verbs.
+func Refusing(err error) store.Store { return &Store{refusal: err} }
+
 // within marks the context of a transaction of a store.
 type within struct{ outer *Store }
 
@@ -142,7 +147,10 @@ func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context, tx store.St
 // WithTx returns a store whose every verb fails with store.ErrNoHostTx: there
 // is no SQL database here whose transaction could be joined.
 func (s *Store) WithTx(*sql.Tx) store.Store {
-	return &Store{refusal: store.ErrNoHostTx}
+	if s.refusal != nil {
+		return s
+	}
+	return Refusing(store.ErrNoHostTx)
 }
 
 // Ping answers nil, unless no verb may be used.

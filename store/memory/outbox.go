@@ -17,13 +17,27 @@ func handMail(m store.Mail) store.Mail {
 	return m
 }
 
-// dueAt is when a message that is alive is worth looking at, if nothing happens
-// to it before. Whether it may then be claimed, ClaimMail decides.
-func dueAt(m *store.Mail) time.Time {
-	if m.Holder != "" {
-		return m.LeaseUntil
+// waits names the index in which a message that is alive waits, and its place
+// there: by the end of its lease where it has one, else by NextAt.
+func (st *state) waits(m *store.Mail) (*index[string], string) {
+	if m.LeaseUntil.IsZero() {
+		return &st.mailFree, queued(m.Tenant, m.Queue, m.NextAt, m.ID)
 	}
-	return m.NextAt
+	return &st.mailLeased, queued(m.Tenant, m.Queue, m.LeaseUntil, m.ID)
+}
+
+// queued is the place of a message in an index by time within its queue.
+func queued(tenant, queue string, at time.Time, id string) string {
+	return under(tenant, queue) + due(at, id)
+}
+
+// listedUnder is the prefix under which a queue's messages are listed: those
+// given up, or those that wait.
+func listedUnder(tenant, queue string, dead bool) string {
+	if dead {
+		return under(tenant, queue, "dead")
+	}
+	return under(tenant, queue, "waiting")
 }
 
 // putMail keeps a message.
@@ -31,14 +45,18 @@ func (st *state) putMail(m store.Mail) {
 	st.dropMail(m.Tenant, m.ID)
 	at := place(m.Tenant, m.ID)
 	st.mail = st.mail.put(at, m)
+	st.mailQueued = st.mailQueued.put(listedUnder(m.Tenant, m.Queue, !m.DeadAt.IsZero())+m.ID, at)
 	if m.DeadAt.IsZero() {
-		st.mailDue = st.mailDue.put(created(m.Tenant, dueAt(&m), m.ID), at)
+		waiting, where := st.waits(&m)
+		*waiting = waiting.put(where, at)
 	}
 }
 
 func (st *state) dropMail(tenant, id string) {
 	if old := st.mail.get(place(tenant, id)); old != nil {
-		st.mailDue = st.mailDue.drop(created(tenant, dueAt(old), id))
+		waiting, where := st.waits(old)
+		*waiting = waiting.drop(where)
+		st.mailQueued = st.mailQueued.drop(listedUnder(tenant, old.Queue, !old.DeadAt.IsZero()) + id)
 		st.mail = st.mail.drop(place(tenant, id))
 	}
 }
@@ -50,6 +68,7 @@ func (s *Store) AddMail(ctx context.Context, m store.Mail) error {
 			return store.ErrConflict
 		}
 		m := handMail(m)
+		m.Queue = text.Queue(m.Queue)
 		m.CreatedAt, m.NextAt, m.LeaseUntil, m.DeadAt = cut(m.CreatedAt), cut(m.NextAt), cut(m.LeaseUntil), cut(m.DeadAt)
 		st.putMail(m)
 		return nil
@@ -57,20 +76,28 @@ func (s *Store) AddMail(ctx context.Context, m store.Mail) error {
 }
 
 // ClaimMail is described at store.Outbox.
-func (s *Store) ClaimMail(ctx context.Context, tenant, holder string, now, until time.Time, limit int) (claimed []store.Mail, err error) {
-	err = s.write(ctx, text.Key(tenant, holder), func(st *state) error {
-		now := cut(now)
-		var ready []store.Mail
-		for _, at := range st.mailDue.before(under(tenant), moment(now.Add(time.Microsecond))) {
+func (s *Store) ClaimMail(ctx context.Context, tenant, queue, holder string, now, until time.Time, limit int) (claimed []store.Mail, err error) {
+	err = s.write(ctx, text.Key(tenant, queue, holder), func(st *state) error {
+		now, in := cut(now), under(tenant, text.Queue(queue))
+		end := moment(now.Add(time.Microsecond))
+		var ready []*store.Mail
+		for _, at := range st.mailFree.before(in, end) {
+			if len(ready) >= limit {
+				break
+			}
+			ready = append(ready, st.mail.get(at))
+		}
+		for _, at := range st.mailLeased.before(in, end) {
 			// A lease that ran out makes nothing due before its time.
 			if m := st.mail.get(at); !m.NextAt.After(now) {
-				ready = append(ready, *m)
+				ready = append(ready, m)
 			}
 		}
-		slices.SortStableFunc(ready, func(a, b store.Mail) int {
+		slices.SortFunc(ready, func(a, b *store.Mail) int {
 			return cmp.Or(a.NextAt.Compare(b.NextAt), cmp.Compare(a.ID, b.ID))
 		})
-		for _, m := range ready[:min(len(ready), max(limit, 0))] {
+		for _, kept := range ready[:min(len(ready), max(limit, 0))] {
+			m := *kept
 			m.Holder, m.LeaseUntil, m.Tries = holder, cut(until), m.Tries+1
 			st.putMail(m)
 			claimed = append(claimed, handMail(m))
@@ -126,31 +153,36 @@ func (s *Store) BuryMail(ctx context.Context, tenant, id, holder string, at time
 }
 
 // NextMail is described at store.Outbox.
-func (s *Store) NextMail(ctx context.Context, tenant string) (time.Time, error) {
-	st, err := s.read(ctx, text.Key(tenant))
+func (s *Store) NextMail(ctx context.Context, tenant, queue string) (next time.Time, err error) {
+	st, err := s.read(ctx, text.Key(tenant, queue))
 	if err != nil {
 		return time.Time{}, err
 	}
-	for _, at := range st.mailDue.in(under(tenant)) {
-		return dueAt(st.mail.get(at)), nil
+	in := under(tenant, text.Queue(queue))
+	for _, at := range st.mailFree.in(in) {
+		next = st.mail.get(at).NextAt
+		break
 	}
-	return time.Time{}, nil
+	for _, at := range st.mailLeased.in(in) {
+		if until := st.mail.get(at).LeaseUntil; next.IsZero() || until.Before(next) {
+			next = until
+		}
+		break
+	}
+	return next, nil
 }
 
 // ListMail is described at store.Outbox.
-func (s *Store) ListMail(ctx context.Context, tenant string, dead bool, page store.Page) ([]store.Mail, int, error) {
-	st, err := s.read(ctx, text.Key(tenant))
+func (s *Store) ListMail(ctx context.Context, tenant, queue string, dead bool, page store.Page) ([]store.Mail, int, error) {
+	st, err := s.read(ctx, text.Key(tenant, queue))
 	if err != nil {
 		return nil, 0, err
 	}
 	var listed []store.Mail
 	total := 0
-	for _, m := range st.mail.in(under(tenant)) {
-		if m.DeadAt.IsZero() == dead {
-			continue
-		}
+	for _, at := range st.mailQueued.in(listedUnder(tenant, text.Queue(queue), dead)) {
 		if onPage(total, page) {
-			listed = append(listed, handMail(m))
+			listed = append(listed, handMail(*st.mail.get(at)))
 		}
 		total++
 	}

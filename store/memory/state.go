@@ -16,6 +16,9 @@ type row struct{ tenant, id string }
 // tokenRow is the key of a one-time token.
 type tokenRow struct{ tenant, kind, hash string }
 
+// recordKey is a key of a record.
+type recordKey struct{ tenant, kind, key string }
+
 // state is the whole database at one moment. Tables find a record by its key;
 // indexes keep keys in the order that a verb wants them.
 type state struct {
@@ -43,14 +46,21 @@ type state struct {
 	keyPlaces    table[row, string] // place in keys, by id
 	keysExpiring index[row]
 
+	records         index[store.Record]      // by kind and id
+	recordKeys      table[recordKey, string] // place in records
+	recordRefs      index[string]            // places in records, by ref, kind and id
+	recordsExpiring index[string]
+
 	events        index[store.Event] // by id
 	eventsPending index[struct{}]    // places in events
 
 	counters         table[row, counter]
 	countersExpiring index[row]
 
-	mail    index[store.Mail] // by id
-	mailDue index[string]     // places in mail of those alive, by the time they are due
+	mail       index[store.Mail] // by id
+	mailQueued index[string]     // places in mail, by queue, whether given up, and id
+	mailFree   index[string]     // places in mail of those alive and without a lease, by queue and NextAt
+	mailLeased index[string]     // places in mail of those alive with a lease, by queue and LeaseUntil
 
 	leases table[row, lease]
 }
@@ -65,6 +75,7 @@ func newState() *state {
 		tokens:       newTable[tokenRow, store.Token](seed),
 		apiKeyHashes: newTable[row, string](seed),
 		keyPlaces:    newTable[row, string](seed),
+		recordKeys:   newTable[recordKey, string](seed),
 		counters:     newTable[row, counter](seed),
 		leases:       newTable[row, lease](seed),
 	}

@@ -11,6 +11,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (removed in
 		now := cut(now)
 		removed = sweep(st.tokensExpiring, now, limit, st.dropToken) +
 			sweep(st.keysExpiring, now, limit, st.dropKey) +
+			sweep(st.recordsExpiring, now, limit, st.dropRecord) +
 			sweep(st.sessionsExpiring, now, limit, st.dropSession) +
 			sweep(st.countersExpiring, now, limit, st.dropCounter) +
 			sweep(st.reserved, now, limit, func(at row) { st.release(at.tenant, at.id) })

@@ -59,11 +59,11 @@ const right = `{"email":"ann@example.test","password":"quiet-harbour-lamp"}`
 
 func signUp(t *testing.T, a *admit.Auth) (accessToken string) {
 	t.Helper()
-	signed, err := a.SignUp(t.Context(), admit.SignUpParams{Email: "ann@example.test", Password: "quiet-harbour-lamp", Name: "Ann"})
+	signed, err := a.SignUps.Create(t.Context(), admit.SignUpParams{Email: "ann@example.test", Password: "quiet-harbour-lamp", Name: "Ann"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return signed.Tokens.AccessToken
+	return signed.SignedIn.Tokens.AccessToken
 }
 
 func TestAC033_ParallelGuessingOverTwoProcessesIsBoundedByOneBudget(t *testing.T) {

@@ -108,6 +108,13 @@ var broken = map[string]func() store.Store{
 	"TouchAPIKey never lowers the last use":                                   readWholeThenWrite,
 	"CreateKey gives a sequence to one key":                                   readThenWrite("CreateKey"),
 	"ResealKey follows one reader":                                            readThenWrite("ResealKey"),
+	"CreateRecord gives an id to one record":                                  readThenWrite("CreateRecord"),
+	"CreateRecord gives a key to one record":                                  readThenWrite("CreateRecord"),
+	"SwapRecord follows one reader":                                           readThenWrite("SwapRecord"),
+	"SwapRecord gives a key to one record":                                    readThenWrite("SwapRecord"),
+	"DeleteRecord happens once":                                               readThenWrite("DeleteRecord"),
+	"DeleteRecordsOf counts each record once":                                 readThenWrite("DeleteRecordsOf"),
+	"a record that is deleted while its keys change leaves none behind":       keysAside,
 	"AppendEvent gives an id to one event":                                    readThenWrite("AppendEvent"),
 	"Hit lets Limit through, of each counter or of none":                      readThenWrite("Hit"),
 	"Hit lets Limit through in a window that starts anew":                     readThenWrite("Hit"),
@@ -167,7 +174,7 @@ func TestSweepRaceFindsASweeperThatReadsThenWrites(t *testing.T) {
 func TestEveryAtomicVerbHasARace(t *testing.T) {
 	// These write whatever was there before, and answer nothing.
 	unconditional := map[string]bool{
-		"PutPassword": true, "DeletePassword": true, "DeleteKey": true, "DeliverEvents": true, "ClearCounters": true,
+		"PutPassword": true, "DeletePassword": true, "DeliverEvents": true, "ClearCounters": true,
 		"ConfirmSession": true, "Sweep": true, "Tx": true,
 	}
 	for _, v := range verbs {
@@ -327,6 +334,57 @@ func (s *forgetful) Unhit(_ context.Context, _ string, keys ...string) error {
 		})
 	}
 	return nil
+}
+
+// aside is a store that keeps the keys of records beside the records, and
+// changes the two one after the other.
+type aside struct {
+	store.Store
+	mutex sync.Mutex
+	keys  map[string]string
+}
+
+func keysAside() store.Store { return &aside{Store: memory.New(), keys: map[string]string{}} }
+
+// belong gives keys to a record, or frees them for the id "".
+func (s *aside) belong(keys []string, id string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, key := range keys {
+		s.keys[key] = id
+	}
+}
+
+func (s *aside) CreateRecord(ctx context.Context, r store.Record) error {
+	s.mutex.Lock()
+	taken := slices.ContainsFunc(r.Keys, func(key string) bool { return s.keys[key] != "" })
+	s.mutex.Unlock()
+	if taken {
+		return store.ErrConflict
+	}
+	s.belong(r.Keys, r.ID)
+	return s.Store.CreateRecord(ctx, r)
+}
+
+func (s *aside) SwapRecord(ctx context.Context, r store.Record) (bool, error) {
+	old, err := s.Record(ctx, r.Tenant, r.Kind, r.ID)
+	if err != nil || old.Version != r.Version {
+		return false, nil
+	}
+	s.belong(old.Keys, "")
+	s.belong(r.Keys, r.ID)
+	runtime.Gosched()
+	return s.Store.SwapRecord(ctx, r)
+}
+
+func (s *aside) DeleteRecord(ctx context.Context, tenant, kind, id string) (bool, error) {
+	old, err := s.Record(ctx, tenant, kind, id)
+	if err != nil {
+		return false, nil
+	}
+	s.belong(old.Keys, "")
+	runtime.Gosched()
+	return s.Store.DeleteRecord(ctx, tenant, kind, id)
 }
 
 // unlocked is a store whose transactions are none: each verb takes effect by

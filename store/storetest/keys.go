@@ -44,17 +44,4 @@ var keyChecks = []check{
 		s.must(err)
 		equalAll(s, got, []store.Key{k})
 	}},
-	{"DeleteKey removes one, and none is fine too", func(s *scene) {
-		k, kept := s.key(1), s.key(2)
-		s.must(s.store.DeleteKey(s.ctx, s.elsewhere().tenant, kept.ID))
-		for range 2 {
-			s.must(s.store.DeleteKey(s.ctx, s.tenant, k.ID))
-		}
-		got, err := s.store.ListKeys(s.ctx, s.tenant)
-		s.must(err)
-		equalAll(s, got, []store.Key{kept})
-		again := s.newKey(1)
-		again.ID = k.ID
-		s.must(s.store.CreateKey(s.ctx, again))
-	}},
 }

@@ -10,18 +10,24 @@ import (
 // others than those with these ids, in this order.
 func (s *scene) claimMail(holder string, at time.Time, limit int, want ...string) {
 	s.Helper()
-	got, err := s.store.ClaimMail(s.ctx, s.tenant, holder, at, at.Add(5*time.Minute), limit)
+	got, err := s.store.ClaimMail(s.ctx, s.tenant, store.QueueMail, holder, at, at.Add(5*time.Minute), limit)
 	s.must(err)
 	equalAll(s, idsOf(got, func(m store.Mail) string { return m.ID }), want)
 }
 
-// next reports another time at which the next message is due.
+// next reports another time at which the next mail is due.
 func (s *scene) next(want time.Time) {
 	s.Helper()
-	got, err := s.store.NextMail(s.ctx, s.tenant)
+	s.nextIn(store.QueueMail, want)
+}
+
+// nextIn reports another time at which the next message of a queue is due.
+func (s *scene) nextIn(queue string, want time.Time) {
+	s.Helper()
+	got, err := s.store.NextMail(s.ctx, s.tenant, queue)
 	s.must(err)
 	if !got.Equal(want) {
-		s.Errorf("the next message is due at %v, should be %v", got, want)
+		s.Errorf("the next message of the queue %q is due at %v, should be %v", queue, got, want)
 	}
 }
 
@@ -38,10 +44,10 @@ var outboxChecks = []check{
 		changed.Kind = "changed"
 		s.is(s.store.AddMail(s.ctx, changed), store.ErrConflict)
 		for isDead, want := range map[bool]store.Mail{false: m, true: dead} {
-			got, total, err := s.store.ListMail(s.ctx, s.tenant, isDead, store.Page{Number: 1, Limit: 10})
+			got, total, err := s.store.ListMail(s.ctx, s.tenant, store.QueueMail, isDead, store.Page{Number: 1, Limit: 10})
 			s.count(1)(total, err)
 			equalAll(s, got, []store.Mail{want})
-			_, total, err = s.store.ListMail(s.ctx, s.elsewhere().tenant, isDead, store.Page{Number: 1, Limit: 10})
+			_, total, err = s.store.ListMail(s.ctx, s.elsewhere().tenant, store.QueueMail, isDead, store.Page{Number: 1, Limit: 10})
 			s.count(0)(total, err)
 		}
 	}},
@@ -68,11 +74,61 @@ var outboxChecks = []check{
 		s.claimMail("three", after(5).Add(-time.Microsecond), 10, ids[3])
 		s.claimMail("three", after(5), 10, ids[2], ids[1], ids[4], ids[0])
 	}},
+	{"a queue is claimed, listed and counted by itself", func(s *scene) {
+		m, hook, dead := s.mail(), s.newMail(), s.newMail()
+		hook.Queue, hook.NextAt = store.QueueWebhook, after(-9)
+		dead.Queue, dead.DeadAt = store.QueueWebhook, after(-1)
+		s.must(s.store.AddMail(s.ctx, hook))
+		s.must(s.store.AddMail(s.ctx, dead))
+		lists := func(queue string, isDead bool, want ...store.Mail) {
+			got, total, err := s.store.ListMail(s.ctx, s.tenant, queue, isDead, page)
+			s.count(len(want))(total, err)
+			equalAll(s, got, want)
+		}
+		s.nextIn(store.QueueWebhook, after(-9))
+		s.nextIn("other", time.Time{})
+		s.next(m.NextAt)
+		lists(store.QueueWebhook, false, hook)
+		lists(store.QueueWebhook, true, dead)
+		lists(store.QueueMail, true)
+		s.claimMail("one", now, 10, m.ID)
+		for _, want := range [][]store.Mail{{hook}, {}} {
+			got, err := s.store.ClaimMail(s.ctx, s.tenant, store.QueueWebhook, "one", now, after(7), 10)
+			s.must(err)
+			equalAll(s, idsOf(got, func(m store.Mail) string { return m.ID }), idsOf(want, func(m store.Mail) string { return m.ID }))
+		}
+		s.nextIn(store.QueueWebhook, after(7))
+		s.next(after(5))
+		hook.Tries, hook.Holder, hook.LeaseUntil = 1, "one", after(7)
+		lists(store.QueueWebhook, false, hook)
+		// An id is taken whatever the queue; the other verbs need none.
+		hook.Queue = store.QueueMail
+		s.is(s.store.AddMail(s.ctx, hook), store.ErrConflict)
+		s.yes(s.store.BuryMail(s.ctx, s.tenant, hook.ID, "one", now, "410"))
+		s.yes(s.store.ReviveMail(s.ctx, s.tenant, dead.ID, after(3)))
+		s.nextIn(store.QueueWebhook, after(3))
+	}},
+	{"the queue without a name is QueueMail", func(s *scene) {
+		m := s.newMail()
+		m.Queue = ""
+		s.must(s.store.AddMail(s.ctx, m))
+		m.Queue = store.QueueMail
+		for _, queue := range []string{"", store.QueueMail} {
+			got, total, err := s.store.ListMail(s.ctx, s.tenant, queue, false, page)
+			s.count(1)(total, err)
+			equalAll(s, got, []store.Mail{m})
+			s.nextIn(queue, m.NextAt)
+		}
+		got, err := s.store.ClaimMail(s.ctx, s.tenant, "", "one", now, after(5), 1)
+		s.must(err)
+		m.Tries, m.Holder, m.LeaseUntil = 1, "one", after(5)
+		equalAll(s, got, []store.Mail{m})
+	}},
 	{"ClaimMail returns messages as they then stand", func(s *scene) {
 		m := s.mail()
 		for tries := 1; tries <= 3; tries++ {
 			at := after(10 * tries)
-			got, err := s.store.ClaimMail(s.ctx, s.tenant, "one", at, at.Add(time.Minute), 1)
+			got, err := s.store.ClaimMail(s.ctx, s.tenant, store.QueueMail, "one", at, at.Add(time.Minute), 1)
 			s.must(err)
 			want := m
 			want.Tries, want.Holder, want.LeaseUntil = tries, "one", at.Add(time.Minute)

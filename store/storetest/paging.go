@@ -68,6 +68,27 @@ var pagingChecks = []check{
 			return s.store.ListAPIKeys(s.ctx, s.tenant, p)
 		})
 	}},
+	{"ListRecords is ordered by the bytes of the id, each on one page", func(s *scene) {
+		u := s.user()
+		added, sorted := s.idsThatSort()
+		var want []string
+		for i, id := range added {
+			r := s.newRecord(u)
+			if r.ID = id; i%3 == 0 {
+				r.Refs = append(r.Refs, "third")
+				want = append(want, id)
+			}
+			s.must(s.store.CreateRecord(s.ctx, r))
+			r.Kind = "other"
+			s.must(s.store.CreateRecord(s.ctx, r))
+		}
+		slices.Sort(want)
+		for ref, want := range map[string][]string{"": sorted, "user/" + u.ID: sorted, "third": want} {
+			pages(s, want, func(r store.Record) string { return r.ID }, func(p store.Page) ([]store.Record, int, error) {
+				return s.store.ListRecords(s.ctx, s.tenant, "identity", ref, p)
+			})
+		}
+	}},
 	{"ListMail is ordered by the bytes of the id, each on one page", func(s *scene) {
 		for _, dead := range []bool{false, true} {
 			added, sorted := s.idsThatSort()
@@ -79,7 +100,7 @@ var pagingChecks = []check{
 				s.must(s.store.AddMail(s.ctx, m))
 			}
 			pages(s, sorted, func(m store.Mail) string { return m.ID }, func(p store.Page) ([]store.Mail, int, error) {
-				return s.store.ListMail(s.ctx, s.tenant, dead, p)
+				return s.store.ListMail(s.ctx, s.tenant, store.QueueMail, dead, p)
 			})
 		}
 	}},

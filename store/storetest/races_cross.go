@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -159,6 +160,36 @@ var crossRaces = []race{
 			}
 		})
 	}},
+	{"a record that is deleted while its keys change leaves none behind", func(s *scene) contest {
+		r := s.record(s.user())
+		r.Keys, r.Version = nil, 2
+		for racer := range racers {
+			r.Keys = append(r.Keys, r.ID+"/"+strconv.Itoa(racer))
+		}
+		first := s.keptRecord(r)
+		return one(func(racer int) (int, error) {
+			if racer%8 == 4 {
+				return won(s.store.DeleteRecord(s.ctx, s.tenant, r.Kind, r.ID))
+			}
+			for range 2 {
+				seen, err := s.store.Record(s.ctx, s.tenant, r.Kind, r.ID)
+				if err != nil {
+					return took(err, store.ErrNotFound)
+				}
+				seen.Keys = []string{r.Keys[racer]}
+				if _, err := s.store.SwapRecord(s.ctx, seen); err != nil {
+					return 0, err
+				}
+			}
+			return 0, nil
+		}, func() {
+			s.noRecord(r)
+			s.listsRecords(r.Kind, r.Refs[1])
+			r.Keys = append(r.Keys, first.Keys...)
+			s.must(s.store.CreateRecord(s.ctx, r))
+			s.yes(s.store.DeleteRecord(s.ctx, s.tenant, r.Kind, r.ID))
+		})
+	}},
 	{"a message whose claim ran out is removed or claimed again, never both", func(s *scene) contest {
 		m := s.newMail()
 		m.Holder, m.LeaseUntil, m.Tries = "slow", after(-1), 1
@@ -170,7 +201,7 @@ var crossRaces = []race{
 			if racer%2 == 0 {
 				return won(s.store.RemoveMail(s.ctx, other.tenant, m.ID, "slow"))
 			}
-			claimed, err := s.store.ClaimMail(s.ctx, other.tenant, other.id(), now, after(5), 1)
+			claimed, err := s.store.ClaimMail(s.ctx, other.tenant, store.QueueMail, other.id(), now, after(5), 1)
 			return len(claimed), err
 		}, nil)
 	}},

@@ -30,7 +30,10 @@ func several[T any](number int, makeOne func() T) []T {
 }
 
 // races are those of many calls of one verb.
-var races = []race{
+var races = slices.Concat(verbRaces, recordRaces)
+
+// verbRaces are those of every role but store.Records.
+var verbRaces = []race{
 	{"CreateUser gives an address to one account", func(s *scene) contest {
 		users := several(racers, s.newUser)
 		for i := range users {
@@ -354,7 +357,7 @@ var races = []race{
 		other.tenant += s.id()
 		several(3, other.mail)
 		claim := func(holder string, limit int) (int, error) {
-			claimed, err := other.store.ClaimMail(s.ctx, other.tenant, holder, now, after(5), limit)
+			claimed, err := other.store.ClaimMail(s.ctx, other.tenant, store.QueueMail, holder, now, after(5), limit)
 			mutex.Lock()
 			defer mutex.Unlock()
 			for _, m := range claimed {

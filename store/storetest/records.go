@@ -1,202 +1,236 @@
 package storetest
 
 import (
+	"slices"
+
 	"github.com/admit-go/admit/store"
 )
 
-// The makers of records fill every field, each with a value that no other
-// field has, so that a store which mixes up two is found.
-
-// newUser makes an account that may be added.
-func (s *scene) newUser() store.User {
+// newRecord makes a record of an account that may be added.
+func (s *scene) newRecord(u store.User) store.Record {
 	id := s.id()
-	return store.User{
-		Tenant: s.tenant, ID: id, Email: "Ann-" + id + "@Example.com", EmailKey: "ann-" + id + "@example.com",
-		Name: "Ann Ångström", Nickname: "ann", Image: "https://img.example/ann.png", Locale: "sv-SE",
-		Role: "user", Onboarding: "pending", MuteAlerts: true, BanReason: "",
-		CreatedAt: after(-60), UpdatedAt: after(-59), Version: 1,
+	return store.Record{
+		Tenant: s.tenant, Kind: "identity", ID: id, Keys: []string{"github/" + id, "google/" + id},
+		Refs: []string{"organization/7", "user/" + u.ID}, Data: []byte("{ \"a\":1 }\x00\xff"),
+		Version: 1, CreatedAt: after(-8), UpdatedAt: after(-7), ExpiresAt: after(500),
 	}
 }
 
-// user adds an account.
-func (s *scene) user() store.User {
+// record adds a record of an account.
+func (s *scene) record(u store.User) store.Record {
 	s.Helper()
-	u := s.newUser()
-	s.must(s.store.CreateUser(s.ctx, u))
-	return u
+	r := s.newRecord(u)
+	s.must(s.store.CreateRecord(s.ctx, r))
+	return r
 }
 
-// kept returns an account as it is kept.
-func (s *scene) kept(u store.User) store.User {
+// keptRecord returns a record as it is kept.
+func (s *scene) keptRecord(r store.Record) store.Record {
 	s.Helper()
-	got, err := s.store.User(s.ctx, u.Tenant, u.ID)
+	got, err := s.store.Record(s.ctx, r.Tenant, r.Kind, r.ID)
 	s.must(err)
 	return got
 }
 
-func (s *scene) newSession(u store.User) store.Session {
-	return store.Session{
-		Tenant: u.Tenant, ID: s.id(), UserID: u.ID, Generation: 1, SecretHash: s.hash(), Confirmed: 1,
-		RotatedAt: after(-31), AuthTime: after(-32), AMR: "pwd otp", OrganizationID: "organization",
-		UserAgent: "Browser/1.0 (ünïcode)", IPAddress: "2001:db8::1",
-		CreatedAt: after(-30), LastActivityAt: after(-29), ExpiresAt: after(60), AbsoluteExpiresAt: after(600),
-	}
-}
-
-// session adds a session of an account that is live at now.
-func (s *scene) session(u store.User) store.Session {
+// noRecord reports a record that is there though it must not be.
+func (s *scene) noRecord(r store.Record) {
 	s.Helper()
-	x := s.newSession(u)
-	s.must(s.store.CreateSession(s.ctx, x))
-	return x
+	_, err := s.store.Record(s.ctx, r.Tenant, r.Kind, r.ID)
+	s.is(err, store.ErrNotFound)
 }
 
-// keptSession returns a session as it is kept.
-func (s *scene) keptSession(x store.Session) store.Session {
+// hasKeys reports keys that do not find the record, and others that find any.
+func (s *scene) hasKeys(r store.Record, others ...string) {
 	s.Helper()
-	got, _, err := s.store.SessionUser(s.ctx, x.Tenant, x.ID)
-	s.must(err)
-	return got
-}
-
-// rotation presents the current token of a session at now.
-func (s *scene) rotation(x store.Session) store.Rotation {
-	return store.Rotation{
-		Tenant: x.Tenant, ID: x.ID, Generation: x.Generation, SecretHash: x.SecretHash,
-		NextHash: s.hash(), Now: now, ExpiresAt: after(90),
-	}
-}
-
-func (s *scene) newToken(u store.User) store.Token {
-	return store.Token{
-		Tenant: u.Tenant, Kind: "reset", Hash: s.hash(), UserID: u.ID, EmailKey: u.EmailKey,
-		CodeHash: s.hash(), Tries: 0, MaxTries: 3, Data: []byte("\x00\xff data"),
-		CreatedAt: after(-10), ExpiresAt: after(10),
-	}
-}
-
-// token adds a token of an account that can be used at now.
-func (s *scene) token(u store.User) store.Token {
-	s.Helper()
-	t := s.newToken(u)
-	s.must(s.store.CreateToken(s.ctx, t))
-	return t
-}
-
-// keptToken returns a token as it is kept.
-func (s *scene) keptToken(t store.Token) store.Token {
-	s.Helper()
-	got, err := s.store.Token(s.ctx, t.Tenant, t.Kind, t.Hash)
-	s.must(err)
-	return got
-}
-
-func (s *scene) newPassword(u store.User) store.Password {
-	return store.Password{Tenant: u.Tenant, UserID: u.ID, Hash: "$argon2id$" + s.id(), ChangedAt: after(-5)}
-}
-
-// password gives an account a password.
-func (s *scene) password(u store.User) store.Password {
-	s.Helper()
-	p := s.newPassword(u)
-	s.must(s.store.PutPassword(s.ctx, p))
-	return p
-}
-
-func (s *scene) newAPIKey(u store.User) store.APIKey {
-	return store.APIKey{
-		Tenant: s.tenant, ID: s.id(), Hash: s.hash(), Type: "secret", Prefix: "sk_live", Suffix: "9a8b",
-		Name: "deploy", Environment: "prod", Scopes: []string{"read", "write:all"}, OwnerID: u.ID,
-		CreatedAt: after(-20), ExpiresAt: after(20), LastUsedAt: after(-19),
-	}
-}
-
-// apiKey adds an API key that an account made.
-func (s *scene) apiKey(u store.User) store.APIKey {
-	s.Helper()
-	k := s.newAPIKey(u)
-	s.must(s.store.CreateAPIKey(s.ctx, k))
-	return k
-}
-
-// keptAPIKey returns an API key as it is kept.
-func (s *scene) keptAPIKey(k store.APIKey) store.APIKey {
-	s.Helper()
-	got, _, err := s.store.APIKeyOwner(s.ctx, k.Tenant, k.Hash)
-	s.must(err)
-	return got
-}
-
-func (s *scene) newKey(sequence int64) store.Key {
-	return store.Key{
-		Tenant: s.tenant, ID: s.id(), Purpose: "access", Sequence: sequence, Algorithm: "ES256",
-		Sealed: s.hash(), CreatedAt: after(-3), ActiveAt: after(-2), ExpiresAt: after(1000),
-	}
-}
-
-// key adds a signing key.
-func (s *scene) key(sequence int64) store.Key {
-	s.Helper()
-	k := s.newKey(sequence)
-	s.must(s.store.CreateKey(s.ctx, k))
-	return k
-}
-
-func (s *scene) newEvent() store.Event {
-	return store.Event{
-		Tenant: s.tenant, ID: s.id(), Kind: "session.created", ActorID: "actor", SubjectID: "subject",
-		IPAddress: "192.0.2.7", UserAgent: "Agent/2", RequestID: "request-1",
-		Data: []byte(`{ "b":1,  "a":"\u0000" }`), At: after(-1),
-	}
-}
-
-// event adds an event that was not delivered.
-func (s *scene) event() store.Event {
-	s.Helper()
-	e := s.newEvent()
-	s.must(s.store.AppendEvent(s.ctx, e))
-	return e
-}
-
-func (s *scene) newMail() store.Mail {
-	return store.Mail{
-		Tenant: s.tenant, ID: s.id(), Kind: "signup_confirmation", Sealed: s.hash(),
-		CreatedAt: after(-4), NextAt: after(-3),
-	}
-}
-
-// mail adds a message that is due at now.
-func (s *scene) mail() store.Mail {
-	s.Helper()
-	m := s.newMail()
-	s.must(s.store.AddMail(s.ctx, m))
-	return m
-}
-
-// claimed adds a message and lets holder claim it, alone, until five minutes
-// after now.
-func (s *scene) claimed(holder string) store.Mail {
-	s.Helper()
-	m := s.mail()
-	claimed, err := s.store.ClaimMail(s.ctx, s.tenant, holder, now, after(5), 1)
-	s.must(err)
-	if len(claimed) != 1 || claimed[0].ID != m.ID {
-		s.Fatalf("claimed %+v, should be message %s alone", claimed, m.ID)
-	}
-	return claimed[0]
-}
-
-// keptMail returns a message as it is kept, and whether it is.
-func (s *scene) keptMail(id string) (store.Mail, bool) {
-	s.Helper()
-	for _, dead := range []bool{false, true} {
-		list, _, err := s.store.ListMail(s.ctx, s.tenant, dead, store.Page{Number: 1, Limit: 1000})
+	for _, key := range r.Keys {
+		got, err := s.store.RecordByKey(s.ctx, r.Tenant, r.Kind, key)
 		s.must(err)
-		for _, m := range list {
-			if m.ID == id {
-				return m, true
-			}
-		}
+		equal(s, got, r)
 	}
-	return store.Mail{}, false
+	for _, key := range others {
+		_, err := s.store.RecordByKey(s.ctx, r.Tenant, r.Kind, key)
+		s.is(err, store.ErrNotFound)
+	}
+}
+
+// listsRecords reports another list of the records that have a ref.
+func (s *scene) listsRecords(kind, ref string, want ...store.Record) {
+	s.Helper()
+	got, total, err := s.store.ListRecords(s.ctx, s.tenant, kind, ref, page)
+	s.count(len(want))(total, err)
+	equalAll(s, got, want)
+}
+
+// recordChecks prove store.Records.
+var recordChecks = []check{
+	{"CreateRecord keeps every field", func(s *scene) {
+		r := s.newRecord(s.user())
+		r.Version = 9
+		s.must(s.store.CreateRecord(s.ctx, r))
+		r.Version = 1
+		equal(s, s.keptRecord(r), r)
+		s.hasKeys(r, "", "google/", "Google/"+r.ID)
+		s.listsRecords(r.Kind, r.Refs[1], r)
+		s.listsRecords(r.Kind, "", r)
+		bare := store.Record{Tenant: s.tenant, Kind: r.Kind, ID: s.id(), Version: 1}
+		s.must(s.store.CreateRecord(s.ctx, bare))
+		equal(s, s.keptRecord(bare), bare)
+	}},
+	{"Keys and Refs come back as sets", func(s *scene) {
+		r := s.newRecord(s.user())
+		given := []string{"b", "", "a", "B", "a", "å", "b"}
+		r.Keys, r.Refs = slices.Clone(given), slices.Clone(given)
+		s.must(s.store.CreateRecord(s.ctx, r))
+		equalAll(s, r.Keys, given)
+		r.Keys, r.Refs = []string{"B", "a", "b", "å"}, []string{"B", "a", "b", "å"}
+		equal(s, s.keptRecord(r), r)
+		s.hasKeys(r, "")
+		s.listsRecords(r.Kind, "a", r)
+		for _, none := range [][]string{{""}, {}, nil} {
+			r.Keys, r.Refs = none, none
+			s.yes(s.store.SwapRecord(s.ctx, r))
+			r.Keys, r.Refs, r.Version = nil, nil, r.Version+1
+			equal(s, s.keptRecord(r), r)
+		}
+	}},
+	{"CreateRecord refuses an id or a key that is taken", func(s *scene) {
+		u := s.user()
+		r := s.record(u)
+		sameID, sameKey := s.newRecord(u), s.newRecord(u)
+		sameID.ID = r.ID
+		sameKey.Keys = append([]string{"a", "z"}, r.Keys[1])
+		s.is(s.store.CreateRecord(s.ctx, sameID), store.ErrConflict)
+		s.is(s.store.CreateRecord(s.ctx, sameKey), store.ErrConflict)
+		equal(s, s.keptRecord(r), r)
+		s.noRecord(sameKey)
+		s.hasKeys(r, append(sameID.Keys, "a", "z")...)
+		s.listsRecords(r.Kind, r.Refs[1], r)
+	}},
+	{"a refusal leaves the transaction and what it did", func(s *scene) {
+		u := s.user()
+		r, added := s.record(u), s.newRecord(u)
+		taken := s.newRecord(u)
+		taken.Keys = append(taken.Keys, r.Keys...)
+		s.must(s.tx(func(in *scene) error {
+			in.must(in.store.CreateRecord(in.ctx, added))
+			in.is(in.store.CreateRecord(in.ctx, taken), store.ErrConflict)
+			swap := r
+			swap.Keys, swap.Refs = []string{"new", added.Keys[0]}, nil
+			_, err := in.store.SwapRecord(in.ctx, swap)
+			in.is(err, store.ErrConflict)
+			in.hasKeys(r, append(taken.Keys[:2:2], "new")...)
+			return nil
+		}))
+		s.hasKeys(r, append(taken.Keys[:2:2], "new")...)
+		s.hasKeys(added)
+		s.listsRecords(r.Kind, r.Refs[1], r, added)
+	}},
+	{"a key belongs to one record of its tenant and kind", func(s *scene) {
+		r := s.record(s.user())
+		for _, other := range []func(*store.Record){
+			func(r *store.Record) { r.Kind = "Identity" },
+			func(r *store.Record) { r.Tenant = s.elsewhere().tenant },
+		} {
+			twin := r
+			twin.Data = []byte("twin")
+			other(&twin)
+			s.must(s.store.CreateRecord(s.ctx, twin))
+			s.hasKeys(twin)
+		}
+		s.hasKeys(r)
+		s.listsRecords(r.Kind, r.Refs[1], r)
+		_, err := s.store.Record(s.ctx, s.tenant, "other", r.ID)
+		s.is(err, store.ErrNotFound)
+	}},
+	{"SwapRecord follows the version and moves keys and refs", func(s *scene) {
+		u := s.user()
+		r := s.record(u)
+		next := r
+		next.Keys, next.Refs = []string{"apple/1", r.Keys[1]}, []string{"team/1", r.Refs[1]}
+		next.Data, next.UpdatedAt, next.ExpiresAt, next.CreatedAt = []byte("next"), after(1), after(2), after(3)
+		s.yes(s.store.SwapRecord(s.ctx, next))
+		s.no(s.store.SwapRecord(s.ctx, r))
+		next.Version, next.CreatedAt = 2, r.CreatedAt
+		s.hasKeys(next, r.Keys[0])
+		s.listsRecords(r.Kind, "team/1", next)
+		s.listsRecords(r.Kind, r.Refs[0])
+		s.listsRecords(r.Kind, r.Refs[1], next)
+		free := s.newRecord(u)
+		free.Keys = r.Keys[:1]
+		s.must(s.store.CreateRecord(s.ctx, free))
+	}},
+	{"SwapRecord changes data alone", func(s *scene) {
+		r := s.record(s.user())
+		for range 3 {
+			r.Data = s.hash()
+			s.yes(s.store.SwapRecord(s.ctx, r))
+			r.Version++
+			s.hasKeys(r)
+			s.listsRecords(r.Kind, r.Refs[0], r)
+		}
+	}},
+	{"SwapRecord refuses what it must", func(s *scene) {
+		u := s.user()
+		r, holder := s.record(u), s.record(u)
+		absent, far := s.newRecord(u), r
+		far.Tenant = s.elsewhere().tenant
+		s.no(s.store.SwapRecord(s.ctx, absent))
+		s.no(s.store.SwapRecord(s.ctx, far))
+		taken := r
+		taken.Keys, taken.Refs, taken.Data = []string{"new", holder.Keys[0]}, []string{"new"}, []byte("taken")
+		_, err := s.store.SwapRecord(s.ctx, taken)
+		s.is(err, store.ErrConflict)
+		// The version is compared before the keys.
+		taken.Version = 7
+		s.no(s.store.SwapRecord(s.ctx, taken))
+		equal(s, s.keptRecord(r), r)
+		s.hasKeys(r, "new")
+		s.hasKeys(holder)
+		s.listsRecords(r.Kind, "new")
+	}},
+	{"DeleteRecord happens once and frees the keys", func(s *scene) {
+		u := s.user()
+		r, kept := s.record(u), s.record(u)
+		s.no(s.store.DeleteRecord(s.ctx, s.tenant, r.Kind, "unknown"))
+		s.no(s.store.DeleteRecord(s.ctx, s.tenant, "other", r.ID))
+		s.no(s.store.DeleteRecord(s.ctx, s.elsewhere().tenant, r.Kind, r.ID))
+		s.yes(s.store.DeleteRecord(s.ctx, s.tenant, r.Kind, r.ID))
+		s.no(s.store.DeleteRecord(s.ctx, s.tenant, r.Kind, r.ID))
+		s.noRecord(r)
+		s.hasKeys(kept, r.Keys...)
+		s.listsRecords(r.Kind, r.Refs[1], kept)
+		s.must(s.store.CreateRecord(s.ctx, r))
+		s.hasKeys(r)
+	}},
+	{"DeleteRecordsOf removes what has the ref", func(s *scene) {
+		u, other := s.user(), s.user()
+		one, two, kept := s.record(u), s.record(u), s.record(other)
+		factor, far := s.newRecord(u), s.newRecord(u)
+		factor.Kind, far.Tenant = "factor", s.elsewhere().tenant
+		s.must(s.store.CreateRecord(s.ctx, factor))
+		s.must(s.store.CreateRecord(s.ctx, far))
+		ref := one.Refs[1]
+		s.count(0)(s.store.DeleteRecordsOf(s.ctx, s.tenant, ""))
+		s.count(0)(s.store.DeleteRecordsOf(s.ctx, s.tenant, "user/"))
+		s.count(0)(s.store.DeleteRecordsOf(s.ctx, s.tenant, ref, "Identity"))
+		s.count(2)(s.store.DeleteRecordsOf(s.ctx, s.tenant, ref, "other", one.Kind))
+		s.listsRecords("factor", ref, factor)
+		for _, r := range []store.Record{one, two} {
+			s.noRecord(r)
+		}
+		s.hasKeys(kept, one.Keys...)
+		s.count(1)(s.store.DeleteRecordsOf(s.ctx, s.tenant, ref))
+		s.listsRecords("factor", ref)
+		s.listsRecords(kept.Kind, "organization/7", kept)
+		equal(s, s.keptRecord(far), far)
+	}},
+	{"an expired record is there until it is swept", func(s *scene) {
+		r := s.newRecord(s.user())
+		r.ExpiresAt = after(-1000)
+		s.must(s.store.CreateRecord(s.ctx, r))
+		s.hasKeys(r)
+		s.is(s.store.CreateRecord(s.ctx, r), store.ErrConflict)
+		r.Data = []byte("later")
+		s.yes(s.store.SwapRecord(s.ctx, r))
+	}},
 }

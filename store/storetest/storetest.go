@@ -89,6 +89,7 @@ func sections(rounds int) []section {
 		{name: "tokens", checks: tokenChecks},
 		{name: "api keys", checks: apiKeyChecks},
 		{name: "keys", checks: keyChecks},
+		{name: "records", checks: recordChecks},
 		{name: "events", checks: eventChecks},
 		{name: "counters", checks: counterChecks},
 		{name: "outbox", checks: outboxChecks},

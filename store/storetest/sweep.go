@@ -22,8 +22,11 @@ var sweepRace = race{"many sweepers remove each record once", func(s *scene) con
 		x := s.newSession(u)
 		x.AbsoluteExpiresAt = after(-1)
 		s.must(s.store.CreateSession(s.ctx, x))
+		r := s.newRecord(u)
+		r.ExpiresAt = after(-1)
+		s.must(s.store.CreateRecord(s.ctx, r))
 	}
-	return some(10, func(int) (int, error) { return s.store.Sweep(s.ctx, now, 100) }, nil)
+	return some(15, func(int) (int, error) { return s.store.Sweep(s.ctx, now, 100) }, nil)
 }}
 
 // plainSweepChecks are those without a race.
@@ -79,6 +82,27 @@ var plainSweepChecks = []check{
 		s.must(err)
 		equalAll(s, got, []store.Key{endless, live})
 	}},
+	{"Sweep removes records past their end, with their keys and refs", func(s *scene) {
+		u := s.user()
+		over, next, endless := s.newRecord(u), s.newRecord(u), s.newRecord(u)
+		over.ExpiresAt, next.ExpiresAt, endless.ExpiresAt = now, now.Add(time.Microsecond), time.Time{}
+		for _, r := range []store.Record{over, next, endless} {
+			s.must(s.store.CreateRecord(s.ctx, r))
+		}
+		s.count(1)(s.store.Sweep(s.ctx, now, 100))
+		s.noRecord(over)
+		s.hasKeys(next, over.Keys...)
+		s.listsRecords(over.Kind, over.Refs[1], next, endless)
+		s.must(s.store.CreateRecord(s.ctx, over))
+		// A swap may have given the record another end.
+		over.ExpiresAt = after(9)
+		s.yes(s.store.SwapRecord(s.ctx, over))
+		s.count(1)(s.store.Sweep(s.ctx, after(8), 100))
+		s.noRecord(next)
+		s.count(1)(s.store.Sweep(s.ctx, after(9), 100))
+		s.listsRecords(over.Kind, over.Refs[1], endless)
+		s.hasKeys(endless)
+	}},
 	{"Sweep removes counters past their window", func(s *scene) {
 		s.hit(after(-11), ok, s.counter("old", 1))
 		s.hit(after(-9), ok, s.counter("new", 1))
@@ -118,7 +142,7 @@ var plainSweepChecks = []check{
 		events, err := s.store.PendingEvents(s.ctx, s.tenant, 10)
 		s.must(err)
 		equalAll(s, events, []store.Event{c.event})
-		_, total, err := s.store.ListMail(s.ctx, s.tenant, true, page)
+		_, total, err := s.store.ListMail(s.ctx, s.tenant, store.QueueMail, true, page)
 		s.count(1)(total, err)
 	}},
 	{"Sweep works in batches over all tenants", func(s *scene) {
@@ -134,11 +158,14 @@ var plainSweepChecks = []check{
 				k := in.newKey(in.made.Load())
 				k.ExpiresAt = after(-1)
 				s.must(s.store.CreateKey(s.ctx, k))
+				r := in.newRecord(u)
+				r.ExpiresAt = after(-1)
+				s.must(s.store.CreateRecord(s.ctx, r))
 				in.hit(after(-60), ok, in.counter(in.id(), 1))
 				s.yes(s.store.DeleteUser(s.ctx, in.tenant, in.user().ID, after(-9), after(-1)))
 			}
 		}
-		for _, want := range []int{20, 10, 0} {
+		for _, want := range []int{24, 12, 0} {
 			s.count(want)(s.store.Sweep(s.ctx, now, 4))
 		}
 	}},

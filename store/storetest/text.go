@@ -97,6 +97,11 @@ var plainTextChecks = []check{
 			s.must(s.store.CreateToken(s.ctx, t))
 			s.is(s.store.CreateToken(s.ctx, t), store.ErrConflict)
 			s.count(1)(s.store.DeleteTokens(s.ctx, store.TokenFilter{Tenant: longest, EmailKey: longest, Kinds: []string{longest}}))
+			r := far.newRecord(u)
+			r.Kind, r.ID, r.Keys, r.Refs = longest, longest, []string{longest}, []string{longest}
+			s.must(s.store.CreateRecord(s.ctx, r))
+			far.hasKeys(r)
+			far.listsRecords(longest, longest, r)
 			c := far.counter(longest, 1)
 			s.hit(now, ok, c)
 			s.hit(now, store.Counted{ResetAt: after(10)}, c)
@@ -115,6 +120,9 @@ var plainTextChecks = []check{
 			t := s.newToken(u)
 			t.Kind, t.Hash = key, []byte("same")
 			s.must(s.store.CreateToken(s.ctx, t))
+			r := s.newRecord(u)
+			r.ID, r.Keys, r.Refs = key, []string{key}, []string{key}
+			s.must(s.store.CreateRecord(s.ctx, r))
 			s.hit(now, ok, s.counter(key, 1))
 			s.yes(s.store.AcquireLease(s.ctx, s.tenant, key, key, now, after(5)))
 		}
@@ -124,6 +132,11 @@ var plainTextChecks = []check{
 				s.Errorf("%q found %+v, %v", key, got, err)
 			}
 			s.count(1)(s.store.DeleteTokens(s.ctx, store.TokenFilter{Tenant: s.tenant, UserID: key, Kinds: []string{key}}))
+			r, err := s.store.RecordByKey(s.ctx, s.tenant, "identity", key)
+			if err != nil || r.ID != key || len(r.Refs) != 1 || r.Refs[0] != key {
+				s.Errorf("%q found %+v, %v", key, r, err)
+			}
+			s.count(1)(s.store.DeleteRecordsOf(s.ctx, s.tenant, key, "identity"))
 		}
 	}},
 	{"tenants are neither folded, nor trimmed, nor read", func(s *scene) {
@@ -156,6 +169,10 @@ var plainTextChecks = []check{
 		x.SecretHash = every
 		s.must(s.store.CreateSession(s.ctx, x))
 		s.yes(s.store.RotateSession(s.ctx, s.rotation(x)))
+		r := s.newRecord(u)
+		r.Data = every
+		s.must(s.store.CreateRecord(s.ctx, r))
+		equal(s, s.keptRecord(r), r)
 	}},
 	{"bytes that are handed in or out belong to the caller", func(s *scene) {
 		u := s.user()
@@ -166,21 +183,24 @@ var plainTextChecks = []check{
 				}
 			}
 		}
-		x, t, k := s.newSession(u), s.newToken(u), s.newAPIKey(u)
-		wantX, wantT, wantK := x, t, k
+		x, t, k, r := s.newSession(u), s.newToken(u), s.newAPIKey(u), s.newRecord(u)
+		wantX, wantT, wantK, wantR := x, t, k, r
+		wantR.Keys, wantR.Refs, wantR.Data = slices.Clone(r.Keys), slices.Clone(r.Refs), slices.Clone(r.Data)
 		wantX.SecretHash = slices.Clone(x.SecretHash)
 		wantT.Hash, wantT.CodeHash, wantT.Data = slices.Clone(t.Hash), slices.Clone(t.CodeHash), slices.Clone(t.Data)
 		wantK.Hash, wantK.Scopes = slices.Clone(k.Hash), slices.Clone(k.Scopes)
 		s.must(s.store.CreateSession(s.ctx, x))
 		s.must(s.store.CreateToken(s.ctx, t))
 		s.must(s.store.CreateAPIKey(s.ctx, k))
+		s.must(s.store.CreateRecord(s.ctx, r))
 		for range 2 {
-			spoil(x.SecretHash, t.Hash, t.CodeHash, t.Data, k.Hash)
-			k.Scopes[0] = "spoilt"
-			x, t, k = s.keptSession(wantX), s.keptToken(wantT), s.keptAPIKey(wantK)
+			spoil(x.SecretHash, t.Hash, t.CodeHash, t.Data, k.Hash, r.Data)
+			k.Scopes[0], r.Keys[0], r.Refs[0] = "spoilt", "spoilt", "spoilt"
+			x, t, k, r = s.keptSession(wantX), s.keptToken(wantT), s.keptAPIKey(wantK), s.keptRecord(wantR)
 			equal(s, x, wantX)
 			equal(s, t, wantT)
 			equal(s, k, wantK)
+			equal(s, r, wantR)
 		}
 	}},
 }

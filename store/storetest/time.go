@@ -111,6 +111,12 @@ var timeChecks = []check{
 		_, done, err = s.store.TryToken(s.ctx, s.tenant, t.Kind, t.Hash, after(10).Add(-1))
 		s.yes(done, err)
 
+		r := s.newRecord(u)
+		r.CreatedAt, r.UpdatedAt, r.ExpiresAt = now.Add(999), now.Add(1), now.Add(500)
+		s.must(s.store.CreateRecord(s.ctx, r))
+		r.CreatedAt, r.UpdatedAt, r.ExpiresAt = now, now, now
+		equal(s, s.keptRecord(r), r)
+
 		got, done, err := s.store.ConsumeToken(s.ctx, s.tenant, t.Kind, t.Hash, now.Add(999))
 		s.yes(done, err)
 		if got.UsedAt != now {
@@ -148,12 +154,15 @@ var timeChecks = []check{
 		keys, err := s.store.ListKeys(s.ctx, s.tenant)
 		s.must(err)
 		equalAll(s, keys, []store.Key{key})
+		r := store.Record{Tenant: s.tenant, ID: s.id(), Version: 1}
+		s.must(s.store.CreateRecord(s.ctx, r))
+		equal(s, s.keptRecord(r), r)
 		e := store.Event{Tenant: s.tenant, ID: s.id()}
 		s.must(s.store.AppendEvent(s.ctx, e))
 		events, err := s.store.PendingEvents(s.ctx, s.tenant, 1)
 		s.must(err)
 		equalAll(s, events, []store.Event{e})
-		m := store.Mail{Tenant: s.tenant, ID: s.id()}
+		m := store.Mail{Tenant: s.tenant, ID: s.id(), Queue: store.QueueMail}
 		s.must(s.store.AddMail(s.ctx, m))
 		got, _ := s.keptMail(m.ID)
 		equal(s, got, m)

@@ -29,6 +29,7 @@ type cast struct {
 	token, stale store.Token
 	apiKey       store.APIKey
 	key          store.Key
+	record       store.Record
 	// event waits to be delivered; an older one was.
 	event store.Event
 	// due may be claimed, held is claimed by "holder", dead was given up.
@@ -41,6 +42,7 @@ type cast struct {
 		token   store.Token
 		apiKey  store.APIKey
 		key     store.Key
+		record  store.Record
 		event   store.Event
 		mail    store.Mail
 	}
@@ -61,7 +63,7 @@ func newCast(s *scene) cast {
 	delivered := s.newEvent()
 	delivered.Delivered = true
 	s.must(s.store.AppendEvent(s.ctx, delivered))
-	c.apiKey, c.key, c.event = s.apiKey(c.user), s.key(1), s.event()
+	c.apiKey, c.key, c.record, c.event = s.apiKey(c.user), s.key(1), s.record(c.user), s.event()
 	c.dead = s.claimed("holder")
 	s.yes(s.store.BuryMail(s.ctx, s.tenant, c.dead.ID, "holder", now, "550"))
 	c.held, c.due = s.claimed("holder"), s.mail()
@@ -72,6 +74,7 @@ func newCast(s *scene) cast {
 	s.must(s.store.CreateToken(s.ctx, c.stale))
 	c.next.user, c.next.session, c.next.token = s.newUser(), s.newSession(c.user), s.newToken(c.user)
 	c.next.apiKey, c.next.key, c.next.event, c.next.mail = s.newAPIKey(c.user), s.newKey(2), s.newEvent(), s.newMail()
+	c.next.record = s.newRecord(c.user)
 	return c
 }
 
@@ -112,7 +115,7 @@ func texts[T any](c cast, record T) T {
 // keyFields are the fields that hold keys, in any record.
 var keyFields = []string{
 	"Tenant", "ID", "UserID", "OwnerID", "ActorID", "SubjectID", "OrganizationID", "Except", "After",
-	"EmailKey", "FromKey", "Kind", "Kinds", "Purpose", "Key", "Holder",
+	"EmailKey", "FromKey", "Kind", "Kinds", "Purpose", "Key", "Keys", "Refs", "Queue", "Holder",
 }
 
 // failed drops the answer of a verb and keeps its error.
@@ -251,8 +254,26 @@ var verbs = []verb{
 	{"ResealKey", true, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.ResealKey(ctx, c.scope(), c.text("ID", c.key.ID), c.key.Sealed, []byte("sealed anew")))
 	}},
-	{"DeleteKey", true, func(ctx context.Context, s store.Store, c cast) error {
-		return s.DeleteKey(ctx, c.scope(), c.text("ID", c.key.ID))
+	{"CreateRecord", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.CreateRecord(ctx, texts(c, c.next.record))
+	}},
+	{"Record", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.Record(ctx, c.scope(), c.text("Kind", c.record.Kind), c.text("ID", c.record.ID)))
+	}},
+	{"RecordByKey", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.RecordByKey(ctx, c.scope(), c.text("Kind", c.record.Kind), c.text("Key", c.record.Keys[0])))
+	}},
+	{"ListRecords", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed2(s.ListRecords(ctx, c.scope(), c.text("Kind", c.record.Kind), c.text("Ref", c.record.Refs[0]), page))
+	}},
+	{"SwapRecord", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.SwapRecord(ctx, texts(c, c.record)))
+	}},
+	{"DeleteRecord", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.DeleteRecord(ctx, c.scope(), c.text("Kind", c.record.Kind), c.text("ID", c.record.ID)))
+	}},
+	{"DeleteRecordsOf", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.DeleteRecordsOf(ctx, c.scope(), c.text("Ref", c.record.Refs[0]), c.record.Kind, c.text("Kind", "other")))
 	}},
 
 	{"AppendEvent", true, func(ctx context.Context, s store.Store, c cast) error {
@@ -285,7 +306,7 @@ var verbs = []verb{
 		return s.AddMail(ctx, texts(c, c.next.mail))
 	}},
 	{"ClaimMail", true, func(ctx context.Context, s store.Store, c cast) error {
-		return failed(s.ClaimMail(ctx, c.scope(), c.text("Holder", "other"), now, after(5), 10))
+		return failed(s.ClaimMail(ctx, c.scope(), c.text("Queue", store.QueueMail), c.text("Holder", "other"), now, after(5), 10))
 	}},
 	{"RemoveMail", true, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.RemoveMail(ctx, c.scope(), c.text("ID", c.held.ID), c.text("Holder", "holder")))
@@ -297,10 +318,10 @@ var verbs = []verb{
 		return failed(s.BuryMail(ctx, c.scope(), c.text("ID", c.held.ID), c.text("Holder", "holder"), now, c.text("reason", "550")))
 	}},
 	{"NextMail", false, func(ctx context.Context, s store.Store, c cast) error {
-		return failed(s.NextMail(ctx, c.scope()))
+		return failed(s.NextMail(ctx, c.scope(), c.text("Queue", store.QueueMail)))
 	}},
 	{"ListMail", false, func(ctx context.Context, s store.Store, c cast) error {
-		return failed2(s.ListMail(ctx, c.scope(), true, page))
+		return failed2(s.ListMail(ctx, c.scope(), c.text("Queue", store.QueueMail), true, page))
 	}},
 	{"ReviveMail", true, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.ReviveMail(ctx, c.scope(), c.text("ID", c.dead.ID), now))
@@ -347,11 +368,20 @@ func snapshot(c cast) string {
 	apiKeys, total, err := c.store.ListAPIKeys(c.ctx, c.tenant, page)
 	note(apiKeys, total, err)
 	note(pair(c.store.ListKeys(c.ctx, c.tenant)))
+	for _, r := range []store.Record{c.record, c.next.record} {
+		for _, key := range append(r.Keys, "one", "two") {
+			note(pair(c.store.RecordByKey(c.ctx, c.tenant, r.Kind, key)))
+		}
+		for _, ref := range append(r.Refs, "one", "two", "") {
+			records, total, err := c.store.ListRecords(c.ctx, c.tenant, r.Kind, ref, page)
+			note(records, total, err)
+		}
+	}
 	note(pair(c.store.ListEvents(c.ctx, store.EventQuery{Tenant: c.tenant, Limit: 100})))
 	note(pair(c.store.PendingEvents(c.ctx, c.tenant, 100)))
-	note(pair(c.store.NextMail(c.ctx, c.tenant)))
+	note(pair(c.store.NextMail(c.ctx, c.tenant, store.QueueMail)))
 	for _, dead := range []bool{false, true} {
-		mail, total, err := c.store.ListMail(c.ctx, c.tenant, dead, page)
+		mail, total, err := c.store.ListMail(c.ctx, c.tenant, store.QueueMail, dead, page)
 		note(mail, total, err)
 	}
 	// Counters and leases can be read only by using them, which is undone.

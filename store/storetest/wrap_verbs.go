@@ -218,8 +218,44 @@ func (w wrapped) ResealKey(ctx context.Context, tenant, id string, old, sealed [
 	})
 }
 
-func (w wrapped) DeleteKey(ctx context.Context, tenant, id string) error {
-	return w.via(ctx, w.inner, "DeleteKey", func(ctx context.Context, to store.Store) error { return to.DeleteKey(ctx, tenant, id) })
+func (w wrapped) CreateRecord(ctx context.Context, r store.Record) error {
+	return w.via(ctx, w.inner, "CreateRecord", func(ctx context.Context, to store.Store) error { return to.CreateRecord(ctx, r) })
+}
+
+func (w wrapped) Record(ctx context.Context, tenant, kind, id string) (store.Record, error) {
+	return answer(ctx, w, "Record", func(ctx context.Context, to store.Store) (store.Record, error) {
+		return to.Record(ctx, tenant, kind, id)
+	})
+}
+
+func (w wrapped) RecordByKey(ctx context.Context, tenant, kind, key string) (store.Record, error) {
+	return answer(ctx, w, "RecordByKey", func(ctx context.Context, to store.Store) (store.Record, error) {
+		return to.RecordByKey(ctx, tenant, kind, key)
+	})
+}
+
+func (w wrapped) ListRecords(ctx context.Context, tenant, kind, ref string, page store.Page) ([]store.Record, int, error) {
+	return answers(ctx, w, "ListRecords", func(ctx context.Context, to store.Store) ([]store.Record, int, error) {
+		return to.ListRecords(ctx, tenant, kind, ref, page)
+	})
+}
+
+func (w wrapped) SwapRecord(ctx context.Context, r store.Record) (bool, error) {
+	return answer(ctx, w, "SwapRecord", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.SwapRecord(ctx, r)
+	})
+}
+
+func (w wrapped) DeleteRecord(ctx context.Context, tenant, kind, id string) (bool, error) {
+	return answer(ctx, w, "DeleteRecord", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.DeleteRecord(ctx, tenant, kind, id)
+	})
+}
+
+func (w wrapped) DeleteRecordsOf(ctx context.Context, tenant, ref string, kinds ...string) (int, error) {
+	return answer(ctx, w, "DeleteRecordsOf", func(ctx context.Context, to store.Store) (int, error) {
+		return to.DeleteRecordsOf(ctx, tenant, ref, kinds...)
+	})
 }
 
 func (w wrapped) AppendEvent(ctx context.Context, e store.Event) error {
@@ -266,9 +302,9 @@ func (w wrapped) AddMail(ctx context.Context, m store.Mail) error {
 	return w.via(ctx, w.inner, "AddMail", func(ctx context.Context, to store.Store) error { return to.AddMail(ctx, m) })
 }
 
-func (w wrapped) ClaimMail(ctx context.Context, tenant, holder string, now, until time.Time, limit int) ([]store.Mail, error) {
+func (w wrapped) ClaimMail(ctx context.Context, tenant, queue, holder string, now, until time.Time, limit int) ([]store.Mail, error) {
 	return answer(ctx, w, "ClaimMail", func(ctx context.Context, to store.Store) ([]store.Mail, error) {
-		return to.ClaimMail(ctx, tenant, holder, now, until, limit)
+		return to.ClaimMail(ctx, tenant, queue, holder, now, until, limit)
 	})
 }
 
@@ -290,15 +326,15 @@ func (w wrapped) BuryMail(ctx context.Context, tenant, id, holder string, at tim
 	})
 }
 
-func (w wrapped) NextMail(ctx context.Context, tenant string) (time.Time, error) {
+func (w wrapped) NextMail(ctx context.Context, tenant, queue string) (time.Time, error) {
 	return answer(ctx, w, "NextMail", func(ctx context.Context, to store.Store) (time.Time, error) {
-		return to.NextMail(ctx, tenant)
+		return to.NextMail(ctx, tenant, queue)
 	})
 }
 
-func (w wrapped) ListMail(ctx context.Context, tenant string, dead bool, page store.Page) ([]store.Mail, int, error) {
+func (w wrapped) ListMail(ctx context.Context, tenant, queue string, dead bool, page store.Page) ([]store.Mail, int, error) {
 	return answers(ctx, w, "ListMail", func(ctx context.Context, to store.Store) ([]store.Mail, int, error) {
-		return to.ListMail(ctx, tenant, dead, page)
+		return to.ListMail(ctx, tenant, queue, dead, page)
 	})
 }
 

@@ -17,14 +17,13 @@ func keyFields(k *store.Key) []any {
 	}
 }
 
-type keyStatements struct{ create, list, reseal, remove *query }
+type keyStatements struct{ create, list, reseal *query }
 
 func newKeyStatements(c *catalogue) keyStatements {
 	return keyStatements{
 		create: c.write("create key", `INSERT INTO admit_keys (`+keyColumns+`) VALUES (`+values(9)+`) ON CONFLICT DO NOTHING`),
 		list:   c.read("list keys", `SELECT `+keyColumns+` FROM admit_keys WHERE tenant = $1 ORDER BY purpose, sequence`),
 		reseal: c.write("reseal key", `UPDATE admit_keys SET sealed = $4 WHERE tenant = $1 AND id = $2 AND sealed = $3`),
-		remove: c.write("delete key", `DELETE FROM admit_keys WHERE tenant = $1 AND id = $2`),
 	}
 }
 
@@ -51,13 +50,4 @@ func (s *Store) ResealKey(ctx context.Context, tenant, id string, old, sealed []
 		return false, err
 	}
 	return s.done(ctx, s.q.keys.reseal, tenant, id, full(old), full(sealed))
-}
-
-// DeleteKey implements store.Keys.
-func (s *Store) DeleteKey(ctx context.Context, tenant, id string) error {
-	if err := text.Key(tenant, id); err != nil {
-		return err
-	}
-	_, err := s.exec(ctx, s.q.keys.remove, tenant, id)
-	return err
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/admit-go/admit/store/internal/text"
 )
 
-const mailColumns = "tenant, id, kind, sealed, tries, created_at, next_at, lease_until, holder, last_error, dead_at"
+const mailColumns = "tenant, id, queue, kind, sealed, tries, created_at, next_at, lease_until, holder, last_error, dead_at"
 
 // mailFields are where mailColumns are read to.
 func mailFields(m *store.Mail) []any {
 	return []any{
-		&m.Tenant, &m.ID, &m.Kind, &m.Sealed, &m.Tries, (*moment)(&m.CreatedAt), (*moment)(&m.NextAt),
+		&m.Tenant, &m.ID, &m.Queue, &m.Kind, &m.Sealed, &m.Tries, (*moment)(&m.CreatedAt), (*moment)(&m.NextAt),
 		(*moment)(&m.LeaseUntil), &m.Holder, &m.LastError, (*moment)(&m.DeadAt),
 	}
 }
@@ -30,15 +30,15 @@ func newOutboxStatements(c *catalogue) outboxStatements {
 	// held is a message whose claim stands for the holder $3.
 	held := ` WHERE tenant = $1 AND id = $2 AND holder = $3 AND holder <> '' AND ` + unset("dead_at")
 	const (
-		waiting = ` FROM admit_outbox WHERE tenant = $1 AND dead_at = 0`
-		dead    = ` FROM admit_outbox WHERE tenant = $1 AND dead_at > 0`
-		page    = ` ORDER BY id LIMIT $2 OFFSET $3`
+		waiting = ` FROM admit_outbox WHERE tenant = $1 AND queue = $2 AND dead_at = 0`
+		dead    = ` FROM admit_outbox WHERE tenant = $1 AND queue = $2 AND dead_at > 0`
+		page    = ` ORDER BY id LIMIT $3 OFFSET $4`
 		due     = `SELECT id FROM admit_outbox
-			WHERE tenant = $1 AND dead_at = 0 AND next_at <= $3 AND lease_until <= $3 ORDER BY next_at, id LIMIT $5`
-		claim = `UPDATE admit_outbox AS m SET holder = $2, lease_until = $4, tries = tries + 1`
+			WHERE tenant = $1 AND queue = $2 AND dead_at = 0 AND next_at <= $4 AND lease_until <= $4 ORDER BY next_at, id LIMIT $6`
+		claim = `UPDATE admit_outbox AS m SET holder = $3, lease_until = $5, tries = tries + 1`
 	)
 	return outboxStatements{
-		add: c.write("add mail", `INSERT INTO admit_outbox (`+mailColumns+`) VALUES (`+values(11)+`) ON CONFLICT DO NOTHING`),
+		add: c.write("add mail", `INSERT INTO admit_outbox (`+mailColumns+`) VALUES (`+values(12)+`) ON CONFLICT DO NOTHING`),
 		// Messages that another worker is claiming are passed over, not waited for.
 		claim: c.write("claim mail", c.pick(
 			claim+` WHERE tenant = $1 AND id IN (`+due+`) RETURNING `+mailColumns,
@@ -69,16 +69,16 @@ func (s *Store) AddMail(ctx context.Context, m store.Mail) error {
 	if err := text.Mail(m); err != nil {
 		return err
 	}
-	return s.create(ctx, s.q.outbox.add, m.Tenant, m.ID, m.Kind, full(m.Sealed), int64(m.Tries), micros(m.CreatedAt), micros(m.NextAt),
+	return s.create(ctx, s.q.outbox.add, m.Tenant, m.ID, text.Queue(m.Queue), m.Kind, full(m.Sealed), int64(m.Tries), micros(m.CreatedAt), micros(m.NextAt),
 		micros(m.LeaseUntil), m.Holder, m.LastError, micros(m.DeadAt))
 }
 
 // ClaimMail implements store.Outbox.
-func (s *Store) ClaimMail(ctx context.Context, tenant, holder string, now, until time.Time, limit int) ([]store.Mail, error) {
-	if err := text.Key(tenant, holder); err != nil {
+func (s *Store) ClaimMail(ctx context.Context, tenant, queue, holder string, now, until time.Time, limit int) ([]store.Mail, error) {
+	if err := text.Key(tenant, queue, holder); err != nil {
 		return nil, err
 	}
-	claimed, err := all(ctx, s, s.q.outbox.claim, mailFields, tenant, holder, micros(now), micros(until), int64(limit))
+	claimed, err := all(ctx, s, s.q.outbox.claim, mailFields, tenant, text.Queue(queue), holder, micros(now), micros(until), int64(limit))
 	slices.SortFunc(claimed, func(a, b store.Mail) int { return cmp.Or(a.NextAt.Compare(b.NextAt), cmp.Compare(a.ID, b.ID)) })
 	return claimed, err
 }
@@ -109,24 +109,24 @@ func (s *Store) endClaim(ctx context.Context, q *query, tenant, id, holder strin
 }
 
 // NextMail implements store.Outbox.
-func (s *Store) NextMail(ctx context.Context, tenant string) (time.Time, error) {
-	if err := text.Key(tenant); err != nil {
+func (s *Store) NextMail(ctx context.Context, tenant, queue string) (time.Time, error) {
+	if err := text.Key(tenant, queue); err != nil {
 		return time.Time{}, err
 	}
 	var next moment
-	err := s.one(ctx, s.q.outbox.next, []any{&next}, tenant)
+	err := s.one(ctx, s.q.outbox.next, []any{&next}, tenant, text.Queue(queue))
 	return time.Time(next), err
 }
 
 // ListMail implements store.Outbox.
-func (s *Store) ListMail(ctx context.Context, tenant string, dead bool, page store.Page) ([]store.Mail, int, error) {
-	if err := text.Key(tenant); err != nil {
+func (s *Store) ListMail(ctx context.Context, tenant, queue string, dead bool, page store.Page) ([]store.Mail, int, error) {
+	if err := text.Key(tenant, queue); err != nil {
 		return nil, 0, err
 	}
 	if dead {
-		return paged(ctx, s, s.q.outbox.countDead, s.q.outbox.listDead, mailFields, page, tenant)
+		return paged(ctx, s, s.q.outbox.countDead, s.q.outbox.listDead, mailFields, page, tenant, text.Queue(queue))
 	}
-	return paged(ctx, s, s.q.outbox.countWaiting, s.q.outbox.listWaiting, mailFields, page, tenant)
+	return paged(ctx, s, s.q.outbox.countWaiting, s.q.outbox.listWaiting, mailFields, page, tenant, text.Queue(queue))
 }
 
 // ReviveMail implements store.Outbox.

@@ -45,6 +45,7 @@ type statements struct {
 	tokens   tokenStatements
 	apiKeys  apiKeyStatements
 	keys     keyStatements
+	records  recordStatements
 	events   eventStatements
 	counters counterStatements
 	outbox   outboxStatements
@@ -63,6 +64,7 @@ func newStatements(c *catalogue) statements {
 		tokens:   newTokenStatements(c),
 		apiKeys:  newAPIKeyStatements(c),
 		keys:     newKeyStatements(c),
+		records:  newRecordStatements(c),
 		events:   newEventStatements(c),
 		counters: newCounterStatements(c),
 		outbox:   newOutboxStatements(c),

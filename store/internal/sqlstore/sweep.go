@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// newSweepStatements enters one statement for each role that is swept. Each
-// takes the time and the greatest number of records.
+// newSweepStatements enters one statement for each role that is swept; records
+// are apart, because of their keys and refs. Each takes the time and the
+// greatest number of records.
 func newSweepStatements(c *catalogue) []*query {
 	sweep := func(table, key, expiry, condition string) *query {
 		return c.write("sweep "+table, c.held(`
@@ -35,7 +36,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (int, error
 			}
 			swept += n
 		}
-		return nil
+		n, err := t.removeRecords(ctx, t.q.records.sweep, micros(now), int64(limit))
+		swept += int64(n)
+		return err
 	})
 	if err != nil {
 		return 0, err

@@ -1,6 +1,11 @@
 package text
 
-import "github.com/admit-go/admit/store"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/admit-go/admit/store"
+)
 
 // first returns the first error.
 func first(errs ...error) error {
@@ -83,5 +88,29 @@ func Counters(counters ...store.Counter) error {
 
 // Mail checks every text of a queued message.
 func Mail(m store.Mail) error {
-	return first(Key(m.Tenant, m.ID, m.Kind, m.Holder), Plain(m.LastError))
+	return first(Key(m.Tenant, m.ID, m.Queue, m.Kind, m.Holder), Plain(m.LastError))
+}
+
+// Record checks every text of a record.
+func Record(r store.Record) error {
+	return first(Key(r.Tenant, r.Kind, r.ID), Key(r.Keys...), Key(r.Refs...))
+}
+
+// Set returns the texts as a record keeps them: sorted, each once, without the
+// empty one, in memory of their own; nil when there is none.
+func Set(texts []string) []string {
+	set := slices.DeleteFunc(slices.Clone(texts), func(t string) bool { return t == "" })
+	slices.Sort(set)
+	if set = slices.Compact(set); len(set) == 0 {
+		return nil
+	}
+	return set
+}
+
+// Queue is the queue that a name means.
+func Queue(name string) string { return cmp.Or(name, store.QueueMail) }
+
+// RecordsOf checks every text of a selection of records.
+func RecordsOf(tenant, ref string, kinds []string) error {
+	return first(Key(tenant, ref), Key(kinds...))
 }

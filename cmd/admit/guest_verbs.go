@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/admit-go/admit/store"
+)
+
+// The verbs that the commands need are the application's own.
+
+// User implements store.Users.
+func (g guest) User(ctx context.Context, tenant, id string) (store.User, error) {
+	return g.app.User(ctx, tenant, id)
+}
+
+// LockUser implements store.Users.
+func (g guest) LockUser(ctx context.Context, tenant, id string) (store.User, error) {
+	return g.app.LockUser(ctx, tenant, id)
+}
+
+// UserByEmail implements store.Users.
+func (g guest) UserByEmail(ctx context.Context, tenant, emailKey string) (store.User, error) {
+	return g.app.UserByEmail(ctx, tenant, emailKey)
+}
+
+// CreateUser implements store.Users.
+func (g guest) CreateUser(ctx context.Context, u store.User) error {
+	return g.app.CreateUser(ctx, u)
+}
+
+// UpdateUser implements store.Users.
+func (g guest) UpdateUser(ctx context.Context, u store.User) error {
+	return g.app.UpdateUser(ctx, u)
+}
+
+// PutPassword implements store.Credentials.
+func (g guest) PutPassword(ctx context.Context, p store.Password) error {
+	return g.app.PutPassword(ctx, p)
+}
+
+// ListSessions implements store.Sessions.
+func (g guest) ListSessions(ctx context.Context, tenant, userID string, now time.Time, page store.Page) ([]store.Session, int, error) {
+	return g.app.ListSessions(ctx, tenant, userID, now, page)
+}
+
+// EndSessions implements store.Sessions.
+func (g guest) EndSessions(ctx context.Context, e store.SessionEnd) (int, error) {
+	return g.app.EndSessions(ctx, e)
+}
+
+// EndSessionsBefore implements store.Sessions.
+func (g guest) EndSessionsBefore(ctx context.Context, tenant string, t, at time.Time, reason string, limit int) (int, error) {
+	return g.app.EndSessionsBefore(ctx, tenant, t, at, reason, limit)
+}
+
+// DeleteTokens implements store.Tokens.
+func (g guest) DeleteTokens(ctx context.Context, f store.TokenFilter) (int, error) {
+	return g.app.DeleteTokens(ctx, f)
+}
+
+// DeleteTokensBefore implements store.Tokens.
+func (g guest) DeleteTokensBefore(ctx context.Context, tenant string, t time.Time, limit int) (int, error) {
+	return g.app.DeleteTokensBefore(ctx, tenant, t, limit)
+}
+
+// CreateAPIKey implements store.APIKeys.
+func (g guest) CreateAPIKey(ctx context.Context, k store.APIKey) error {
+	return g.app.CreateAPIKey(ctx, k)
+}
+
+// ListAPIKeys implements store.APIKeys.
+func (g guest) ListAPIKeys(ctx context.Context, tenant string, page store.Page) ([]store.APIKey, int, error) {
+	return g.app.ListAPIKeys(ctx, tenant, page)
+}
+
+// RevokeAPIKey implements store.APIKeys.
+func (g guest) RevokeAPIKey(ctx context.Context, tenant, id string, at time.Time) (bool, error) {
+	return g.app.RevokeAPIKey(ctx, tenant, id, at)
+}
+
+// RevokeAPIKeysOf implements store.APIKeys.
+func (g guest) RevokeAPIKeysOf(ctx context.Context, tenant, ownerID string, at time.Time) (int, error) {
+	return g.app.RevokeAPIKeysOf(ctx, tenant, ownerID, at)
+}
+
+// ListKeys implements store.Keys.
+func (g guest) ListKeys(ctx context.Context, tenant string) ([]store.Key, error) {
+	return g.app.ListKeys(ctx, tenant)
+}
+
+// ResealKey implements store.Keys.
+func (g guest) ResealKey(ctx context.Context, tenant, id string, old, sealed []byte) (bool, error) {
+	return g.app.ResealKey(ctx, tenant, id, old, sealed)
+}
+
+// ListMail implements store.Outbox.
+func (g guest) ListMail(ctx context.Context, tenant, queue string, dead bool, page store.Page) ([]store.Mail, int, error) {
+	return g.app.ListMail(ctx, tenant, queue, dead, page)
+}
+
+// ReviveMail implements store.Outbox.
+func (g guest) ReviveMail(ctx context.Context, tenant, id string, now time.Time) (bool, error) {
+	return g.app.ReviveMail(ctx, tenant, id, now)
+}
+
+// ResealMail implements store.Outbox.
+func (g guest) ResealMail(ctx context.Context, tenant, id string, old, sealed []byte) (bool, error) {
+	return g.app.ResealMail(ctx, tenant, id, old, sealed)
+}
+
+// Ping implements store.Store.
+func (g guest) Ping(ctx context.Context) error {
+	return g.app.Ping(ctx)
+}

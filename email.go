@@ -1,0 +1,104 @@
+package admit
+
+import (
+	"net/http"
+
+	"github.com/admit-go/admit/internal/webio"
+)
+
+// emailDoors are the two routes that take an address and either a password or
+// nothing more: sign-up and sign-in. What the body says decides the feature.
+type emailDoors struct {
+	*kernel
+	signUps    *SignUps
+	passwords  *Passwords
+	magicLinks *MagicLinks
+}
+
+func (e *emailDoors) feature() feature {
+	return feature{
+		name: "email",
+		routes: []route{
+			{method: http.MethodPost, path: "/auth/email/signup", who: anyone, scope: "auth:signup", limit: limitSignUp, exchanges: true, serve: e.handleSignUp},
+			{method: http.MethodPost, path: "/auth/email/signin", who: anyone, scope: "auth:signin", limit: limitGuess, exchanges: true, serve: e.handleSignIn},
+		},
+	}
+}
+
+type signInInput struct {
+	Method      *string `json:"method"`
+	Email       string  `json:"email"`
+	Password    string  `json:"password"`
+	CallbackURL string  `json:"callbackUrl"`
+}
+
+func (e *emailDoors) handleSignIn(w http.ResponseWriter, r *http.Request) error {
+	var in signInInput
+	if err := webio.Decode(r, &in); err != nil {
+		return err
+	}
+	byLink, err := byMagicLink(in.Method)
+	if err != nil {
+		return err
+	}
+	if byLink {
+		return e.answerMagicLink(w, r, http.StatusOK, in.Email, in.CallbackURL)
+	}
+	signed, err := e.passwords.SignIn(r.Context(), SignInParams{Email: in.Email, Password: in.Password})
+	if err != nil {
+		return err
+	}
+	return webio.Write(w, http.StatusOK, signed.Tokens)
+}
+
+type signUpInput struct {
+	Method      *string `json:"method"`
+	Email       string  `json:"email"`
+	Password    string  `json:"password"`
+	Name        string  `json:"name"`
+	CallbackURL string  `json:"callbackUrl"`
+}
+
+func (e *emailDoors) handleSignUp(w http.ResponseWriter, r *http.Request) error {
+	var in signUpInput
+	if err := webio.Decode(r, &in); err != nil {
+		return err
+	}
+	byLink, err := byMagicLink(in.Method)
+	if err != nil {
+		return err
+	}
+	if byLink {
+		return e.answerMagicLink(w, r, http.StatusCreated, in.Email, in.CallbackURL)
+	}
+	result, err := e.signUps.Create(r.Context(), SignUpParams{Email: in.Email, Password: in.Password, Name: in.Name, CallbackURL: in.CallbackURL})
+	if err != nil {
+		return err
+	}
+	if result.SignedIn == nil {
+		return writeSent(w, http.StatusCreated, in.Email, "")
+	}
+	return webio.Write(w, http.StatusCreated, result.SignedIn.Tokens)
+}
+
+// byMagicLink reads the method of a sign-up or sign-in; left out, it is
+// "password".
+func byMagicLink(method *string) (bool, error) {
+	switch {
+	case method == nil || *method == "password":
+		return false, nil
+	case *method == "magiclink":
+		return true, nil
+	}
+	return false, ErrInvalidRequest.detail("method", "must be password or magiclink")
+}
+
+// answerMagicLink answers a request for a link, whoever it is for: signing up
+// with an address that has an account signs in to it.
+func (e *emailDoors) answerMagicLink(w http.ResponseWriter, r *http.Request, status int, email, callbackURL string) error {
+	id, err := e.magicLinks.Request(r.Context(), MagicLinkParams{Email: email, CallbackURL: callbackURL, SignUp: status == http.StatusCreated})
+	if err != nil {
+		return err
+	}
+	return writeSent(w, status, email, id)
+}

@@ -1,0 +1,86 @@
+package admit
+
+import (
+	"time"
+)
+
+// deviceLife is how long a device stays known.
+const deviceLife = 180 * 24 * time.Hour
+
+// The kinds of one-time token. A token of one kind is nothing anywhere else.
+const (
+	// kindVerify proves the account's current address.
+	kindVerify = "verify"
+	// kindChange proves the address that an account moves to.
+	kindChange = "change"
+	// kindUndo takes a change of address back.
+	kindUndo = "undo"
+	// kindReset sets a new password.
+	kindReset = "reset"
+	// kindMagic signs in; kindCode is the same by a short code.
+	kindMagic = "magic"
+	kindCode  = "code"
+	// kindTicket waits for a second factor, kindOAuth for the browser that
+	// comes back from a provider.
+	kindTicket = "mfa-ticket"
+	kindOAuth  = "oauth-result"
+	// kindDevice opens nothing: it marks a device that an account has signed in
+	// from, so that an unknown one can be told of.
+	kindDevice = "device"
+)
+
+// happening is something after which pending tokens may be worth nothing.
+type happening string
+
+const (
+	afterReset         happening = "password reset"
+	afterChange        happening = "password change"
+	afterAddressChange happening = "address change"
+	afterUndo          happening = "address change undone"
+	afterBan           happening = "ban"
+	afterDelete        happening = "deletion"
+	afterSignOutAll    happening = "sign-out everywhere"
+	afterClaim         happening = "proof of the mailbox by its owner"
+	afterNewVerify     happening = "new verification link"
+	afterNewReset      happening = "new reset link"
+	afterNewMagic      happening = "new magic link"
+	afterNewChange     happening = "new address change"
+)
+
+// killed is the one table of what kills what. An undo outlives a reset and a
+// change of password, since whoever hijacked an account could ask for those.
+// Signing out everywhere leaves what gives no session.
+func killed(h happening) []string {
+	switch h {
+	case afterReset, afterChange, afterAddressChange:
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
+	case afterBan, afterDelete, afterClaim, afterUndo:
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth}
+	case afterSignOutAll:
+		return []string{kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
+	case afterNewVerify:
+		return []string{kindVerify}
+	case afterNewReset:
+		return []string{kindReset}
+	case afterNewMagic:
+		return []string{kindMagic, kindCode}
+	case afterNewChange:
+		return []string{kindChange}
+	}
+	return nil
+}
+
+// Why sessions end.
+const (
+	endedBySignOut  = "signed-out"
+	endedByOwner    = "revoked"
+	endedByReuse    = "reuse"
+	endedByFork     = "unknown-generation"
+	endedByLimit    = "too-many-sessions"
+	endedByRestore  = "issued-before"
+	endedByPassword = "password"
+	endedByDelete   = "deleted"
+	endedByClaim    = "claimed"
+	endedByUndo     = "address-undone"
+	endedByBan      = "banned"
+)

@@ -1,0 +1,147 @@
+package accesstoken
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/admit-go/admit/internal/strictjson"
+	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/store"
+)
+
+// claims are what an access token says (RFC 9068). The generation of the
+// refresh token that was issued with the access token stands in front of the
+// jti: the first use of the access token confirms that generation.
+type claims struct {
+	Issuer   string `json:"iss"`
+	Audience string `json:"aud"`
+	Subject  string `json:"sub"`
+	// ClientID is not checked: tokens issued before the claim existed are valid.
+	ClientID string   `json:"client_id,omitempty"`
+	Session  string   `json:"sid"`
+	IssuedAt int64    `json:"iat"`
+	Expires  int64    `json:"exp"`
+	NotUntil int64    `json:"nbf,omitzero"`
+	ID       string   `json:"jti"`
+	AuthTime int64    `json:"auth_time"`
+	AMR      []string `json:"amr"`
+	Role     string   `json:"role"`
+	Org      string   `json:"org,omitempty"`
+	OrgRole  string   `json:"org_role,omitempty"`
+}
+
+// reserved are the claims that a host cannot set: those above, and act, which
+// says that somebody acts for the subject (RFC 8693).
+var reserved = map[string]bool{
+	"iss": true, "aud": true, "sub": true, "client_id": true, "sid": true, "iat": true, "exp": true, "nbf": true,
+	"jti": true, "auth_time": true, "amr": true, "role": true, "org": true, "org_role": true, "act": true,
+}
+
+// Issue signs an access token for a session, with a key that Signer gave. extra
+// holds further claims. The token is remembered, so that its first use need not
+// verify it.
+//
+// It answers ErrNotIssued for a reserved claim in extra, and for a token that
+// Verify would refuse.
+func (t *Tokens) Issue(key *Key, session *store.Session, user *store.User, extra map[string]any, now time.Time) (string, error) {
+	raw, token, err := t.sign(key, session, user, extra, now)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrNotIssued, err)
+	}
+	t.seen.add(digestOf(raw), &remembered{token: *token, key: key})
+	return raw, nil
+}
+
+func (t *Tokens) sign(key *Key, session *store.Session, user *store.User, extra map[string]any, now time.Time) (string, *Token, error) {
+	var nonce [16]byte
+	if _, err := rand.Read(nonce[:]); err != nil {
+		return "", nil, err
+	}
+	payload, err := json.Marshal(claims{
+		Issuer: t.options.Issuer, Audience: t.options.Audience, Subject: user.ID, ClientID: t.options.ClientID, Session: session.ID,
+		IssuedAt: now.Unix(), Expires: now.Add(t.options.TTL).Unix(),
+		ID:       strconv.FormatInt(session.Generation, 10) + "." + base64.RawURLEncoding.EncodeToString(nonce[:]),
+		AuthTime: authTime(session, now), AMR: strings.Fields(session.AMR), Role: user.Role, Org: session.OrganizationID,
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	if payload, err = withExtra(payload, extra); err != nil {
+		return "", nil, err
+	}
+	token, err := t.read(payload)
+	if err != nil {
+		return "", nil, err
+	}
+	signed := key.header + "." + base64.RawURLEncoding.EncodeToString(payload)
+	mac, err := key.algorithm.method.Sign(signed, key.private)
+	if err != nil {
+		return "", nil, err
+	}
+	raw := signed + "." + base64.RawURLEncoding.EncodeToString(mac)
+	if len(raw) > maxToken {
+		return "", nil, fmt.Errorf("the token has %d bytes, at most %d are read", len(raw), maxToken)
+	}
+	return raw, token, nil
+}
+
+// authTime is the claim auth_time. A proof of a time to come is wrong and counts
+// as very old, so that nobody takes it for a recent one.
+func authTime(session *store.Session, now time.Time) int64 {
+	if ahead(session.AuthTime, now) {
+		return 0
+	}
+	return session.AuthTime.Unix()
+}
+
+// ahead says whether a time is further ahead than clocks differ.
+func ahead(at, now time.Time) bool { return at.After(now.Add(skew)) }
+
+// withExtra adds the claims of a host behind those of the library, and lets it
+// replace none of them.
+func withExtra(payload []byte, extra map[string]any) ([]byte, error) {
+	if len(extra) == 0 {
+		return payload, nil
+	}
+	for name := range extra {
+		if reserved[name] {
+			return nil, fmt.Errorf("the claim %q is reserved", name)
+		}
+	}
+	more, err := json.Marshal(extra, json.Deterministic(true))
+	if err != nil {
+		return nil, err
+	}
+	if len(payload)+len(more) > maxToken/2 {
+		return nil, errors.New("the claims make the token too long")
+	}
+	return append(append(payload[:len(payload)-1], ','), more[1:]...), nil
+}
+
+// read reads the claims of a token whose signature is right, and refuses a
+// token that was not meant for this audience.
+func (t *Tokens) read(payload []byte) (*Token, error) {
+	var c claims
+	if err := strictjson.Unmarshal(payload, &c); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	generation, _, ok := strings.Cut(c.ID, ".")
+	number, err := strconv.ParseInt(generation, 10, 64)
+	if !ok || err != nil || number < 1 || c.Issuer != t.options.Issuer || c.Audience != t.options.Audience ||
+		!uuid.Valid(c.Subject) || !uuid.Valid(c.Session) ||
+		c.IssuedAt <= 0 || c.Expires <= c.IssuedAt {
+		return nil, ErrInvalid
+	}
+	ids := c.Subject + c.Session // of its own, so that a remembered token keeps nothing else alive
+	return &Token{
+		Subject: ids[:len(c.Subject)], Session: ids[len(c.Subject):], Generation: number,
+		Expires: c.Expires, NotBefore: max(c.IssuedAt, c.NotUntil),
+	}, nil
+}

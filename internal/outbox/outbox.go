@@ -1,0 +1,270 @@
+// Package outbox sends messages that were stored, sealed, in the transaction
+// that causes them. A message is sent at least once, by one process at a time,
+// and tried again with growing pauses; a message whose offer has expired is
+// never sent. The package knows neither what a message says nor how it is sent:
+// [Options] has functions for both.
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/admit-go/admit/internal/sealed"
+	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/internal/worker"
+	"github.com/admit-go/admit/store"
+)
+
+// Purpose is what messages are sealed for; each is bound to its id.
+const Purpose = "outbox"
+
+// Decoy is the kind of a message that is never sent: it stands for the message
+// that a known address would have got, so that asking costs the same.
+const Decoy = "decoy"
+
+const (
+	// lease is how long a worker has for what it claimed, batch how many it
+	// claims, and timeout how long one message may take: together they stay
+	// below the lease.
+	lease   = time.Minute
+	batch   = 4
+	timeout = 14 * time.Second
+	// poll is how often a worker looks for messages of other processes.
+	poll = 5 * time.Second
+	// maxTries bounds how often a message is tried; with the back-off it is
+	// given up after about two days.
+	maxTries = 24
+)
+
+var (
+	// ErrNotSealed says that a message could not be made ready for the store:
+	// a fault of the program, not of the store.
+	ErrNotSealed = errors.New("outbox: the message cannot be sealed")
+	// ErrExpired says that a message came too late to be of use.
+	ErrExpired = errors.New("what the message offers has expired")
+	// errUnreadable says that a stored message is not what Add wrote, or that no
+	// secret opens it.
+	errUnreadable = errors.New("the stored message cannot be read")
+)
+
+// Options are what an outbox of messages M works with. All fields but Tried are
+// mandatory.
+type Options[M any] struct {
+	// Queue says in logs and errors what kind of message it is: "mail" or
+	// "webhook".
+	Queue string
+	// Store keeps the messages, under Tenant.
+	Store  store.Outbox
+	Tenant string
+	// Holder names this process where it claims messages.
+	Holder string
+	Ring   *sealed.Ring
+	IDs    *uuid.Source
+	Now    func() time.Time
+	Logger *slog.Logger
+	// Expires returns when a message stops being of use; the zero time is never.
+	Expires func(M) time.Time
+	// Send renders and sends one message. Its context has a deadline. The id is
+	// the same in every try. A panic counts as an error.
+	Send func(ctx context.Context, id, kind string, message M) error
+	// Permanent reports whether an error of Send says that trying again is no use.
+	Permanent func(error) bool
+	// Tried is told of each try, but not of decoys. It must not panic.
+	Tried func(ctx context.Context, t Try)
+}
+
+// Outcome says what became of a try.
+type Outcome string
+
+// What becomes of a try.
+const (
+	// Sent: somebody else has taken responsibility for the message.
+	Sent Outcome = "sent"
+	// Deferred: it is tried again.
+	Deferred Outcome = "deferred"
+	// Dead: it was given up.
+	Dead Outcome = "dead"
+)
+
+// Try is one try to send a message.
+type Try struct {
+	Kind    string
+	Outcome Outcome
+	// Tries counts this one too.
+	Tries int
+	// Age is how long ago the message was queued.
+	Age time.Duration
+}
+
+// Outbox queues messages and sends them by a worker. It is safe for use by any
+// number of goroutines; any number of processes may share one store.
+type Outbox[M any] struct {
+	Options[M]
+	worker *worker.Worker
+}
+
+// New returns an outbox whose worker has not started.
+func New[M any](o Options[M]) *Outbox[M] {
+	if o.Tried == nil {
+		o.Tried = func(context.Context, Try) {}
+	}
+	made := &Outbox[M]{Options: o}
+	made.worker = worker.New("the "+o.Queue+" worker", made.sendDue)
+	return made
+}
+
+// Wake starts the worker, or tells it that a message was committed.
+func (o *Outbox[M]) Wake() { o.worker.Wake() }
+
+// WakeOnce starts the worker if nobody has.
+func (o *Outbox[M]) WakeOnce() { o.worker.WakeOnce() }
+
+func (o *Outbox[M]) now() time.Time { return o.Now().UTC().Truncate(time.Microsecond) }
+
+// Add puts a message into the outbox, in the transaction of what causes it. The
+// worker does not see it before the commit, and has to be told then. Add answers
+// ErrNotSealed, or what the store answers.
+func (o *Outbox[M]) Add(ctx context.Context, tx store.Outbox, kind string, message M) error {
+	plain, err := json.Marshal(message)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotSealed, err)
+	}
+	now := o.now()
+	id := o.IDs.New(now)
+	box, err := o.Ring.Seal(Purpose, []byte(id), plain)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotSealed, err)
+	}
+	return tx.AddMail(ctx, store.Mail{
+		Tenant: o.Tenant, ID: id, Queue: o.Queue, Kind: kind, Sealed: box, CreatedAt: now, NextAt: now,
+	})
+}
+
+// sendDue sends what is due and returns how long to wait for more.
+func (o *Outbox[M]) sendDue(ctx context.Context) time.Duration {
+	for {
+		sent, err := o.sendBatch(ctx)
+		if err != nil {
+			o.Logger.WarnContext(ctx, "the outbox cannot be worked", "queue", o.Queue, "error", err)
+			return poll
+		}
+		if sent == 0 {
+			break
+		}
+		if o.worker.IsStopping() {
+			return 0
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	next, err := o.Store.NextMail(ctx, o.Tenant, o.Queue)
+	if err != nil || next.IsZero() {
+		return poll
+	}
+	return min(max(next.Sub(o.now()), 10*time.Millisecond), poll)
+}
+
+func (o *Outbox[M]) sendBatch(ctx context.Context) (int, error) {
+	now := o.now()
+	claim, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	// Looking is cheaper than claiming, and mostly there is nothing.
+	next, err := o.Store.NextMail(claim, o.Tenant, o.Queue)
+	if err != nil || next.IsZero() || next.After(now) {
+		return 0, err
+	}
+	claimed, err := o.Store.ClaimMail(claim, o.Tenant, o.Queue, o.Holder, now, now.Add(lease), batch)
+	if err != nil {
+		return 0, err
+	}
+	for _, mail := range claimed {
+		if err := o.sendOne(ctx, mail); err != nil {
+			return 0, err
+		}
+	}
+	return len(claimed), nil
+}
+
+// sendOne sends a message and notes how it went. It fails only when the note
+// could not be made: then the message is sent again after its lease.
+func (o *Outbox[M]) sendOne(ctx context.Context, mail store.Mail) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	failed := o.deliver(ctx, mail)
+	cancel()
+	// The note is worth its own time even if the message took all of its.
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	now := o.now()
+	outcome := Sent
+	var err error
+	switch {
+	case failed == nil:
+		_, err = o.Store.RemoveMail(ctx, o.Tenant, mail.ID, o.Holder)
+	case o.final(failed) || mail.Tries >= maxTries:
+		outcome = Dead
+		level := slog.LevelError
+		if errors.Is(failed, ErrExpired) {
+			level = slog.LevelWarn // nobody can mend that, and nobody needs it any more
+		}
+		o.Logger.Log(ctx, level, "a message was given up", o.Queue, mail.ID, "kind", mail.Kind, "tries", mail.Tries, "error", failed)
+		_, err = o.Store.BuryMail(ctx, o.Tenant, mail.ID, o.Holder, now, reason(failed))
+	default:
+		outcome = Deferred
+		next := now.Add(backOff(mail.Tries))
+		o.Logger.WarnContext(ctx, "a message was not sent and is tried again", o.Queue, mail.ID, "kind", mail.Kind, "tries", mail.Tries, "next", next, "error", failed)
+		_, err = o.Store.DeferMail(ctx, o.Tenant, mail.ID, o.Holder, next, reason(failed))
+	}
+	if mail.Kind != Decoy {
+		o.Tried(ctx, Try{Kind: mail.Kind, Outcome: outcome, Tries: mail.Tries, Age: now.Sub(mail.CreatedAt)})
+	}
+	return err
+}
+
+func (o *Outbox[M]) final(err error) bool {
+	return errors.Is(err, ErrExpired) || errors.Is(err, errUnreadable) || o.Permanent(err)
+}
+
+func (o *Outbox[M]) deliver(ctx context.Context, mail store.Mail) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("sending panicked: %v", cause)
+		}
+	}()
+	plain, err := o.Ring.Open(Purpose, []byte(mail.ID), mail.Sealed)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUnreadable, err)
+	}
+	var message M
+	if err := json.Unmarshal(plain, &message); err != nil {
+		return fmt.Errorf("%w: %w", errUnreadable, err)
+	}
+	if mail.Kind == Decoy {
+		return nil
+	}
+	if expires := o.Expires(message); !expires.IsZero() && !o.now().Before(expires) {
+		return ErrExpired
+	}
+	return o.Send(ctx, mail.ID, mail.Kind, message)
+}
+
+// Close stops the worker and sends what is due, as long as ctx allows. What is
+// not sent by then stays in the store. Close does nothing where the worker never
+// ran.
+func (o *Outbox[M]) Close(ctx context.Context) error {
+	ran, err := o.worker.Close(ctx)
+	if err != nil || !ran {
+		return err
+	}
+	for ctx.Err() == nil {
+		sent, err := o.sendBatch(ctx)
+		if err != nil || sent == 0 {
+			return err
+		}
+	}
+	return ctx.Err()
+}

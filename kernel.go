@@ -1,0 +1,183 @@
+package admit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/admit-go/admit/internal/accesstoken"
+	"github.com/admit-go/admit/internal/activity"
+	"github.com/admit-go/admit/internal/clientip"
+	"github.com/admit-go/admit/internal/deadline"
+	"github.com/admit-go/admit/internal/delivery"
+	"github.com/admit-go/admit/internal/liveness"
+	"github.com/admit-go/admit/internal/outbox"
+	"github.com/admit-go/admit/internal/passhash"
+	"github.com/admit-go/admit/internal/redirect"
+	"github.com/admit-go/admit/internal/refreshtoken"
+	"github.com/admit-go/admit/internal/sealed"
+	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
+	"github.com/admit-go/admit/ui"
+)
+
+// This file is what every feature stands on: the kernel, which holds the
+// configuration, the store and the mechanisms, and txn, one transaction.
+
+// kernel is shared by all features of one Auth. It knows no feature.
+type kernel struct {
+	config Config
+	store  store.Store
+	// after collects what must wait for a host's commit; nil outside WithTx.
+	after *afterCommit
+
+	*machinery
+}
+
+// machinery is what an Auth and its copies inside host transactions share.
+type machinery struct {
+	log       *slog.Logger
+	ids       uuid.Source
+	ring      *sealed.Ring
+	hasher    *passhash.Hasher
+	clients   *clientip.Resolver
+	tokens    *accesstoken.Tokens
+	refresh   *refreshtoken.Sealer
+	live      *liveness.Cache
+	active    *activity.Writer
+	outbox    *outbox.Outbox[queuedMail]
+	events    *delivery.Dispatcher
+	sweeper   *delivery.Sweeper
+	pages     *ui.Renderer
+	redirects *redirect.Matcher
+	// checkpoints are asked at the gate, in this order.
+	checkpoints []checkpoint
+}
+
+// tenant is the one that this Auth serves. Stores keep it beside every record,
+// so that serving several needs no migration.
+const tenant = ""
+
+// now is the injected clock, at the store's precision.
+func (k *kernel) now() time.Time { return k.config.Now().UTC().Truncate(time.Microsecond) }
+
+// newID returns an identifier for a new record.
+func (k *kernel) newID() string { return k.ids.New(k.now()) }
+
+// txn is one attempt of a transaction: the store inside it, and what happens
+// after its commit. An attempt that is repeated starts with a new txn.
+type txn struct {
+	store.Store
+	*kernel
+
+	// mailed says that a mail was queued, of which the worker is told.
+	mailed bool
+	// touched are the accounts whose cached sessions are forgotten.
+	touched []string
+	// proven is the account whose credential or mailed secret was accepted in
+	// this transaction: the actor of an event where nobody is signed in.
+	proven string
+	// then is done after the commit, once.
+	then []func()
+}
+
+// tx runs fn in a transaction of the store and maps the error that comes back.
+// What fn queued and touched takes effect after the commit, in this one place.
+func (k *kernel) tx(ctx context.Context, fn func(ctx context.Context, tx *txn) error) error {
+	var last *txn
+	err := fault(k.store.Tx(ctx, func(ctx context.Context, s store.Store) error {
+		last = &txn{Store: s, kernel: k}
+		return fn(ctx, last)
+	}))
+	if err == nil {
+		k.afterCommit(func() {
+			for _, userID := range last.touched {
+				k.live.Forget(userID)
+			}
+			for _, do := range last.then {
+				do()
+			}
+			k.wakeWorkers(last.mailed)
+		})
+	}
+	return err
+}
+
+// lock reads an account and locks it until the transaction ends. The account's
+// cached sessions are forgotten after the commit. It returns store.ErrNotFound
+// for an unknown id.
+func (t *txn) lock(ctx context.Context, userID string) (store.User, error) {
+	t.touch(userID)
+	return t.LockUser(ctx, tenant, userID)
+}
+
+// touch makes the account's cached sessions be forgotten after the commit.
+func (t *txn) touch(userID string) { t.touched = append(t.touched, userID) }
+
+// mail queues a message. It is sent after the commit.
+func (t *txn) mail(ctx context.Context, kind mailer.Kind, to, locale string, values mailer.Values) error {
+	t.mailed = true
+	values.SiteName = t.config.SiteName
+	return t.outbox.Add(ctx, t.Store, string(kind), queuedMail{To: to, Locale: locale, Values: values})
+}
+
+// afterCommit collects what must wait until a host's transaction is committed.
+type afterCommit struct {
+	actions []func()
+}
+
+// afterCommit runs an action that must not happen before its cause is durable:
+// at once, or when the host says that it has committed.
+func (k *kernel) afterCommit(action func()) {
+	if k.after == nil {
+		action()
+		return
+	}
+	k.after.actions = append(k.after.actions, action)
+}
+
+// wakeWorkers tells the workers that something was committed, mail perhaps.
+func (k *kernel) wakeWorkers(mail bool) {
+	if mail {
+		k.outbox.Wake()
+	} else {
+		k.outbox.WakeOnce()
+	}
+	k.sweeper.WakeOnce()
+	if k.config.OnEvent != nil {
+		k.events.Wake()
+	}
+}
+
+// runHook calls a hook and waits for it no longer than for a request. A hook
+// that runs longer works on a transaction that has ended.
+func (k *kernel) runHook(ctx context.Context, name string, hook func(ctx context.Context) error) error {
+	var limit deadline.Context
+	limit.Start(ctx, k.config.RequestTimeout)
+	defer limit.Stop()
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if cause := recover(); cause != nil {
+				done <- fmt.Errorf("hook %s panicked: %v", name, cause)
+			}
+		}()
+		done <- hook(&limit)
+	}()
+	var err error
+	select {
+	case err = <-done:
+	case <-limit.Done():
+		err = fmt.Errorf("hook %s: %w", name, limit.Err())
+	}
+	if err == nil {
+		return nil
+	}
+	if refusal, ok := errors.AsType[*Error](err); ok {
+		return refusal
+	}
+	return ErrInternal.because(fmt.Errorf("hook %s: %w", name, err))
+}

@@ -1,0 +1,208 @@
+package admit
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/admit-go/admit/internal/device"
+	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/outbox"
+	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
+)
+
+// mailboxOwner finds and locks the account that a token sent to a mailbox
+// signs in to: the one it was made for while it still has that address, or the
+// one that has been made with the address since. ErrNotFound means that there
+// is none yet.
+func (t *txn) mailboxOwner(ctx context.Context, found store.Token) (store.User, error) {
+	id := found.UserID
+	if id == "" {
+		holder, err := t.UserByEmail(ctx, tenant, found.EmailKey)
+		if err != nil {
+			return holder, err
+		}
+		id = holder.ID
+	}
+	user, err := t.lock(ctx, id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (user.Deleted() || user.EmailKey != found.EmailKey) {
+		return user, ErrInvalidToken
+	}
+	return user, err
+}
+
+// sender is the part of a rule that mails something to an account. Where the
+// message is not wanted it does the same for nobody, with tokens and a message
+// of the kind outbox.Decoy.
+type sender func(ctx context.Context, tx *txn, user *store.User, wanted bool) error
+
+// LinkParams says to which address a link is mailed.
+type LinkParams struct {
+	Email string
+	// CallbackURL is the page of the host that the link, or its page here, leads
+	// to. Default: a page of this API.
+	CallbackURL string
+}
+
+// TokenParams is a mailed token and the address it was mailed to.
+type TokenParams struct {
+	Email, Token string
+}
+
+// mailTo mails something to the account of an address. Whether there is such an
+// account shows neither in the answer nor in what it costs.
+func (k *kernel) mailTo(ctx context.Context, in LinkParams, send sender) error {
+	address, err := emailaddress.Parse(in.Email)
+	if err != nil {
+		return ErrInvalidEmail.because(err)
+	}
+	if err := k.checkCallback(in.CallbackURL); err != nil {
+		return err
+	}
+	if err := k.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
+		return err
+	}
+	return k.mailQuietly(ctx, address, false, send)
+}
+
+// mailQuietly does so without a limit. With strangers a message is wanted by an
+// address without an account too; its user has no id then.
+func (k *kernel) mailQuietly(ctx context.Context, address emailaddress.Address, strangers bool, send sender) error {
+	found, err := k.store.UserByEmail(ctx, tenant, address.Key)
+	unknown := errors.Is(err, store.ErrNotFound)
+	if err != nil && !unknown {
+		return fault(err)
+	}
+	return k.tx(ctx, func(ctx context.Context, tx *txn) error {
+		nobody := k.nobody(address)
+		id := found.ID
+		if unknown {
+			id = nobody.ID
+		}
+		user, err := tx.lock(ctx, id)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err == nil && !user.Deleted() && !user.Banned(k.now()) && user.EmailKey == address.Key {
+			return send(ctx, tx, &user, true)
+		}
+		if unknown && strangers {
+			nobody.ID = ""
+		}
+		return send(ctx, tx, &nobody, nobody.ID == "")
+	})
+}
+
+// link is a mail whose link carries a one-time secret.
+type link struct {
+	// kind is that of the token, mail that of the message.
+	kind string
+	mail mailer.Kind
+	// kills says which older tokens the new one replaces.
+	kills happening
+	life  time.Duration
+	user  *store.User
+	// to is where the mail goes: the account's address where it is zero.
+	to emailaddress.Address
+	// data is kept with the token.
+	data []byte
+	// url makes the link from the secret.
+	url    func(secret string) (string, error)
+	values mailer.Values
+	// wanted is false where nobody should get the mail: then the same work is
+	// done with a token that opens nothing and a message that is never sent.
+	wanted bool
+}
+
+// mailLink removes the older tokens, makes the new one and queues the mail; or
+// does the same work for nobody.
+func (t *txn) mailLink(ctx context.Context, l link) error {
+	if l.to == (emailaddress.Address{}) {
+		l.to = emailaddress.Address{Display: l.user.Email, Key: l.user.EmailKey}
+	}
+	killed := l.to.Key // tokens that were sent there before there was an account
+	if !l.wanted {
+		l.kind, l.mail, killed = outbox.Decoy, outbox.Decoy, l.user.ID // which is no address
+	}
+	if l.kills != afterNewMagic && l.kills != afterAddressChange {
+		killed = "" // these kinds are never sent to an address without an account
+	}
+	if err := t.kill(ctx, l.kills, l.user.ID, killed); err != nil {
+		return err
+	}
+	secret, expires, err := t.newToken(ctx, store.Token{Kind: l.kind, UserID: l.user.ID, EmailKey: l.to.Key, Data: l.data}, l.life)
+	if err != nil {
+		return err
+	}
+	values := t.about(ctx, l.user, l.values)
+	if values.Link, err = l.url(secret); err != nil {
+		return err
+	}
+	values.ExpiresAt = expires
+	return t.mail(ctx, l.mail, l.to.Display, l.user.Locale, values)
+}
+
+// nobody is an account that no record belongs to.
+func (k *kernel) nobody(address emailaddress.Address) store.User {
+	return store.User{Tenant: tenant, ID: k.newID(), Email: address.Display, EmailKey: address.Key}
+}
+
+// checkCallback refuses a target that the configuration does not allow, before
+// anything is sent or stored.
+func (k *kernel) checkCallback(target string) error {
+	if target != "" && !k.redirects.Allows(target) {
+		return ErrInvalidCallbackURL
+	}
+	return nil
+}
+
+// callbackLink is the address in a mail: the host's own page where it named
+// one, or the page of this API.
+func (k *kernel) callbackLink(callbackURL, path string, namesAndValues ...string) (string, error) {
+	if callbackURL == "" {
+		callbackURL = k.config.BaseURL + k.config.BasePath + path
+	}
+	link, err := k.redirects.AddQuery(callbackURL, namesAndValues...)
+	if err != nil {
+		return "", ErrInvalidCallbackURL.because(err)
+	}
+	return link, nil
+}
+
+// verifyLink leads to the page of this API, which sends the browser on to the
+// host's: what a mail scanner fetches must not be the host's page with a token.
+func (k *kernel) verifyLink(path, callbackURL, secret, email string) (string, error) {
+	query := []string{"token", secret, "email", email}
+	if callbackURL != "" {
+		query = append(query, "callbackUrl", callbackURL)
+	}
+	return k.callbackLink("", path, query...)
+}
+
+// about fills in what every message about an account says.
+func (k *kernel) about(ctx context.Context, user *store.User, values mailer.Values) mailer.Values {
+	client := clientFrom(ctx)
+	values.UserName, values.UserEmail, values.Verified = user.Name, user.Email, !user.EmailVerifiedAt.IsZero()
+	values.At = k.now()
+	if values.SignedUpAt.IsZero() { // else it is the device of the sign-up
+		values.Device, values.IPAddress = device.Name(client.UserAgent), client.IPAddress
+	}
+	return values
+}
+
+// addressOf reads the address that comes with a mailed secret. What cannot be a
+// secret is refused before the store is asked.
+func addressOf(email, token string) (emailaddress.Address, error) {
+	address, err := emailaddress.Parse(email)
+	if err != nil {
+		return address, ErrInvalidEmail.because(err)
+	}
+	if token == "" {
+		return address, ErrInvalidRequest.detail("token", "is missing")
+	}
+	if !wellFormed(token) {
+		return address, ErrInvalidToken
+	}
+	return address, nil
+}

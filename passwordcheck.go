@@ -1,0 +1,188 @@
+package admit
+
+import (
+	"context"
+	"errors"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/admit-go/admit/internal/commonpassword"
+	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/passhash"
+	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
+)
+
+func (k *kernel) hashRefused(ctx context.Context) {
+	if refused := k.config.Instrument.HashRefused; refused != nil {
+		tell(ctx, k.log, "HashRefused", func() { refused(ctx) })
+	}
+}
+
+// maxPassword is the greatest length of a password in characters. Longer ones
+// are refused, never cut.
+const maxPassword = 128
+
+// knownPassword is a password that was verified against a stored hash, and the
+// hash to store instead when its parameters are out of date.
+type knownPassword struct {
+	stored  store.Password
+	upgrade string
+}
+
+// checkPassword finds the account of an address and verifies its password.
+func (k *kernel) checkPassword(ctx context.Context, emailKey, given string) (store.User, knownPassword, error) {
+	var known knownPassword
+	user, err := k.store.UserByEmail(ctx, tenant, emailKey)
+	if err == nil {
+		known.stored, err = k.store.Password(ctx, tenant, user.ID)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		// Nobody, or nobody with a password: the same work, the same answer.
+		if err := k.hasher.Waste(ctx, given); err != nil {
+			return user, known, k.hashFault(ctx, err)
+		}
+		return user, known, ErrInvalidCredentials
+	}
+	if err != nil {
+		return user, known, fault(err)
+	}
+	ok, upgrade, err := k.hasher.Verify(ctx, known.stored.Hash, given)
+	if err != nil {
+		return user, known, k.hashFault(ctx, err)
+	}
+	if !ok {
+		return user, known, ErrInvalidCredentials
+	}
+	if upgrade {
+		// A hash that cannot be renewed now is renewed at another sign-in.
+		known.upgrade, _ = k.hasher.Hash(ctx, given)
+	}
+	return user, known, nil
+}
+
+// stillThePassword refuses when the password has changed since it was verified,
+// and renews its hash otherwise: never over another password.
+func (t *txn) stillThePassword(ctx context.Context, known knownPassword) error {
+	if known.upgrade != "" {
+		renewed := known.stored
+		renewed.Hash = known.upgrade
+		swapped, err := t.SwapPassword(ctx, known.stored.Hash, renewed)
+		if err != nil || swapped {
+			return err
+		}
+	}
+	now, err := t.Password(ctx, tenant, known.stored.UserID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && now.Hash != known.stored.Hash && !now.ChangedAt.Equal(known.stored.ChangedAt) {
+		return ErrInvalidCredentials
+	}
+	return err
+}
+
+// hash makes the stored form of a new password.
+func (k *kernel) hash(ctx context.Context, password string) (string, error) {
+	encoded, err := k.hasher.Hash(ctx, password)
+	return encoded, k.hashFault(ctx, err)
+}
+
+// hashFault maps what can go wrong with a password hash: too many at once is
+// 503, and the client is told to come back.
+func (k *kernel) hashFault(ctx context.Context, err error) error {
+	if busy, ok := errors.AsType[*passhash.BusyError](err); ok {
+		k.hashRefused(ctx)
+		return ErrUnavailable.after(busy.RetryAfter).because(err)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return ErrUnavailable.because(err)
+	}
+	return ErrInternal.because(err)
+}
+
+// checkNewPassword holds a password that somebody chooses to the rules. The
+// words around an account are as easy to guess as the common ones.
+func (k *kernel) checkNewPassword(ctx context.Context, password string, address emailaddress.Address, name string) error {
+	rules := k.config.Passwords
+	length := utf8.RuneCountInString(password)
+	switch {
+	case !utf8.ValidString(password):
+		return ErrInvalidPasswordFormat.detail("password", "must be valid UTF-8")
+	case length < rules.MinLength:
+		return ErrInvalidPasswordFormat.detail("minLength", rules.MinLength)
+	case length > maxPassword:
+		return ErrInvalidPasswordFormat.detail("maxLength", maxPassword)
+	}
+	var upper, lower, digit, special bool
+	for _, r := range password {
+		switch {
+		case unicode.IsUpper(r):
+			upper = true
+		case unicode.IsLower(r):
+			lower = true
+		case unicode.IsDigit(r):
+			digit = true
+		case !unicode.IsLetter(r):
+			special = true
+		}
+	}
+	missing := []string{}
+	for _, rule := range []struct {
+		required, met bool
+		name          string
+	}{
+		{rules.RequireUppercase, upper, "uppercase"},
+		{rules.RequireLowercase, lower, "lowercase"},
+		{rules.RequireNumbers, digit, "number"},
+		{rules.RequireSpecialChars, special, "special"},
+	} {
+		if rule.required && !rule.met {
+			missing = append(missing, rule.name)
+		}
+	}
+	if len(missing) > 0 {
+		return ErrInvalidPasswordFormat.detail("missing", missing)
+	}
+	if commonpassword.Contains(password) || commonpassword.Contextual(password, address.Display, address.Key, name, k.config.SiteName) {
+		return ErrWeakPassword
+	}
+	if rules.Leaked == nil {
+		return nil
+	}
+	leaked, err := rules.Leaked(ctx, password)
+	switch {
+	case err != nil:
+		return ErrUnavailable.because(err)
+	case leaked:
+		return ErrWeakPassword
+	}
+	return nil
+}
+
+// tooLong refuses a password before any work is spent on it.
+func tooLong(password string) bool {
+	return len(password) > passhash.MaxPasswordBytes || utf8.RuneCountInString(password) > maxPassword
+}
+
+// replacePassword stores a new password and ends what the old one opened.
+func (t *txn) replacePassword(ctx context.Context, user *store.User, h happening, hash string) error {
+	now := t.now()
+	err := t.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: now})
+	if err != nil {
+		return err
+	}
+	ended, err := t.EndSessions(ctx, store.SessionEnd{Tenant: tenant, UserID: user.ID, At: now, Reason: endedByPassword})
+	if err != nil {
+		return err
+	}
+	if err := t.kill(ctx, h, user.ID, user.EmailKey); err != nil {
+		return err
+	}
+	if err := t.notify(ctx, user, mailer.PasswordChanged); err != nil {
+		return err
+	}
+	return t.record(ctx, event{kind: eventPasswordChanged, subject: user.ID, data: eventData{
+		"by": string(h), "ended": ended,
+	}})
+}

@@ -1,0 +1,37 @@
+package admit
+
+import (
+	"github.com/admit-go/admit/store"
+)
+
+// APIKey is a key that a program sends in X-API-Key, without the key itself.
+type APIKey = store.APIKey
+
+// User is an account.
+type User = store.User
+
+// Session is one sign-in on one device.
+type Session = store.Session
+
+// Roles that Admit itself knows. A host may use others.
+const (
+	RoleAdmin = "admin"
+	RoleUser  = "user"
+	RoleGuest = "guest"
+)
+
+// Event is a fact of the audit log.
+type Event = store.Event
+
+// Mail is a message of the outbox, sealed.
+type Mail = store.Mail
+
+// Page is one page of a list.
+type Page[T any] struct {
+	Items []T
+	// Total counts the items of all pages.
+	Total int
+}
+
+// PageParams says which page of a list is wanted: Number from 1, Limit items.
+type PageParams = store.Page

@@ -1,0 +1,240 @@
+package admit
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/admit-go/admit/internal/router"
+)
+
+// identify finds out who calls a route of the API and whether they may. The
+// order decides which error a caller sees: key, token, scope, role.
+func (a *Auth) identify(r *http.Request, c *caller, to *route) error {
+	if err := a.identifyKey(r, c); err != nil {
+		return err
+	}
+	if c.key == nil && a.config.RequireAPIKey && !to.navigated {
+		return ErrUnauthorized
+	}
+	if !to.exchanges {
+		if err := a.identifyUser(r.Context(), r, c, to.fresh || to.who == adminGroup); err != nil {
+			return err
+		}
+	}
+	if to.who == signedIn && !c.signedIn || to.who == adminGroup && !c.identified() {
+		return ErrUnauthorized
+	}
+	if !c.mayUse(to.scope, to.exact) {
+		return ErrScopeInsufficient
+	}
+	if to.who == adminGroup && !c.inAdminGroup() {
+		return ErrForbidden
+	}
+	return nil
+}
+
+const (
+	corsHeaders = "Authorization, Content-Type, X-API-Key, X-Session-Mode"
+	corsExposed = "Retry-After, WWW-Authenticate"
+)
+
+// crossOrigin adds the headers that let pages of Config.AllowedOrigins read a
+// response, and answers OPTIONS. It reports whether the request is answered.
+// Origins are compared as they are and never echoed unless listed.
+func (a *Auth) crossOrigin(w http.ResponseWriter, r *http.Request, at *router.Node[*route]) bool {
+	h := w.Header()
+	h["Vary"] = []string{"Origin"}
+	origin := r.Header["Origin"]
+	allowed := len(origin) == 1 && slices.Contains(a.config.AllowedOrigins, origin[0])
+	if allowed {
+		h["Access-Control-Allow-Origin"] = origin
+		h.Set("Access-Control-Expose-Headers", corsExposed)
+	}
+	if r.Method != http.MethodOptions || at == nil {
+		return false
+	}
+	h.Set("Allow", at.Allow)
+	if allowed && r.Header.Get("Access-Control-Request-Method") != "" {
+		h.Set("Access-Control-Allow-Methods", at.Allow)
+		h.Set("Access-Control-Allow-Headers", corsHeaders)
+		h.Set("Access-Control-Max-Age", "600")
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// serve answers every request to the handler.
+func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
+	id := requestID()
+	h := w.Header()
+	values := []string{id, "no-store", "nosniff"}
+	h["X-Request-Id"], h["Cache-Control"], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2], values[2:3:3]
+
+	ctx := &requestContext{request: r, requestID: id, auth: a, caller: caller{by: a.machinery}}
+	ctx.lookup.Start(a.requestBegan(r.Context()), a.config.RequestTimeout)
+	defer ctx.lookup.Stop()
+	ctx.Context = &ctx.lookup
+	r = r.WithContext(ctx)
+	out := &recorded{ResponseWriter: w}
+	w = out
+	began := time.Now()
+	var at *router.Node[*route]
+
+	if a.config.Instrument.RequestEnded != nil {
+		defer func() { a.requestEnded(ctx, r, at, out.status, time.Since(began)) }()
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(cause)
+			}
+			a.log.ErrorContext(ctx, "panic while answering a request", "request", id,
+				"panic", cause, "stack", string(debug.Stack()))
+			writeError(w, ErrInternal.detail("requestId", id))
+		}
+		a.logRequest(ctx, r, at, out.status, began)
+	}()
+
+	at = a.router.Find(r)
+	if done := a.crossOrigin(w, r, at); done {
+		return
+	}
+	if err := a.dispatch(w, r, at, ctx); err != nil {
+		a.fail(w, r, err)
+	}
+}
+
+// recorded remembers the status that was sent.
+type recorded struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *recorded) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the writer below.
+func (w *recorded) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// logRequest writes the one line of a request. It names the route, not the
+// path: a path may hold what somebody typed.
+func (a *Auth) logRequest(ctx *requestContext, r *http.Request, at *router.Node[*route], status int, began time.Time) {
+	if !a.log.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	pattern := ""
+	if at != nil {
+		if found, ok := at.Serves(r.Method); ok {
+			pattern = found.path
+		}
+	}
+	// The line is the same from wherever it is written, so nobody looks for where.
+	took := time.Since(began)
+	line := slog.NewRecord(began.Add(took), slog.LevelInfo, "request", 0)
+	line.AddAttrs(slog.String("request", ctx.requestID), slog.String("method", method(r.Method)), slog.String("route", pattern),
+		slog.Int("status", status), slog.Duration("took", took))
+	_ = a.log.Handler().Handle(ctx, line)
+}
+
+// method keeps made-up methods out of the log.
+func method(name string) string {
+	switch name {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return name
+	}
+	return "other"
+}
+
+// dispatch finds the route, asks who calls and whether they may, and serves.
+func (a *Auth) dispatch(w http.ResponseWriter, r *http.Request, at *router.Node[*route], ctx *requestContext) error {
+	if at == nil {
+		return ErrNotFound
+	}
+	matched, ok := at.Serves(r.Method)
+	if !ok {
+		w.Header().Set("Allow", at.Allow)
+		return ErrMethodNotAllowed
+	}
+	if err := a.identify(r, &ctx.caller, matched); err != nil {
+		return err
+	}
+	return a.limited(w, r, matched)
+}
+
+// fail answers with an error. Only what nobody foresaw is logged as an error;
+// a store that is down is a warning with its cause.
+func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
+	answer := asError(err)
+	id := w.Header().Get("X-Request-Id")
+	switch {
+	case answer.Status == http.StatusServiceUnavailable:
+		level := slog.LevelWarn
+		if errors.Is(r.Context().Err(), context.Canceled) {
+			level = slog.LevelDebug // the client hung up
+		}
+		a.log.Log(r.Context(), level, "request refused", "request", id, "error", err)
+	case answer.Status >= http.StatusInternalServerError:
+		a.log.ErrorContext(r.Context(), "request failed", "request", id, "error", err)
+		answer = ErrInternal.detail("requestId", id)
+	}
+	writeError(w, answer)
+}
+
+// requestID names a request in logs. It is no secret, so it need not be one.
+func requestID() string {
+	var raw [8]byte
+	for i, n := 0, rand.Uint64(); i < 8; i, n = i+1, n>>8 {
+		raw[i] = byte(n)
+	}
+	return hex.EncodeToString(raw[:])
+}
+
+// requestBegan returns the context that a request goes on with.
+func (a *Auth) requestBegan(ctx context.Context) context.Context {
+	began := a.config.Instrument.RequestBegan
+	if began == nil {
+		return ctx
+	}
+	with := ctx
+	tell(ctx, a.log, "RequestBegan", func() {
+		if given := began(ctx); given != nil {
+			with = given //nolint:fatcontext // once, by the call below
+		}
+	})
+	return with
+}
+
+func (a *Auth) requestEnded(ctx *requestContext, r *http.Request, at *router.Node[*route], status int, took time.Duration) {
+	facts := RequestFacts{ID: ctx.requestID, Method: method(r.Method), Status: status, Duration: took}
+	if at != nil {
+		if found, ok := at.Serves(r.Method); ok {
+			facts.Route = a.pathOf(*found)
+		}
+	}
+	tell(ctx, a.log, "RequestEnded", func() { a.config.Instrument.RequestEnded(ctx, facts) })
+}
+
+// limited runs a route within the limit of its class. What the class guess
+// counts is reserved by the rule itself, together with the account's budget.
+func (a *Auth) limited(w http.ResponseWriter, r *http.Request, to *route) error {
+	switch to.limit {
+	case limitSignUp:
+		if err := a.spend(r.Context(), ErrTooManyRequests, clientCounter(r.Context(), to.limit)...); err != nil {
+			return err
+		}
+	case limitMail:
+		if err := a.spend(r.Context(), ErrTooManyCodeRequests, clientCounter(r.Context(), to.limit)...); err != nil {
+			return err
+		}
+	}
+	return to.serve(w, r)
+}
