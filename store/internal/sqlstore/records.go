@@ -57,8 +57,8 @@ func newRecordStatements(c *catalogue) recordStatements {
 		get:    c.read("read record", `SELECT `+recordColumns+from+byID),
 		lock:   c.read("lock record", `SELECT `+recordColumns+from+byID+c.pick("", " FOR UPDATE")),
 		byKey: c.read("read record by key", `SELECT `+qualified("r", recordColumns)+`
-			FROM admit_record_keys k JOIN admit_records r ON r.tenant = k.tenant AND r.kind = k.kind AND r.id = k.id
-			WHERE k.tenant = $1 AND k.kind = $2 AND k.key = $3`),
+			FROM admit_records r WHERE r.tenant = $1 AND r.kind = $2
+				AND r.id = (SELECT id FROM admit_record_keys WHERE tenant = $1 AND kind = $2 AND key = $3)`),
 		list:    c.read("list records", `SELECT `+recordColumns+from+` WHERE tenant = $1 AND kind = $2 ORDER BY id`+page),
 		count:   c.read("count records", `SELECT count(*)`+from+` WHERE tenant = $1 AND kind = $2`),
 		listOf:  c.read("list records of ref", `SELECT `+qualified("r", recordColumns)+listed+` ORDER BY f.id LIMIT $4 OFFSET $5`),

@@ -28,7 +28,7 @@ CREATE TABLE admit_record_keys (
     FOREIGN KEY (tenant, kind, id) REFERENCES admit_records ON DELETE CASCADE
 );
 
-CREATE INDEX admit_record_keys_record ON admit_record_keys (tenant, kind, id);
+CREATE INDEX admit_record_keys_record ON admit_record_keys (tenant, id, kind);
 
 CREATE TABLE admit_record_refs (
     tenant TEXT COLLATE "C" NOT NULL,
@@ -39,7 +39,7 @@ CREATE TABLE admit_record_refs (
     FOREIGN KEY (tenant, kind, id) REFERENCES admit_records ON DELETE CASCADE
 );
 
-CREATE INDEX admit_record_refs_record ON admit_record_refs (tenant, kind, id);
+CREATE INDEX admit_record_refs_record ON admit_record_refs (tenant, id, kind);
 
 -- What was in the outbox before it had queues is mail.
 ALTER TABLE admit_outbox ADD COLUMN queue TEXT COLLATE "C" NOT NULL DEFAULT 'mail';
