@@ -61,8 +61,8 @@ Environment:
 		&cobra.Group{ID: "people", Title: "People and programs:"},
 		&cobra.Group{ID: "running", Title: "Running:"},
 	)
-	a.group(root, "database", a.migrateCommand(), a.checkCommand())
-	a.group(root, "people", a.userCommand(), a.keyCommand(), a.sessionsCommand(), a.importCommand())
+	a.group(root, "database", a.migrateCommand(), a.checkCommand(), a.copyCommand())
+	a.group(root, "people", a.userCommand(), a.keyCommand(), a.sessionsCommand(), a.eventsCommand(), a.importCommand(), a.exportCommand())
 	a.group(root, "running", a.secretCommand(), a.mailCommand())
 	root.AddCommand(a.completionCommand())
 	return root
