@@ -57,6 +57,7 @@ var (
 	ErrAccountBanned            = &Error{Code: "auth/account-banned", Status: http.StatusForbidden, Message: "The account is banned."}
 	ErrForbidden                = &Error{Code: "auth/forbidden", Status: http.StatusForbidden, Message: "You may not do that."}
 	ErrScopeInsufficient        = &Error{Code: "auth/scope-insufficient", Status: http.StatusForbidden, Message: "The API key does not have the scope for that."}
+	ErrKeyRequired              = &Error{Code: "auth/key-required", Status: http.StatusForbidden, Message: "Only a program with a secret API key may do that."}
 	ErrReauthenticationRequired = &Error{Code: "auth/reauthentication-required", Status: http.StatusForbidden, Message: "Please sign in again to confirm that it is you."}
 )
 
@@ -72,20 +73,28 @@ type caller struct {
 	key *store.APIKey
 }
 
-// inAdminGroup says whether the caller is an administrator: by role, or by a
-// secret key that acts for no user.
+// inAdminGroup says whether the caller may use the routes of administration: by
+// role, or by a secret key that acts for no user. The scope that each of those
+// routes names binds the key.
 func (c *caller) inAdminGroup() bool {
 	if c.signedIn {
 		return c.user.Role == RoleAdmin
 	}
-	return c.key != nil && c.key.Type == SecretKey
+	return c.hasSecretKey()
+}
+
+// administers says whether the caller is an administrator where no scope is
+// named: by role, or by a secret key that acts for no user and whose scopes are
+// nil. A key that was given scopes was given no more than those.
+func (c *caller) administers() bool {
+	return c.inAdminGroup() && (c.signedIn || c.key.Scopes == nil)
 }
 
 // identified says whether the caller is anybody: a publishable key names a
 // project, not a caller.
-func (c *caller) identified() bool {
-	return c.signedIn || c.key != nil && c.key.Type == SecretKey
-}
+func (c *caller) identified() bool { return c.signedIn || c.hasSecretKey() }
+
+func (c *caller) hasSecretKey() bool { return c.key != nil && c.key.Type == SecretKey }
 
 func (c *caller) mayUse(scope string, exact bool) bool {
 	return c.key == nil || scope == "" || scopesAllow(c.key.Scopes, scope, exact)
@@ -119,7 +128,9 @@ func (k *kernel) identifyUser(ctx context.Context, r *http.Request, c *caller, f
 }
 
 // bearer returns the token of the Authorization header (RFC 6750, section 2.1),
-// or "" when there is none. Tokens are taken from nowhere else.
+// or "" where there is none. An empty header and another scheme are meant for
+// somebody else, a proxy perhaps, and count as none. Tokens are taken from
+// nowhere else.
 func bearer(r *http.Request) (string, error) {
 	values := r.Header["Authorization"]
 	if len(values) == 0 {
@@ -128,8 +139,15 @@ func bearer(r *http.Request) (string, error) {
 	if len(values) > 1 {
 		return "", ErrInvalidToken
 	}
-	scheme, token, ok := strings.Cut(values[0], " ")
-	if !ok || token == "" || !strings.EqualFold(scheme, "Bearer") {
+	scheme, rest := values[0], ""
+	if end := strings.IndexAny(scheme, " \t"); end >= 0 {
+		scheme, rest = scheme[:end], scheme[end:]
+	}
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", nil
+	}
+	token, ok := strings.CutPrefix(rest, " ")
+	if !ok || token == "" {
 		return "", ErrInvalidToken
 	}
 	return token, nil
@@ -183,12 +201,14 @@ func mayGoOn(session *store.Session, user *store.User, subject string, now time.
 }
 
 // recent refuses a caller whose proof of identity is older than
-// Config.RecentFor. A secret key has none to renew.
+// Config.RecentFor. A proof from more than a minute ahead comes from a clock that
+// was wrong, and proves nothing. A secret key has no proof to renew.
 func (k *kernel) recent(c *caller) error {
 	if !c.signedIn {
 		return nil
 	}
-	if now := k.now(); now.Before(c.session.AuthTime.Add(k.config.RecentFor)) {
+	proven, now := c.session.AuthTime, k.now()
+	if now.Before(proven.Add(k.config.RecentFor)) && !proven.After(now.Add(time.Minute)) {
 		return nil
 	}
 	methods := []string{"password"}
