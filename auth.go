@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/admit-go/admit/internal/accesstoken"
@@ -98,13 +99,20 @@ func New(config Config) (*Auth, error) {
 	}
 	clients, err := clientip.New(config.TrustedProxies, "")
 	p.under("TrustedProxies", err)
+	if clients != nil {
+		clients.TrustUnixSocket = config.TrustUnixSocket
+	}
 	letters, err := letter.New(letter.Options{Logger: config.Logger, Files: config.Messages.Files, Rewrite: config.Messages.Rewrite})
 	p.under("Messages", err)
 	base := config.BaseURL
-	if checkBaseURL(base) != nil {
+	if checkBaseURL(base, config.InsecureHTTP) != nil {
 		base = "https://said.invalid" // what is wrong with it stands in the list
 	}
-	redirects, err := redirect.New(base, config.AllowedRedirects)
+	var insecure redirect.Option
+	if config.InsecureHTTP {
+		insecure = redirect.InsecureHTTP
+	}
+	redirects, err := redirect.New(base, config.AllowedRedirects, insecure)
 	p.under("AllowedRedirects", err)
 	pages, err := ui.New()
 	p.under("ui", err)
@@ -118,6 +126,9 @@ func New(config Config) (*Auth, error) {
 	if config.Passwords.InsecureFastHash {
 		params = passhash.InsecureParams()
 		k.log.Warn("passwords are stored with an insecure fast hash")
+	}
+	if config.InsecureHTTP {
+		k.log.Warn("the base URL may be http, so tokens and passwords can be read on the way")
 	}
 	if config.InsecureNoLimits {
 		k.log.Warn("all limits are switched off")
@@ -148,20 +159,68 @@ func New(config Config) (*Auth, error) {
 	return a, nil
 }
 
-// Handler serves every route: those under Config.BasePath and
-// /.well-known/jwks.json.
+// Handler serves every route: those under Config.BasePath, and the documents
+// under /.well-known.
 func (a *Auth) Handler() http.Handler { return http.HandlerFunc(a.serve) }
 
-// Mux is what Mount needs of a multiplexer; *http.ServeMux is one.
+// Mux is what Mount needs of a multiplexer; *http.ServeMux and chi's routers have
+// it.
 type Mux interface {
 	Handle(pattern string, handler http.Handler)
 }
 
-// Mount registers Handler on a multiplexer, below Config.BasePath and at
-// /.well-known/jwks.json.
+// Mount registers Handler on a multiplexer: all below Config.BasePath, and the
+// documents under /.well-known. It names each method, because *http.ServeMux
+// refuses a pattern without a method beside a host's "GET /". Where a pattern of
+// the host such as "GET /{user}/{page}" stands in the way of the whole subtree,
+// Mount registers each route instead, so call it after the host's own Handle.
+// For other routers see the pages in docs/.
 func (a *Auth) Mount(mux Mux) {
-	mux.Handle(a.config.BasePath+"/", a.Handler())
-	mux.Handle(jwksPath, a.Handler())
+	handler := a.Handler()
+	var roots []string
+	for _, r := range a.Routes() {
+		if !strings.HasPrefix(r.Path, a.config.BasePath+"/") && !slices.Contains(roots, r.Path) {
+			roots = append(roots, r.Path)
+		}
+	}
+	// A router with a method Mount is chi's, whose subtrees end in a star. It
+	// takes a pattern without a method beside those of the host.
+	if _, chi := mux.(interface{ Mount(string, http.Handler) }); chi {
+		for _, pattern := range append(roots, a.config.BasePath+"/*") {
+			mux.Handle(pattern, handler)
+		}
+		return
+	}
+	for _, method := range []string{
+		http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions, http.MethodConnect, http.MethodTrace, // GET is HEAD, too
+	} {
+		for _, pattern := range roots {
+			mux.Handle(method+" "+pattern, handler)
+		}
+		if taken(mux, method+" "+a.config.BasePath+"/", handler) {
+			continue
+		}
+		var paths []string
+		for _, r := range a.Routes() {
+			if (r.Method == method || method == http.MethodOptions) && !slices.Contains(append(paths, roots...), r.Path) {
+				paths = append(paths, r.Path)
+				mux.Handle(method+" "+r.Path, handler)
+			}
+		}
+	}
+}
+
+// taken says whether a multiplexer takes a pattern; *http.ServeMux panics where
+// it does not.
+func taken(mux Mux, pattern string, handler http.Handler) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	mux.Handle(pattern, handler)
+	return true
 }
 
 // Start begins the periodic work (sending mail, sweeping) at once instead of
@@ -185,7 +244,7 @@ func (a *Auth) Routes() []Route {
 		for _, r := range f.routes {
 			routes = append(routes, Route{
 				Feature: f.name, Method: r.method, Path: a.pathOf(r), Access: string(r.who),
-				Scope: r.scope, Exchanges: r.exchanges, Limit: string(cmp.Or(r.limit, unlimited)), NeedsAPIKey: !r.navigated,
+				Scope: r.scope, Exchanges: r.exchanges, Limit: string(cmp.Or(r.limit, unlimited)), NeedsAPIKey: !r.navigated || r.method != http.MethodGet,
 			})
 		}
 	}
@@ -232,7 +291,8 @@ type Route struct {
 	Limit string
 	// Exchanges says that it takes another proof and ignores Authorization.
 	Exchanges bool
-	// NeedsAPIKey says whether Config.RequireAPIKey holds for it.
+	// NeedsAPIKey says whether Config.RequireAPIKey holds for it. A form that a
+	// page of a mailed link sends needs none all the same.
 	NeedsAPIKey bool
 }
 

@@ -71,6 +71,9 @@ type caller struct {
 	signedIn bool
 	// key is nil where none was sent, as with most requests of users.
 	key *store.APIKey
+	// refusal is what was wrong with an access token where the route takes a
+	// refresh token as well.
+	refusal error
 }
 
 // inAdminGroup says whether the caller may use the routes of administration: by
@@ -265,12 +268,19 @@ func clientFrom(ctx context.Context) Client {
 	return Client{}
 }
 
-// describe says where a request comes from.
+// describe says where a request comes from. Requests of which nobody knows that
+// count as one client: a limit that nobody is counted by is none.
 func (k *kernel) describe(r *http.Request, id string) *Client {
 	c := &Client{address: k.clients.Address(r), UserAgent: device.Clean(r.UserAgent()), RequestID: id}
 	if c.address.IsValid() {
 		c.IPAddress = c.address.String()
+		return c
 	}
+	c.address = netip.IPv6Unspecified()
+	k.unknownClient.Do(func() {
+		k.log.Warn("a request came over a connection without an IP address, such as a Unix socket: all such requests share one limit per class; "+
+			"where a proxy of yours is at the other end, set Config.TrustUnixSocket and let it write X-Forwarded-For", "remote", r.RemoteAddr)
+	})
 	return c
 }
 

@@ -173,6 +173,52 @@ func APIKeyFrom(ctx context.Context) (APIKey, bool) {
 	return APIKey{}, false
 }
 
+// Client gives rules that the handler calls the address, the user agent and the
+// request id of its request, as the routes of the API have them. Put it before
+// forms of the host that call rules: without it their limits per client address
+// count nobody, and sessions do not say where they come from.
+func (a *Auth) Client(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		client := a.describe(r, w.Header().Get("X-Request-Id"))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey{}, client)))
+	})
+}
+
+// LimitClass is a limit per client address, shared by the routes of the API and
+// the forms of the host.
+type LimitClass string
+
+// The classes of limits, in the figures of docs/ratelimit.md.
+const (
+	// GuessLimit is for forms that verify something that can be guessed. Every
+	// request counts. The rules of this package count guesses themselves, so a
+	// form that calls them needs [Auth.Client] alone.
+	GuessLimit = LimitClass(limitGuess)
+	// SignUpLimit is for forms that make accounts.
+	SignUpLimit = LimitClass(limitSignUp)
+	// MailLimit is for forms that send mail to an address that the client names.
+	MailLimit = LimitClass(limitMail)
+)
+
+// Limit puts forms of the host under the limit of a class, together with the
+// routes of the API. It refuses with 429 and Retry-After before the handler is
+// called. It does what [Auth.Client] does, too.
+func (a *Auth) Limit(class LimitClass) func(http.Handler) http.Handler {
+	refusal := map[LimitClass]*Error{GuessLimit: ErrTooManyLoginAttempts, SignUpLimit: ErrTooManyRequests, MailLimit: ErrTooManyCodeRequests}[class]
+	if refusal == nil {
+		return a.nobody(fmt.Errorf("Limit(%q): there is no such class", class))
+	}
+	return func(next http.Handler) http.Handler {
+		return a.Client(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := a.spend(r.Context(), refusal, clientCounter(r.Context(), limitClass(class))...); err != nil {
+				a.refuse(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r)
+		}))
+	}
+}
+
 // VerifyToken checks an access token as RequireUser does, for use where there
 // is no request (a WebSocket message, a queue). It answers the errors that the
 // guards answer, and ErrUnavailable when the store cannot be asked.

@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/admit-go/admit/internal/router"
+	"github.com/admit-go/admit/internal/webio"
 )
 
 // identify finds out who calls a route of the API and whether they may. The
@@ -20,15 +22,18 @@ func (a *Auth) identify(r *http.Request, c *caller, to *route) error {
 	if err := a.identifyKey(r, c); err != nil {
 		return err
 	}
-	if c.key == nil && a.config.RequireAPIKey && !to.navigated {
+	if c.key == nil && a.config.RequireAPIKey && !(to.navigated && navigates(r)) {
 		return ErrUnauthorized
 	}
 	if !to.exchanges {
 		if err := a.identifyUser(r.Context(), r, c, to.fresh || to.who == adminGroup); err != nil {
-			return err
+			if !to.orRefresh || asError(err).Status != http.StatusUnauthorized {
+				return err
+			}
+			c.refusal = err
 		}
 	}
-	if to.who == signedIn && !c.signedIn || to.who == adminGroup && !c.identified() {
+	if to.who == signedIn && !c.signedIn && !to.orRefresh || to.who == adminGroup && !c.identified() {
 		return ErrUnauthorized
 	}
 	if !c.mayUse(to.scope, to.exact) {
@@ -40,9 +45,15 @@ func (a *Auth) identify(r *http.Request, c *caller, to *route) error {
 	return nil
 }
 
+// navigates says whether a browser sends such a request by following a link or
+// sending a form. JSON comes from a program, which can set headers.
+func navigates(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead || webio.IsForm(r)
+}
+
 const (
 	corsHeaders = "Authorization, Content-Type, X-API-Key, X-Session-Mode"
-	corsExposed = "Retry-After, WWW-Authenticate"
+	corsExposed = "Retry-After, WWW-Authenticate, X-Request-Id"
 )
 
 // crossOrigin adds the headers that let pages of Config.AllowedOrigins read a
@@ -62,12 +73,27 @@ func (a *Auth) crossOrigin(w http.ResponseWriter, r *http.Request, at *router.No
 	}
 	h.Set("Allow", at.Allow)
 	if allowed && r.Header.Get("Access-Control-Request-Method") != "" {
+		h["Vary"] = []string{"Origin, Access-Control-Request-Headers"}
 		h.Set("Access-Control-Allow-Methods", at.Allow)
-		h.Set("Access-Control-Allow-Headers", corsHeaders)
+		h.Set("Access-Control-Allow-Headers", allowedHeaders(r.Header["Access-Control-Request-Headers"]))
 		h.Set("Access-Control-Max-Age", "600")
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return true
+}
+
+// allowedHeaders allows a listed origin whatever headers it asks for: tracers and
+// client libraries add their own, and what this package does not read does no
+// harm.
+func allowedHeaders(asked []string) string {
+	list := strings.Join(asked, ", ")
+	noName := func(r rune) bool {
+		return r <= ' ' && r != ' ' && r != '\t' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r) && r != ','
+	}
+	if list == "" || strings.ContainsFunc(list, noName) {
+		return corsHeaders
+	}
+	return list
 }
 
 // serve answers every request to the handler.
@@ -134,7 +160,7 @@ func (a *Auth) logRequest(ctx *requestContext, r *http.Request, at *router.Node[
 	pattern := ""
 	if at != nil {
 		if found, ok := at.Serves(r.Method); ok {
-			pattern = found.path
+			pattern = a.pathOf(*found)
 		}
 	}
 	// The line is the same from wherever it is written, so nobody looks for where.

@@ -202,7 +202,7 @@ func TestAC109_OnlyListedOriginsMayRead(t *testing.T) {
 			}
 		}
 		if got := s.Do("GET", "/v1/auth/me", nil, harness.Header("Origin", origin)).Header; got.Get("Access-Control-Allow-Origin") != origin ||
-			got.Get("Access-Control-Expose-Headers") != "Retry-After, WWW-Authenticate" || got.Get("Access-Control-Allow-Credentials") != "" {
+			got.Get("Access-Control-Expose-Headers") != "Retry-After, WWW-Authenticate, X-Request-Id" || got.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("%s: answered %v", origin, got)
 		}
 	}
