@@ -91,7 +91,7 @@ func New(config Config) (*Auth, error) {
 	config.validate(&p)
 	var ring *sealed.Ring
 	if config.Secrets != nil {
-		secrets, err := config.Secrets.secrets()
+		secrets, err := config.Secrets.secrets(config.Logger)
 		if err == nil {
 			ring, err = sealed.New(secrets)
 		}
