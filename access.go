@@ -22,7 +22,9 @@ func (k *kernel) identifyUser(ctx context.Context, r *http.Request, c *caller, f
 }
 
 // bearer returns the token of the Authorization header (RFC 6750, section 2.1),
-// or "" when there is none. Tokens are taken from nowhere else.
+// or "" where there is none. An empty header and another scheme are meant for
+// somebody else, a proxy perhaps, and count as none. Tokens are taken from
+// nowhere else.
 func bearer(r *http.Request) (string, error) {
 	values := r.Header["Authorization"]
 	if len(values) == 0 {
@@ -31,8 +33,15 @@ func bearer(r *http.Request) (string, error) {
 	if len(values) > 1 {
 		return "", ErrInvalidToken
 	}
-	scheme, token, ok := strings.Cut(values[0], " ")
-	if !ok || token == "" || !strings.EqualFold(scheme, "Bearer") {
+	scheme, rest := values[0], ""
+	if end := strings.IndexAny(scheme, " \t"); end >= 0 {
+		scheme, rest = scheme[:end], scheme[end:]
+	}
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", nil
+	}
+	token, ok := strings.CutPrefix(rest, " ")
+	if !ok || token == "" {
 		return "", ErrInvalidToken
 	}
 	return token, nil

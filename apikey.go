@@ -40,7 +40,7 @@ func (a *APIKeys) feature() feature {
 			{method: http.MethodDelete, path: apiKeyPath + "/{id}", who: adminGroup, scope: "api-keys:revoke", serve: a.handleRevokeAPIKey},
 		},
 		events: []string{eventAPIKeyCreated, eventAPIKeyRevoked},
-		errors: []*Error{ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired, ErrAPIKeyNotFound},
+		errors: []*Error{ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired, ErrAPIKeyNotFound, ErrKeyRequired},
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/admit-go/admit/internal/clientip"
 	"github.com/admit-go/admit/internal/deadline"
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/store"
@@ -62,6 +61,7 @@ var (
 	ErrUnauthorized             = &Error{Code: "auth/unauthorized", Status: http.StatusUnauthorized, Message: "Please sign in."}
 	ErrForbidden                = &Error{Code: "auth/forbidden", Status: http.StatusForbidden, Message: "You may not do that."}
 	ErrScopeInsufficient        = &Error{Code: "auth/scope-insufficient", Status: http.StatusForbidden, Message: "The API key does not have the scope for that."}
+	ErrKeyRequired              = &Error{Code: "auth/key-required", Status: http.StatusForbidden, Message: "Only a program with a secret API key may do that."}
 	ErrReauthenticationRequired = &Error{Code: "auth/reauthentication-required", Status: http.StatusForbidden, Message: "Please sign in again to confirm that it is you."}
 )
 
@@ -82,22 +82,33 @@ type caller struct {
 	signedIn bool
 	// key is nil where none was sent, as with most requests of users.
 	key *store.APIKey
+	// refusal is what was wrong with an access token where the route takes a
+	// refresh token as well.
+	refusal error
 }
 
-// inAdminGroup says whether the caller is an administrator: by role, or by a
-// secret key that acts for no user.
+// inAdminGroup says whether the caller may use the routes of administration: by
+// role, or by a secret key that acts for no user. The scope that each of those
+// routes names binds the key.
 func (c *caller) inAdminGroup() bool {
 	if c.signedIn {
 		return c.user.Role == RoleAdmin
 	}
-	return c.key != nil && c.key.Type == SecretKey
+	return c.hasSecretKey()
+}
+
+// administers says whether the caller is an administrator where no scope is
+// named: by role, or by a secret key that acts for no user and whose scopes are
+// nil. A key that was given scopes was given no more than those.
+func (c *caller) administers() bool {
+	return c.inAdminGroup() && (c.signedIn || c.key.Scopes == nil)
 }
 
 // identified says whether the caller is anybody: a publishable key names a
 // project, not a caller.
-func (c *caller) identified() bool {
-	return c.signedIn || c.key != nil && c.key.Type == SecretKey
-}
+func (c *caller) identified() bool { return c.signedIn || c.hasSecretKey() }
+
+func (c *caller) hasSecretKey() bool { return c.key != nil && c.key.Type == SecretKey }
 
 func (c *caller) mayUse(scope string, exact bool) bool {
 	return c.key == nil || scope == "" || scopesAllow(c.key.Scopes, scope, exact)
@@ -135,12 +146,14 @@ func mayGoOn(session *store.Session, user *store.User, subject string, now time.
 }
 
 // recent refuses a caller whose proof of identity is older than
-// Config.RecentFor. A secret key has none to renew.
+// Config.RecentFor. A proof from more than a minute ahead comes from a clock that
+// was wrong, and proves nothing. A secret key has no proof to renew.
 func (k *kernel) recent(c *caller) error {
 	if !c.signedIn {
 		return nil
 	}
-	if now := k.now(); now.Before(c.session.AuthTime.Add(k.config.RecentFor)) {
+	proven, now := c.session.AuthTime, k.now()
+	if now.Before(proven.Add(k.config.RecentFor)) && !proven.After(now.Add(time.Minute)) {
 		return nil
 	}
 	methods := []string{"password"}
@@ -197,12 +210,19 @@ func clientFrom(ctx context.Context) Client {
 	return Client{}
 }
 
-// describe says where a request comes from.
-func describe(clients *clientip.Resolver, r *http.Request, id string) *Client {
-	c := &Client{address: clients.Address(r), UserAgent: device.Clean(r.UserAgent()), RequestID: id}
+// describe says where a request comes from. Requests of which nobody knows that
+// count as one client: a limit that nobody is counted by is none.
+func describe(k *kernel, r *http.Request, id string) *Client {
+	c := &Client{address: k.clients.Address(r), UserAgent: device.Clean(r.UserAgent()), RequestID: id}
 	if c.address.IsValid() {
 		c.IPAddress = c.address.String()
+		return c
 	}
+	c.address = netip.IPv6Unspecified()
+	k.unknownClient.Do(func() {
+		k.log.Warn("a request came over a connection without an IP address, such as a Unix socket: all such requests share one limit per class; "+
+			"where a proxy of yours is at the other end, set Config.TrustUnixSocket and let it write X-Forwarded-For", "remote", r.RemoteAddr)
+	})
 	return c
 }
 
@@ -230,7 +250,7 @@ func (c *requestContext) Value(key any) any {
 	case callerKey:
 		return &c.caller
 	case clientKey:
-		return describe(c.auth.clients, c.request, c.requestID)
+		return describe(c.auth, c.request, c.requestID)
 	}
 	return c.Context.Value(key)
 }

@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/admit-go/admit/internal/accesstoken"
+	origins "github.com/admit-go/admit/internal/origin"
 	"github.com/admit-go/admit/internal/refreshtoken"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
@@ -25,6 +27,10 @@ type Config struct {
 	// Links in mails start with it and nothing else decides them. https, or http
 	// on a loopback address.
 	BaseURL string
+	// InsecureHTTP takes an http BaseURL on any host, for development in a local
+	// network. It MUST NOT be set where real people sign in: whoever is on the
+	// way reads tokens and passwords.
+	InsecureHTTP bool
 	// BasePath is where the handler's routes start. Default "/v1".
 	BasePath string
 	// SiteName is what messages call the application. Default: the host name
@@ -44,8 +50,9 @@ type Config struct {
 	// development.
 	Mailer mailer.Mailer
 
-	// AllowedOrigins are the exact origins, such as "https://app.example",
-	// whose pages may call the API from a browser. Default: none.
+	// AllowedOrigins are the exact origins, such as "https://app.example" or
+	// "capacitor://localhost", whose pages may call the API from a browser.
+	// Default: none.
 	AllowedOrigins []string
 	// AllowedRedirects are the targets that a callbackUrl may have beside
 	// BaseURL: exact scheme, host and port, and the start of the path.
@@ -53,6 +60,10 @@ type Config struct {
 	// TrustedProxies are the prefixes of the proxies in front of the host.
 	// Only what they add to X-Forwarded-For is believed. Default: none.
 	TrustedProxies []netip.Prefix
+	// TrustUnixSocket believes X-Forwarded-For on connections without an IP
+	// address: set it where a proxy of yours speaks to the host over a Unix
+	// socket. Without it all requests over such connections share one limit.
+	TrustUnixSocket bool
 
 	// RequireAPIKey makes every route ask for an X-API-Key, but those that a
 	// browser reaches by navigating.
@@ -118,7 +129,7 @@ type SessionConfig struct {
 	// RefreshTTL is how long a session lives without a refresh. Default 7 days.
 	RefreshTTL time.Duration
 	// AbsoluteTTL is how long a session lives at most. Default 30 days, or
-	// RefreshTTL where that is longer.
+	// RefreshTTL where that is longer; at most 400 days.
 	AbsoluteTTL time.Duration
 	// Staleness is how long the middleware may answer from memory whether a
 	// session lives and what role its user has. Default 0: the store is asked
@@ -247,25 +258,34 @@ func (p *problems) under(field string, err error) {
 func (c Config) validate(p *problems) {
 	if c.BaseURL == "" {
 		p.addf("BaseURL is missing: links in mails must start with it")
-	} else if err := checkBaseURL(c.BaseURL); err != nil {
+	} else if err := checkBaseURL(c.BaseURL, c.InsecureHTTP); err != nil {
 		p.addf("BaseURL %q: %w", c.BaseURL, err)
 	}
 	if err := checkBasePath(c.BasePath); err != nil {
 		p.addf("BasePath %q: %w", c.BasePath, err)
+	}
+	if isNil(c.Counters) && c.Counters != nil {
+		p.addf("Counters is a nil %T", c.Counters)
 	}
 	if c.Secrets == nil {
 		p.addf("Secrets is missing: use SecretFile or Secrets")
 	}
 	if c.Store == nil {
 		p.addf("Store is missing: there is no default store")
+	} else if isNil(c.Store) {
+		p.addf("Store is a nil %T: there is no default store", c.Store)
+	} else if s, ok := c.Store.(interface{ Problem() error }); ok {
+		p.under("Store", s.Problem())
 	}
 	if c.Mailer == nil {
 		p.addf("Mailer is missing: without mail nobody can confirm an address or reset a password")
+	} else if isNil(c.Mailer) {
+		p.addf("Mailer is a nil %T: without mail nobody can confirm an address or reset a password", c.Mailer)
 	} else if v, ok := c.Mailer.(interface{ Validate() error }); ok {
 		p.under("Mailer", v.Validate())
 	}
 	for _, origin := range c.AllowedOrigins {
-		if err := checkOrigin(origin); err != nil {
+		if err := origins.Check(origin); err != nil {
 			p.addf("AllowedOrigins %q: %w", origin, err)
 		}
 	}
@@ -291,6 +311,9 @@ func (c SessionConfig) validate(p *problems) {
 	}
 	if c.AbsoluteTTL < c.RefreshTTL {
 		p.addf("Sessions.AbsoluteTTL %v: must not be shorter than RefreshTTL", c.AbsoluteTTL)
+	}
+	if c.AbsoluteTTL > 400*24*time.Hour {
+		p.addf("Sessions.AbsoluteTTL %v: must be at most 400 days", c.AbsoluteTTL)
 	}
 	if c.Staleness < 0 || c.Staleness > 5*time.Minute {
 		p.addf("Sessions.Staleness %v: must be from 0 to 5m", c.Staleness)
@@ -321,7 +344,7 @@ func (c PasswordConfig) validate(p *problems) {
 	}
 }
 
-func checkBaseURL(text string) error {
+func checkBaseURL(text string, insecure bool) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
@@ -332,24 +355,23 @@ func checkBaseURL(text string) error {
 		return errors.New("names no host")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(text, "#"):
 		return errors.New("must hold nothing but scheme, host, port and path")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return errors.New("http is for loopback addresses only, use https")
+	case u.Scheme == "http" && !insecure && !isLoopback(u.Hostname()):
+		return errors.New("http is for loopback addresses only, use https (or InsecureHTTP in development)")
 	}
 	return nil
 }
 
-func checkOrigin(origin string) error {
-	if strings.Contains(origin, "*") {
-		return errors.New("wildcards are not taken, list each origin")
+// isNil says whether an interface holds nothing, or a nil pointer of some type:
+// what a constructor returned beside an error that nobody looked at.
+func isNil(v any) bool {
+	value := reflect.ValueOf(v)
+	switch value.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Map, reflect.Func:
+		return value.IsNil()
 	}
-	u, err := url.Parse(origin)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-		return errors.New("must be scheme://host or scheme://host:port, in lower case, and no more")
-	}
-	if strings.ToLower(origin) != origin {
-		return errors.New("must be in lower case, as browsers send it")
-	}
-	return nil
+	return false
 }
 
 func checkBasePath(path string) error {

@@ -21,7 +21,7 @@ var storeys = [][]string{
 	{"kernel", "recheck", "gate", "caller", "access", "onetime", "account", "mailbox", "passwordcheck", "ratelimit", "event", "outbox"},
 	{"feature", "reply", "page"},
 	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "apikey", "import", "mail", "reseal"},
-	{"auth", "serve", "middleware", "policy"},
+	{"auth", "hidden", "serve", "middleware", "policy"},
 }
 
 // uses are the features that another feature may call: what assemble hands over.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/admit-go/admit/internal/accesstoken"
@@ -39,20 +40,22 @@ type kernel struct {
 
 // machinery is what an Auth and its copies inside host transactions share.
 type machinery struct {
-	log       *slog.Logger
-	ids       uuid.Source
-	ring      *sealed.Ring
-	hasher    *passhash.Hasher
-	clients   *clientip.Resolver
-	tokens    *accesstoken.Tokens
-	refresh   *refreshtoken.Sealer
-	live      *liveness.Cache
-	active    *activity.Writer
-	outbox    *outbox.Outbox[queuedMail]
-	events    *delivery.Dispatcher
-	sweeper   *delivery.Sweeper
-	pages     *ui.Renderer
-	redirects *redirect.Matcher
+	log     *slog.Logger
+	ids     uuid.Source
+	ring    *sealed.Ring
+	hasher  *passhash.Hasher
+	clients *clientip.Resolver
+	// unknownClient warns once of requests without an address.
+	unknownClient sync.Once
+	tokens        *accesstoken.Tokens
+	refresh       *refreshtoken.Sealer
+	live          *liveness.Cache
+	active        *activity.Writer
+	outbox        *outbox.Outbox[queuedMail]
+	events        *delivery.Dispatcher
+	sweeper       *delivery.Sweeper
+	pages         *ui.Renderer
+	redirects     *redirect.Matcher
 	// begin is done first in each transaction: recheck.
 	begin func(ctx context.Context, t *txn) error
 	// mails and kinds are the letters and the events that features declare.

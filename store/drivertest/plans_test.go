@@ -128,7 +128,7 @@ func planArguments() map[string][]any {
 	hash := []byte("h150000")
 	page := []any{20, 40}
 	userRow := []any{"", "new", "e", "new", 0, "", "", "", "", "", "", 0, 0, 0, "", 0, 0, 0, 1}
-	sessionRow := []any{"", "new", user, 1, hash, 1, 0, 0, "", "", "", "", 0, 0, 0, 0, 0, ""}
+	sessionRow := []any{"", "new", user, 1, hash, 1, 0, 0, "", "", "", "", 0, 0, 0, 0, 0, "", 0, 0, 0}
 	activity, ids := `[["","i150000",100001],["","i150002",100001]]`, `["i150000","i150001"]`
 	counters := `[[0,"","i150000",5,100],[1,"","new",5,100]]`
 	return map[string][]any{
@@ -141,7 +141,7 @@ func planArguments() map[string][]any {
 		"read password": {"", user}, "put password": {"", user, "h", now}, "swap password": {"", user, "p", "q", now}, "delete password": {"", user},
 		"create session": sessionRow, "read session and user": {"", id}, "rotate session": {"", id, 1, hash, []byte("n"), now, later},
 		"rotate session and read user": {"", id, 1, hash, []byte("n"), now, later},
-		"confirm session":              {"", id, 1}, "touch sessions": {activity}, "list sessions": append([]any{"", user, now}, page...),
+		"confirm session":              {"", id, 1, 0}, "answer session": {"", id, 1}, "touch sessions": {activity}, "list sessions": append([]any{"", user, now}, page...),
 		"count sessions": {"", user, now}, "end session": {"", id, user, now, "r"}, "end sessions": {"", user, now, "", "r"},
 		"end oldest sessions": {"", user, now, "", "r", 10}, "end sessions before": {"", now, now, "r", 20},
 		"create token": {"", "k", []byte("n"), user, email, nil, 0, 0, nil, 0, 0, 0}, "read token": {"", "k", hash},
