@@ -12,16 +12,91 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
+// holder finds the account of an address: the one whose present address it is.
+// store.ErrNotFound means that there is none. Accounts that an earlier version
+// has stored under another key are found too, and get the key of today.
+func (k *kernel) holder(ctx context.Context, s store.Store, address emailaddress.Address) (store.User, error) {
+	user, err := s.UserByEmail(ctx, tenant, address.Key)
+	if err == nil && misfiled(&user) {
+		// It is another mailbox, whose key was this one.
+		if _, err := k.rekey(ctx, s, user); err != nil {
+			return store.User{}, err
+		}
+		return store.User{}, store.ErrNotFound
+	}
+	if former := address.FormerKey(); former != "" && errors.Is(err, store.ErrNotFound) {
+		if user, err = s.UserByEmail(ctx, tenant, former); err != nil {
+			return user, err
+		}
+		if keyOf(user.Email) != address.Key {
+			return store.User{}, store.ErrNotFound
+		}
+		return k.rekey(ctx, s, user)
+	}
+	return user, err
+}
+
+// rekey stores an account under the key of its address, where it was stored
+// under another one. Its pending links die with the former key.
+func (k *kernel) rekey(ctx context.Context, s store.Store, user store.User) (store.User, error) {
+	key := keyOf(user.Email)
+	err := s.ClaimEmail(ctx, store.EmailClaim{
+		Tenant: tenant, UserID: user.ID, FromKey: user.EmailKey, Email: user.Email, EmailKey: key,
+		VerifiedAt: user.EmailVerifiedAt, Now: k.now(),
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return s.UserByEmail(ctx, tenant, key) // another process did it, or it has moved
+	}
+	user.EmailKey = key
+	return user, err
+}
+
+// makeRoom frees a key that another mailbox's account was stored under, and
+// answers whether it did.
+func (t *txn) makeRoom(ctx context.Context, key string) (bool, error) {
+	user, err := t.UserByEmail(ctx, tenant, key)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !misfiled(&user) {
+		return false, nil
+	}
+	if err == nil {
+		_, err = t.rekey(ctx, t.Store, user)
+	}
+	return err == nil, err
+}
+
+// misfiled answers whether an account is stored under another key than its
+// address has.
+func misfiled(user *store.User) bool {
+	key := keyOf(user.Email)
+	return key != "" && key != user.EmailKey
+}
+
+// keyOf is the key of an address that was parsed before.
+func keyOf(display string) string {
+	address, err := emailaddress.Parse(display)
+	if err != nil {
+		return ""
+	}
+	return address.Key
+}
+
 // mailboxOwner finds and locks the account that a token sent to a mailbox
 // signs in to: the one it was made for while it still has that address, or the
-// one that has been made with the address since. ErrNotFound means that there
-// is none yet.
+// one that has been made since with the very address it was mailed to.
+// store.ErrNotFound means that there is none yet.
 func (t *txn) mailboxOwner(ctx context.Context, found store.Token) (store.User, error) {
 	id := found.UserID
 	if id == "" {
-		holder, err := t.UserByEmail(ctx, tenant, found.EmailKey)
+		address, err := emailaddress.Parse(string(found.Data))
+		if err != nil {
+			return store.User{}, ErrInvalidToken
+		}
+		holder, err := t.holder(ctx, t.Store, address)
 		if err != nil {
 			return holder, err
+		}
+		if holder.Email != address.Display {
+			return holder, ErrInvalidToken // perhaps the mailbox of another
 		}
 		id = holder.ID
 	}
@@ -47,7 +122,10 @@ type LinkParams struct {
 
 // TokenParams is a mailed token and the address it was mailed to.
 type TokenParams struct {
-	Email, Token string
+	// Email may be "": the token alone finds its account. An address that is
+	// given must be the one that the token was mailed to.
+	Email string
+	Token string
 }
 
 // mailTo mails something to the account of an address. Whether there is such an
@@ -69,7 +147,7 @@ func (k *kernel) mailTo(ctx context.Context, in LinkParams, send sender) error {
 // mailQuietly does so without a limit. With strangers a message is wanted by an
 // address without an account too; its user has no id then.
 func (k *kernel) mailQuietly(ctx context.Context, address emailaddress.Address, strangers bool, send sender) error {
-	found, err := k.store.UserByEmail(ctx, tenant, address.Key)
+	found, err := k.holder(ctx, k.store, address)
 	unknown := errors.Is(err, store.ErrNotFound)
 	if err != nil && !unknown {
 		return fault(err)
@@ -183,7 +261,10 @@ func (k *kernel) verifyLink(path, callbackURL, secret, email string) (string, er
 // about fills in what every message about an account says.
 func (k *kernel) about(ctx context.Context, user *store.User, values mailer.Values) mailer.Values {
 	client := clientFrom(ctx)
-	values.UserName, values.UserEmail, values.Verified = user.Name, user.Email, !user.EmailVerifiedAt.IsZero()
+	values.UserName, values.Verified = user.Name, !user.EmailVerifiedAt.IsZero()
+	if values.UserEmail == "" { // else it is masked
+		values.UserEmail = user.Email
+	}
 	values.At = k.now()
 	if values.SignedUpAt.IsZero() { // else it is the device of the sign-up
 		values.Device, values.IPAddress = device.Name(client.UserAgent), client.IPAddress
@@ -191,18 +272,34 @@ func (k *kernel) about(ctx context.Context, user *store.User, values mailer.Valu
 	return values
 }
 
-// addressOf reads the address that comes with a mailed secret. What cannot be a
-// secret is refused before the store is asked.
-func addressOf(email, token string) (emailaddress.Address, error) {
-	address, err := emailaddress.Parse(email)
-	if err != nil {
-		return address, ErrInvalidEmail.because(err)
+// mailedSecret is a secret as somebody gives it back, with the address that it
+// was mailed to where that is known.
+type mailedSecret struct {
+	token   string
+	address emailaddress.Address
+}
+
+// readSecret reads a mailed secret and the address that comes with it. What
+// cannot be a secret is refused before the store is asked.
+func readSecret(email, token string) (mailedSecret, error) {
+	given := mailedSecret{token: cleanSecret(token)}
+	if email != "" {
+		var err error
+		if given.address, err = emailaddress.Parse(email); err != nil {
+			return given, ErrInvalidEmail.because(err)
+		}
 	}
-	if token == "" {
-		return address, ErrInvalidRequest.detail("token", "is missing")
+	if given.token == "" {
+		return given, ErrInvalidRequest.detail("token", "is missing")
 	}
-	if !wellFormed(token) {
-		return address, ErrInvalidToken
+	if !wellFormed(given.token) {
+		return given, ErrInvalidToken
 	}
-	return address, nil
+	return given, nil
+}
+
+// fits answers whether a secret that was sent to an address is the one that was
+// meant.
+func (m mailedSecret) fits(emailKey string) bool {
+	return m.address.Key == "" || m.address.Key == emailKey
 }

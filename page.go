@@ -26,6 +26,8 @@ type formInput struct {
 	CallbackURL string `json:"callbackUrl"`
 	NewPassword string `json:"newPassword"`
 	Action      string `json:"action"`
+	// RevokeAPIKeys goes with a new password.
+	RevokeAPIKeys bool `json:"revokeApiKeys"`
 }
 
 // readForm reads a body that is JSON or a form, and says which.
@@ -40,25 +42,60 @@ func readForm(w http.ResponseWriter, r *http.Request) (in formInput, isForm bool
 	return in, true, in.fill(values)
 }
 
-// readQuery reads the same fields from the address of a page.
-func readQuery(r *http.Request) (in formInput, err error) {
+// openedBy reads the same fields from the address of a page. A link may have been
+// damaged on its way: cut, escaped twice, copied out of HTML, older than the list
+// of allowed targets. A browser gets as far as its token leads, which alone finds
+// the account; so what else cannot be read is left out. A program is told.
+func (k *kernel) openedBy(r *http.Request) (in formInput, err error) {
+	browser := wantsPage(r)
 	values, err := webio.Query(r)
-	if err != nil {
+	if err != nil && !browser {
 		return in, err
 	}
-	return in, in.fill(values)
+	if err != nil {
+		values, _ = url.ParseQuery(r.URL.RawQuery) // what could be read of it
+	}
+	if err := in.fill(values); err != nil {
+		return in, err
+	}
+	in.Token = cleanSecret(in.Token)
+	if browser && showEmail(in.Email) == "" {
+		in.Email = ""
+	}
+	if err := k.checkCallback(in.CallbackURL); err != nil {
+		if !browser {
+			return in, err
+		}
+		in.CallbackURL = ""
+	}
+	return in, nil
+}
+
+// pageOr answers a browser that followed a link with a page, whatever went
+// wrong, and anything else with the error.
+func (k *kernel) pageOr(w http.ResponseWriter, r *http.Request, err error, otherwise ...ui.Form) error {
+	if wantsPage(r) {
+		return k.writeErrorPage(w, err, otherwise...)
+	}
+	return err
 }
 
 func (in *formInput) fill(values url.Values) error {
-	return webio.Fields(values, map[string]*string{
+	var revoke string
+	err := webio.Fields(values, map[string]*string{
 		"token": &in.Token, "email": &in.Email, "callbackUrl": &in.CallbackURL,
-		"newPassword": &in.NewPassword, "action": &in.Action,
+		"newPassword": &in.NewPassword, "action": &in.Action, "revokeApiKeys": &revoke,
 	})
+	in.RevokeAPIKeys = revoke == "true"
+	return err
 }
 
 // hidden are the fields that a page's form sends along.
 func (in *formInput) hidden(action string) []ui.Field {
-	fields := []ui.Field{{Name: "token", Value: in.Token}, {Name: "email", Value: in.Email}}
+	fields := []ui.Field{{Name: "token", Value: in.Token}}
+	if in.Email != "" {
+		fields = append(fields, ui.Field{Name: "email", Value: in.Email})
+	}
 	if in.CallbackURL != "" {
 		fields = append(fields, ui.Field{Name: "callbackUrl", Value: in.CallbackURL})
 	}

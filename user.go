@@ -78,7 +78,7 @@ func (u *Users) GetByEmail(ctx context.Context, email string) (User, error) {
 	if err != nil {
 		return User{}, ErrInvalidEmail.because(err)
 	}
-	user, err := u.store.UserByEmail(ctx, tenant, address.Key)
+	user, err := u.holder(ctx, u.store, address)
 	return existing(user, err)
 }
 

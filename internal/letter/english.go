@@ -43,7 +43,10 @@ var english = language{
 			subject:     "Confirm your e-mail address for {site}",
 			preheader:   "One step, and your address is confirmed.",
 			heading:     "Confirm your e-mail address",
-			opening:     []string{"Somebody asked to use this e-mail address with an account at {site}."},
+			opening: []string{
+				"Somebody asked to use this e-mail address with an account at {site}.",
+				"The account's present address is {email}. When you confirm, this address takes its place.",
+			},
 			when:        "Asked for",
 			aboveButton: []string{"If it was you, please confirm that the address is yours:"},
 			button:      "Confirm address",
