@@ -15,6 +15,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
+// Errors about what an account is to be.
+var (
+	ErrInvalidName        = &Error{Code: "auth/invalid-name", Status: http.StatusBadRequest, Message: "A name has 1 to 100 characters and no control characters."}
+	ErrEmailAlreadyExists = &Error{Code: "auth/email-already-exists", Status: http.StatusConflict, Message: "There is already an account with this address."}
+	ErrInvalidRole        = &Error{Code: "user/invalid-role", Status: http.StatusBadRequest, Message: "A role has 1 to 50 of a-z, 0-9, - and _."}
+)
+
 // ErrUserNotFound answers for an account that an operator names and that is not
 // there.
 var ErrUserNotFound = &Error{Code: "user/not-found", Status: http.StatusNotFound, Message: "There is no such account."}

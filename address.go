@@ -42,7 +42,8 @@ func (e *EmailChanges) feature() feature {
 			{method: http.MethodPost, path: verifyConfirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleVerifyConfirm},
 			{method: http.MethodGet, path: undoPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleUndoPage},
 			{method: http.MethodPost, path: undoPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleUndo},
-		},
+		}, mails: []mailer.Kind{mailer.EmailVerification, mailer.EmailChanged},
+		events: []string{eventEmailChanged, eventEmailChangeUndone},
 	}
 }
 
@@ -51,6 +52,9 @@ type EmailChangeParams struct {
 	UserID, Email string
 	// CallbackURL is where the page that confirms leads. Default: nowhere.
 	CallbackURL string
+	// Locale is the language (BCP 47) to write in. Default: the account's, else
+	// what the request's Accept-Language asks for.
+	Locale string
 }
 
 // Request mails a link to an address that a user wants to move to.
@@ -84,18 +88,20 @@ func (e *EmailChanges) Request(ctx context.Context, in EmailChangeParams) error 
 	}
 	return e.tx(ctx, func(ctx context.Context, tx *txn) error {
 		user, err := existing(tx.lock(ctx, userID))
-		if err != nil {
-			return err
-		}
 		switch {
-		case user.EmailKey == address.Key:
-			// It may be a stranger's, typed at sign-up: its owner is asked as then.
-			return e.verifications.resend(ctx, tx, &user, callbackURL, true)
-		case taken:
+		case err != nil:
+			return err
+		case user.EmailKey != address.Key && taken:
 			// Its owner learns of it, and no token exists that could work.
 			return tx.mail(ctx, mailer.AccountExists, holder.Email, holder.Locale, e.about(ctx, &holder, mailer.Values{}))
 		}
-		return e.send(ctx, tx, &user, address, callbackURL)
+		return e.inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, _ bool) error {
+			if user.EmailKey == address.Key {
+				// It may be a stranger's, typed at sign-up: its owner is asked as then.
+				return e.verifications.resend(ctx, tx, user, callbackURL, true)
+			}
+			return e.send(ctx, tx, user, address, callbackURL)
+		})(ctx, tx, &user, true)
 	})
 }
 
@@ -273,7 +279,7 @@ func (e *EmailChanges) handleVerifySend(w http.ResponseWriter, r *http.Request) 
 	}
 	c := callerFrom(r.Context())
 	if !c.signedIn {
-		if err := e.verifications.Request(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
+		if err := e.verifications.Request(asked(r), in.linkParams()); err != nil {
 			return err
 		}
 		return writeSent(w, http.StatusOK, in.Email, "")
@@ -287,7 +293,7 @@ func (e *EmailChanges) handleVerifySend(w http.ResponseWriter, r *http.Request) 
 			return err
 		}
 	}
-	if err := e.Request(r.Context(), EmailChangeParams{UserID: c.user.ID, Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
+	if err := e.Request(asked(r), EmailChangeParams{UserID: c.user.ID, Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale}); err != nil {
 		return err
 	}
 	return writeSent(w, http.StatusOK, in.Email, "")
@@ -319,7 +325,7 @@ func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) 
 		}
 		page.Facts = []ui.Fact{{Label: "Account", Value: masked(move.From)}, {Label: "New address", Value: move.To}}
 	}
-	return e.writePage(w, http.StatusOK, page)
+	return e.writePage(w, r, http.StatusOK, page)
 }
 
 func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Request) error {
@@ -352,7 +358,7 @@ func (e *EmailChanges) handleUndoPage(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return e.pageOr(w, r, err)
 	}
-	return e.writePage(w, http.StatusOK, ui.Page{
+	return e.writePage(w, r, http.StatusOK, ui.Page{
 		Title: "Take the change of address back",
 		Paragraphs: []string{
 			"The account moved to another address. If that was not you, take it back.",

@@ -18,9 +18,6 @@ import (
 
 // Errors of API keys.
 var (
-	ErrInvalidAPIKey  = &Error{Code: "auth/invalid-api-key", Status: http.StatusUnauthorized, Message: "The API key is not valid."}
-	ErrAPIKeyRevoked  = &Error{Code: "auth/api-key-revoked", Status: http.StatusUnauthorized, Message: "The API key was revoked."}
-	ErrAPIKeyExpired  = &Error{Code: "auth/api-key-expired", Status: http.StatusUnauthorized, Message: "The API key has expired."}
 	ErrAPIKeyNotFound = &Error{Code: "auth/api-key-not-found", Status: http.StatusNotFound, Message: "There is no such API key."}
 )
 
@@ -46,20 +43,6 @@ func (a *APIKeys) feature() feature {
 		errors: []*Error{ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired, ErrAPIKeyNotFound},
 	}
 }
-
-// The types of API key.
-const (
-	// PublishableKey names a project and may be known to everyone.
-	PublishableKey = "publishable"
-	// SecretKey acts as an administrator.
-	SecretKey = "secret"
-)
-
-const (
-	apiKeyBytes   = 32
-	apiKeyLength  = len("pk_") + 2*apiKeyBytes
-	apiKeyTouched = 5 * time.Minute
-)
 
 // CreateAPIKeyParams is what a new key is to be.
 type CreateAPIKeyParams struct {

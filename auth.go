@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"github.com/admit-go/admit/internal/refreshtoken"
 	"github.com/admit-go/admit/internal/router"
 	"github.com/admit-go/admit/internal/sealed"
+	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/ui"
 )
 
@@ -55,14 +55,14 @@ type Auth struct {
 // which feature stands on which.
 func assemble(k *kernel) *Auth {
 	a := &Auth{
-		kernel:        k,
-		Passwords:     &Passwords{k},
-		MagicLinks:    &MagicLinks{k},
-		Sessions:      &Sessions{k},
-		APIKeys:       &APIKeys{k},
-		Imports:       &Imports{k},
-		Outbox:        &Outbox{k},
-		Sealing:       &Sealing{k},
+		kernel:     k,
+		Passwords:  &Passwords{k},
+		MagicLinks: &MagicLinks{k},
+		Sessions:   &Sessions{k},
+		APIKeys:    &APIKeys{k},
+		Imports:    &Imports{k},
+		Outbox:     &Outbox{k},
+		Sealing:    &Sealing{k},
 	}
 	a.PasswordResets = &PasswordResets{k}
 	a.Verifications = &Verifications{k, a.PasswordResets}
@@ -138,7 +138,20 @@ func New(config Config) (*Auth, error) {
 	k.sweeper = delivery.NewSweeper(delivery.Sweeps{Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger})
 	a := assemble(k)
 	a.features = a.declared()
+	k.mails, k.kinds = map[mailer.Kind]bool{}, map[string]bool{}
 	for _, f := range a.features {
+		for _, mail := range f.mails {
+			if k.mails[mail] {
+				return nil, fmt.Errorf("admit: the mail %q is declared twice", mail)
+			}
+			k.mails[mail] = true
+		}
+		for _, kind := range f.events {
+			if k.kinds[kind] {
+				return nil, fmt.Errorf("admit: the event %q is declared twice", kind)
+			}
+			k.kinds[kind] = true
+		}
 		for i := range f.routes {
 			if err := a.router.Add(f.routes[i].method, a.pathOf(f.routes[i]), &f.routes[i]); err != nil {
 				return nil, fmt.Errorf("admit: %w", err)
@@ -146,22 +159,6 @@ func New(config Config) (*Auth, error) {
 		}
 	}
 	return a, nil
-}
-
-// Handler serves every route: those under Config.BasePath and
-// /.well-known/jwks.json.
-func (a *Auth) Handler() http.Handler { return http.HandlerFunc(a.serve) }
-
-// Mux is what Mount needs of a multiplexer; *http.ServeMux is one.
-type Mux interface {
-	Handle(pattern string, handler http.Handler)
-}
-
-// Mount registers Handler on a multiplexer, below Config.BasePath and at
-// /.well-known/jwks.json.
-func (a *Auth) Mount(mux Mux) {
-	mux.Handle(a.config.BasePath+"/", a.Handler())
-	mux.Handle(jwksPath, a.Handler())
 }
 
 // Start begins the periodic work (sending mail, sweeping) at once instead of

@@ -50,14 +50,16 @@ func (k *kernel) verifyAPIKey(ctx context.Context, text string, fromBrowser bool
 // Errors about who calls.
 var (
 	ErrUnauthorized             = &Error{Code: "auth/unauthorized", Status: http.StatusUnauthorized, Message: "Please sign in."}
-	ErrInvalidToken             = &Error{Code: "auth/invalid-token", Status: http.StatusUnauthorized, Message: "The token is not valid."}
-	ErrTokenExpired             = &Error{Code: "auth/token-expired", Status: http.StatusUnauthorized, Message: "The token has expired."}
-	ErrSessionExpired           = &Error{Code: "auth/session-expired", Status: http.StatusUnauthorized, Message: "The session has ended. Please sign in again."}
-	ErrAuthUserNotFound         = &Error{Code: "auth/user-not-found", Status: http.StatusUnauthorized, Message: "The account does not exist any more."}
-	ErrAccountBanned            = &Error{Code: "auth/account-banned", Status: http.StatusForbidden, Message: "The account is banned."}
 	ErrForbidden                = &Error{Code: "auth/forbidden", Status: http.StatusForbidden, Message: "You may not do that."}
 	ErrScopeInsufficient        = &Error{Code: "auth/scope-insufficient", Status: http.StatusForbidden, Message: "The API key does not have the scope for that."}
 	ErrReauthenticationRequired = &Error{Code: "auth/reauthentication-required", Status: http.StatusForbidden, Message: "Please sign in again to confirm that it is you."}
+)
+
+// Errors of API keys.
+var (
+	ErrInvalidAPIKey = &Error{Code: "auth/invalid-api-key", Status: http.StatusUnauthorized, Message: "The API key is not valid."}
+	ErrAPIKeyRevoked = &Error{Code: "auth/api-key-revoked", Status: http.StatusUnauthorized, Message: "The API key was revoked."}
+	ErrAPIKeyExpired = &Error{Code: "auth/api-key-expired", Status: http.StatusUnauthorized, Message: "The API key has expired."}
 )
 
 // caller is who makes a request: nobody, a user, a key, or both.
@@ -270,7 +272,7 @@ type requestContext struct {
 	// Where the request comes from is worked out when somebody asks.
 	request   *http.Request
 	requestID string
-	auth      *Auth
+	auth      *kernel
 }
 
 func (c *requestContext) Value(key any) any {
@@ -282,3 +284,9 @@ func (c *requestContext) Value(key any) any {
 	}
 	return c.Context.Value(key)
 }
+
+const (
+	apiKeyBytes   = 32
+	apiKeyLength  = len("pk_") + 2*apiKeyBytes
+	apiKeyTouched = 5 * time.Minute
+)

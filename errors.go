@@ -84,6 +84,15 @@ var (
 	ErrTooManyRequests      = &Error{Code: "auth/too-many-requests", Status: http.StatusTooManyRequests, Message: "Too many requests. Please wait a while."}
 )
 
+// Errors of credentials that are no longer good.
+var (
+	ErrInvalidToken     = &Error{Code: "auth/invalid-token", Status: http.StatusUnauthorized, Message: "The token is not valid."}
+	ErrTokenExpired     = &Error{Code: "auth/token-expired", Status: http.StatusUnauthorized, Message: "The token has expired."}
+	ErrSessionExpired   = &Error{Code: "auth/session-expired", Status: http.StatusUnauthorized, Message: "The session has ended. Please sign in again."}
+	ErrAuthUserNotFound = &Error{Code: "auth/user-not-found", Status: http.StatusUnauthorized, Message: "The account does not exist any more."}
+	ErrAccountBanned    = &Error{Code: "auth/account-banned", Status: http.StatusForbidden, Message: "The account is banned."}
+)
+
 // fault turns an error of the store into one that can leave a rule: an *Error
 // stays, text that no store can hold is the caller's mistake, and everything
 // else means that the store could not do its work, so nobody gets in.

@@ -2,6 +2,7 @@ package admit
 
 import (
 	"context"
+	"fmt"
 	"maps"
 
 	"github.com/admit-go/admit/store"
@@ -45,6 +46,9 @@ type eventData map[string]any
 // a proof in this transaction, or "" for the operator and for the library
 // itself.
 func (t *txn) record(ctx context.Context, e event) error {
+	if !t.kinds[e.kind] {
+		return ErrInternal.because(fmt.Errorf("no feature declares the event %q", e.kind))
+	}
 	actor := t.proven
 	if c := callerFrom(ctx); c != nil {
 		switch {

@@ -12,8 +12,9 @@ import (
 type feature struct {
 	name   string
 	routes []route
-	// mails are the letters that the feature sends, events the facts it
-	// records, errors the refusals it adds to the general ones.
+	// mails are the letters that the feature sends, events the facts that it
+	// records, errors the refusals that it adds to the general ones. Each is
+	// declared by one feature: a rule that sends or records anything else fails.
 	mails  []mailer.Kind
 	events []string
 	errors []*Error

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"net/http"
 	"slices"
 	"time"
 
@@ -20,33 +21,11 @@ import (
 // ends at enter, inside the transaction that spends the proof. The gate admits,
 // pauses, or refuses.
 
-// proof is what somebody has just given: a password that matched, a link that
-// was followed.
-type proof struct {
-	userID string
-	// methods are those of RFC 8176, separated by spaces.
-	methods string
-	// still asks once more, with the account locked, whether the proof holds;
-	// nil where the proof was consumed in the same transaction.
-	still func(ctx context.Context, tx *txn) error
-	// created says that the account was made in the same transaction.
-	created bool
-	// passed names the checkpoints that this proof has satisfied: those whose
-	// ticket was redeemed.
-	passed []string
-}
-
-// checkpoint is something that a feature asks of everybody who has proven an
-// identity: a second factor, say. It stands at the gate, so that no way in goes
-// around it.
-type checkpoint struct {
-	// name says which checkpoint a ticket belongs to.
-	name string
-	// ask returns nil where the account may pass, or the error to answer; its
-	// details name what a client can do. An error of the second kind refuses and
-	// rolls back.
-	ask func(ctx context.Context, tx *txn, user *store.User, in proof) (pause *Error, err error)
-}
+// Errors of the gate.
+var (
+	ErrInvalidCredentials = &Error{Code: "auth/invalid-credentials", Status: http.StatusUnauthorized, Message: "The address or the password is wrong."}
+	ErrEmailNotVerified   = &Error{Code: "auth/email-not-verified", Status: http.StatusForbidden, Message: "Please confirm your address first: we have sent you a mail."}
+)
 
 // outcome is what the gate decided, where it did not refuse: a session, or a
 // pause.
@@ -136,18 +115,6 @@ func (k *kernel) mayEnter(user *store.User, now time.Time) error {
 	}
 	if user.EmailVerifiedAt.IsZero() && (k.config.RequireVerifiedEmail || k.config.PrivateSignUp) {
 		return ErrEmailNotVerified
-	}
-	return nil
-}
-
-// usable refuses an account that was deleted or is banned. It is the one place
-// that asks.
-func usable(user *store.User, now time.Time) error {
-	switch {
-	case user.Deleted():
-		return ErrAuthUserNotFound
-	case user.Banned(now):
-		return ErrAccountBanned
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package admit_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -16,6 +17,26 @@ func TestEveryRuleOfTheHouseCanFail(t *testing.T) {
 		"arrows point down": {
 			map[string]string{"internal/x/x.go": "package x\nimport _ \"" + module + "\""},
 			map[string]string{"internal/x/x.go": "package x\nimport _ \"" + module + "/store\""},
+		},
+		"storeys": {
+			map[string]string{"kernel.go": "package admit\nfunc f() { g() }", "signup.go": "package admit\nfunc g() {}"},
+			map[string]string{"kernel.go": "package admit\nfunc f() {}", "signup.go": "package admit\nfunc g() { f() }"},
+		},
+		"features stand apart": {
+			map[string]string{"signup.go": "package admit\nfunc f() { g() }", "apikey.go": "package admit\nfunc g() {}"},
+			map[string]string{"signup.go": "package admit\nfunc f() { g() }", "verify.go": "package admit\nfunc g() {}"},
+		},
+		"no circles": {
+			map[string]string{"gate.go": "package admit\nfunc f() { g() }", "caller.go": "package admit\ntype t int\nfunc (t) m() { f() }\nfunc g() {}"},
+			map[string]string{"gate.go": "package admit\nfunc f() { g() }", "caller.go": "package admit\nfunc g() { g() }"},
+		},
+		"no place for everything": {
+			map[string]string{"kernel.go": "package admit\ntype kernel int\n" + methods("kernel", maxKernelMethods+1)},
+			map[string]string{"auth.go": "package admit\n// Auth is.\ntype Auth int\n" + methods("Auth", maxAuthMethods)},
+		},
+		"errors are named by their codes": {
+			map[string]string{"gate.go": "package admit\n// ErrWrong is.\nvar ErrWrong = &Error{Code: \"auth/not-right\"}"},
+			map[string]string{"gate.go": "package admit\n// These are.\nvar (\n\tErrNotRight = &Error{Code: \"auth/not-right\"}\n\tErrUserNotFound = &Error{Code: \"user/not-found\"}\n)"},
 		},
 		"storage knows no HTTP": {
 			map[string]string{"store/memory/x.go": "package memory\nimport _ \"net/http\""},
@@ -107,6 +128,15 @@ func TestModuleFilesAreReadWhole(t *testing.T) {
 	if found := checkModules(build(t, indirect)); len(found) > 0 {
 		t.Errorf("an indirect requirement: found %q", found)
 	}
+}
+
+// methods writes n methods of a type.
+func methods(of string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "func (%s) m%d() {}\n", of, i)
+	}
+	return b.String()
 }
 
 func build(t *testing.T, files map[string]string) *house {

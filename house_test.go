@@ -66,6 +66,11 @@ var rules = []rule{
 			})
 		},
 	},
+	{"storeys", "whoever changes a file must know what can be affected: nothing below it", checkStoreys},
+	{"features stand apart", "a new feature is one file, and an old one can be taken out", checkUses},
+	{"no circles", "files in a circle are one file that is read in pieces", checkCircles},
+	{"errors are named by their codes", "whoever reads a code in a log finds the error, and the other way round", checkErrorNames},
+	{"no place for everything", "a type with a hundred methods is a package without a table of contents", checkMethods},
 	{
 		"storage knows no HTTP", "a store is written by people who never saw a request, and runs where there is none",
 		func(h *house) []string {

@@ -53,13 +53,12 @@ type machinery struct {
 	sweeper   *delivery.Sweeper
 	pages     *ui.Renderer
 	redirects *redirect.Matcher
+	// mails and kinds are the letters and the events that features declare.
+	mails map[mailer.Kind]bool
+	kinds map[string]bool
 	// checkpoints are asked at the gate, in this order.
 	checkpoints []checkpoint
 }
-
-// tenant is the one that this Auth serves. Stores keep it beside every record,
-// so that serving several needs no migration.
-const tenant = ""
 
 // now is the injected clock, at the store's precision.
 func (k *kernel) now() time.Time { return k.config.Now().UTC().Truncate(time.Microsecond) }
@@ -119,6 +118,9 @@ func (t *txn) touch(userID string) { t.touched = append(t.touched, userID) }
 
 // mail queues a message. It is sent after the commit.
 func (t *txn) mail(ctx context.Context, kind mailer.Kind, to, locale string, values mailer.Values) error {
+	if kind != outbox.Decoy && !t.mails[kind] {
+		return ErrInternal.because(fmt.Errorf("no feature declares the mail %q", kind))
+	}
 	t.mailed = true
 	values.SiteName = t.config.SiteName
 	return t.outbox.Add(ctx, t.Store, string(kind), queuedMail{To: to, Locale: locale, Values: values})
@@ -180,4 +182,44 @@ func (k *kernel) runHook(ctx context.Context, name string, hook func(ctx context
 		return refusal
 	}
 	return ErrInternal.because(fmt.Errorf("hook %s: %w", name, err))
+}
+
+// proof is what somebody has just given: a password that matched, a link that
+// was followed.
+type proof struct {
+	userID string
+	// methods are those of RFC 8176, separated by spaces.
+	methods string
+	// still asks once more, with the account locked, whether the proof holds;
+	// nil where the proof was consumed in the same transaction.
+	still func(ctx context.Context, tx *txn) error
+	// created says that the account was made in the same transaction.
+	created bool
+	// passed names the checkpoints that this proof has satisfied: those whose
+	// ticket was redeemed.
+	passed []string
+}
+
+// checkpoint is something that a feature asks of everybody who has proven an
+// identity: a second factor, say. It stands at the gate, so that no way in goes
+// around it.
+type checkpoint struct {
+	// name says which checkpoint a ticket belongs to.
+	name string
+	// ask returns nil where the account may pass, or the error to answer; its
+	// details name what a client can do. An error of the second kind refuses and
+	// rolls back.
+	ask func(ctx context.Context, tx *txn, user *store.User, in proof) (pause *Error, err error)
+}
+
+// usable refuses an account that was deleted or is banned. It is the one place
+// that asks.
+func usable(user *store.User, now time.Time) error {
+	switch {
+	case user.Deleted():
+		return ErrAuthUserNotFound
+	case user.Banned(now):
+		return ErrAccountBanned
+	}
+	return nil
 }

@@ -3,13 +3,23 @@ package admit
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/letter"
+	"github.com/admit-go/admit/internal/locale"
 	"github.com/admit-go/admit/internal/outbox"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
+)
+
+// Errors about where mail is to go.
+var (
+	ErrInvalidEmail       = &Error{Code: "auth/invalid-email", Status: http.StatusBadRequest, Message: "That is not an e-mail address we can use."}
+	ErrInvalidCallbackURL = &Error{Code: "auth/invalid-callback-url", Status: http.StatusBadRequest, Message: "That is not a place to return to."}
 )
 
 // holder finds the account of an address: the one whose present address it is.
@@ -87,7 +97,8 @@ func keyOf(display string) string {
 func (t *txn) mailboxOwner(ctx context.Context, found store.Token) (store.User, error) {
 	id := found.UserID
 	if id == "" {
-		address, err := emailaddress.Parse(string(found.Data))
+		email, _ := readMailedTo(found)
+		address, err := emailaddress.Parse(email)
 		if err != nil {
 			return store.User{}, ErrInvalidToken
 		}
@@ -107,6 +118,15 @@ func (t *txn) mailboxOwner(ctx context.Context, found store.Token) (store.User, 
 	return user, err
 }
 
+// mailedTo is what a token keeps that may make an account: the address as it was
+// written to, and the language to keep with the account.
+func mailedTo(user *store.User) []byte { return []byte(user.Email + "\n" + user.Locale) }
+
+func readMailedTo(found store.Token) (email, language string) {
+	email, language, _ = strings.Cut(string(found.Data), "\n")
+	return email, language
+}
+
 // sender is the part of a rule that mails something to an account. Where the
 // message is not wanted it does the same for nobody, with tokens and a message
 // of the kind outbox.Decoy.
@@ -118,6 +138,9 @@ type LinkParams struct {
 	// CallbackURL is the page of the host that the link, or its page here, leads
 	// to. Default: a page of this API.
 	CallbackURL string
+	// Locale is the language (BCP 47) to write in. Default: the account's, else
+	// what the request's Accept-Language asks for.
+	Locale string
 }
 
 // TokenParams is a mailed token and the address it was mailed to.
@@ -141,8 +164,40 @@ func (k *kernel) mailTo(ctx context.Context, in LinkParams, send sender) error {
 	if err := k.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
 		return err
 	}
-	return k.mailQuietly(ctx, address, false, send)
+	return k.mailQuietly(ctx, address, false, k.inLanguage(in.Locale, send))
 }
+
+// inLanguage makes a message be written in the language that is named, else in
+// the account's, else in the best match of what the client accepts.
+func (k *kernel) inLanguage(named string, send sender) sender {
+	return func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+		addressed := *user
+		if named := locale.Parse(named); named != "" || user.Locale == "" {
+			addressed.Locale = k.localeFor(ctx, named)
+		}
+		return send(ctx, tx, &addressed, wanted)
+	}
+}
+
+// localeFor is the language of somebody whose account names none: the one that
+// is named, else the best match of what the client accepts among the languages
+// that there are texts in, else "", which is the host's default.
+func (k *kernel) localeFor(ctx context.Context, named string) string {
+	if named = locale.Parse(named); named != "" {
+		return named
+	}
+	header, _ := ctx.Value(languagesKey{}).(string)
+	return locale.Match(locale.Accepted(header), letter.Languages())
+}
+
+// WithLanguages returns a context whose calls write to people without a language
+// of their own in the best match of header, the value of an Accept-Language
+// field. The handlers of this package do it by themselves.
+func WithLanguages(ctx context.Context, header string) context.Context {
+	return context.WithValue(ctx, languagesKey{}, header)
+}
+
+type languagesKey struct{}
 
 // mailQuietly does so without a limit. With strangers a message is wanted by an
 // address without an account too; its user has no id then.

@@ -123,7 +123,7 @@ func (a *Auth) guard(next http.Handler, fresh bool, pass func(*caller) error) ht
 			next.ServeHTTP(w, r)
 			return
 		}
-		ctx := &requestContext{Context: r.Context(), request: r, auth: a, caller: caller{by: a.machinery}}
+		ctx := &requestContext{Context: r.Context(), request: r, auth: a.kernel, caller: caller{by: a.machinery}}
 		ctx.lookup.Start(r.Context(), a.config.RequestTimeout)
 		err := a.identifyHost(r, ctx, fresh)
 		ctx.lookup.Stop()

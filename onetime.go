@@ -6,12 +6,19 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/admit-go/admit/store"
+)
+
+// Errors about a link to set a new password.
+var (
+	ErrVerificationTokenNotFound = &Error{Code: "auth/verification-token-not-found", Status: http.StatusNotFound, Message: "This link is not valid, or was used already."}
+	ErrVerificationTokenExpired  = &Error{Code: "auth/verification-token-expired", Status: http.StatusUnauthorized, Message: "This link is too old. Please ask for a new one."}
 )
 
 // kill removes the tokens that a happening makes worthless: tokens of the

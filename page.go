@@ -26,6 +26,7 @@ type formInput struct {
 	CallbackURL string `json:"callbackUrl"`
 	NewPassword string `json:"newPassword"`
 	Action      string `json:"action"`
+	Locale      string `json:"locale"`
 	// RevokeAPIKeys goes with a new password.
 	RevokeAPIKeys bool `json:"revokeApiKeys"`
 }
@@ -75,7 +76,7 @@ func (k *kernel) openedBy(r *http.Request) (in formInput, err error) {
 // wrong, and anything else with the error.
 func (k *kernel) pageOr(w http.ResponseWriter, r *http.Request, err error, otherwise ...ui.Form) error {
 	if wantsPage(r) {
-		return k.writeErrorPage(w, err, otherwise...)
+		return k.writeErrorPage(w, r, err, otherwise...)
 	}
 	return err
 }
@@ -84,7 +85,7 @@ func (in *formInput) fill(values url.Values) error {
 	var revoke string
 	err := webio.Fields(values, map[string]*string{
 		"token": &in.Token, "email": &in.Email, "callbackUrl": &in.CallbackURL,
-		"newPassword": &in.NewPassword, "action": &in.Action, "revokeApiKeys": &revoke,
+		"newPassword": &in.NewPassword, "action": &in.Action, "locale": &in.Locale, "revokeApiKeys": &revoke,
 	})
 	in.RevokeAPIKeys = revoke == "true"
 	return err
@@ -105,6 +106,17 @@ func (in *formInput) hidden(action string) []ui.Field {
 	return fields
 }
 
+// linkParams says where a link is to be mailed.
+func (in *formInput) linkParams() LinkParams {
+	return LinkParams{Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale}
+}
+
+// asked is the context of a request that leads to a mail: the mail is in a
+// language that the client accepts, where neither body nor account names one.
+func asked(r *http.Request) context.Context {
+	return WithLanguages(r.Context(), r.Header.Get("Accept-Language"))
+}
+
 // renewal is the form that asks for a new link to the same address; none where
 // there is no address.
 func (in formInput) renewal(action string) []ui.Form {
@@ -119,7 +131,7 @@ func (in formInput) renewal(action string) []ui.Form {
 func (k *kernel) renew(w http.ResponseWriter, r *http.Request, isForm bool, in formInput, send func(ctx context.Context, in LinkParams) error) error {
 	err := k.spend(r.Context(), ErrTooManyCodeRequests, clientCounter(r.Context(), limitMail)...)
 	if err == nil {
-		err = send(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL})
+		err = send(asked(r), in.linkParams())
 	}
 	return k.answerForm(w, r, isForm, err, ui.Page{
 		Title: "Check your mail",
@@ -137,11 +149,11 @@ func (k *kernel) answerForm(w http.ResponseWriter, r *http.Request, isForm bool,
 	asPage := isForm && wantsPage(r)
 	switch {
 	case err != nil && asPage:
-		return k.writeErrorPage(w, err, otherwise...)
+		return k.writeErrorPage(w, r, err, otherwise...)
 	case err != nil:
 		return err
 	case asPage:
-		return k.writePage(w, http.StatusOK, page)
+		return k.writePage(w, r, http.StatusOK, page)
 	}
 	return webio.Write(w, http.StatusOK, body)
 }
@@ -163,8 +175,9 @@ func wantsPage(r *http.Request) bool {
 }
 
 // writePage shows a page.
-func (k *kernel) writePage(w http.ResponseWriter, status int, page ui.Page) error {
+func (k *kernel) writePage(w http.ResponseWriter, r *http.Request, status int, page ui.Page) error {
 	page.SiteName = k.config.SiteName
+	page.Languages = append(page.Languages, ui.Accepted(r.Header.Get("Accept-Language"))...)
 	if err := k.pages.Write(w, status, page); err != nil {
 		return ErrInternal.because(err)
 	}
@@ -172,7 +185,7 @@ func (k *kernel) writePage(w http.ResponseWriter, status int, page ui.Page) erro
 }
 
 // writeErrorPage shows an error to a person.
-func (k *kernel) writeErrorPage(w http.ResponseWriter, err error, otherwise ...ui.Form) error {
+func (k *kernel) writeErrorPage(w http.ResponseWriter, r *http.Request, err error, otherwise ...ui.Form) error {
 	answer := asError(err)
 	if answer.Status >= http.StatusInternalServerError {
 		return err // logged and answered in one place
@@ -185,5 +198,5 @@ func (k *kernel) writeErrorPage(w http.ResponseWriter, err error, otherwise ...u
 			page.Forms = otherwise
 		}
 	}
-	return k.writePage(w, answer.Status, page)
+	return k.writePage(w, r, answer.Status, page)
 }

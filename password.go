@@ -12,10 +12,9 @@ import (
 
 // Errors of signing in with a password.
 var (
-	ErrInvalidCredentials    = &Error{Code: "auth/invalid-credentials", Status: http.StatusUnauthorized, Message: "The address or the password is wrong."}
-	ErrInvalidPasswordFormat = &Error{Code: "auth/invalid-password-format", Status: http.StatusBadRequest, Message: "The password does not meet the rules."}
-	ErrPasswordExpired       = &Error{Code: "auth/password-expired", Status: http.StatusForbidden, Message: "The password is too old. Please set a new one."}
-	ErrWeakPassword          = &Error{Code: "auth/weak-password", Status: http.StatusBadRequest, Message: "That password is too easy to guess. Please choose another."}
+	ErrInvalidPassword        = &Error{Code: "auth/invalid-password", Status: http.StatusUnauthorized, Message: "The current password is wrong."}
+	ErrSameAsPreviousPassword = &Error{Code: "auth/same-as-previous-password", Status: http.StatusBadRequest, Message: "The new password must differ from the current one."}
+	ErrPasswordExpired        = &Error{Code: "auth/password-expired", Status: http.StatusForbidden, Message: "The password is too old. Please set a new one."}
 )
 
 // Passwords signs people in by password and lets them change it.
@@ -29,7 +28,7 @@ func (p *Passwords) feature() feature {
 		routes: []route{
 			{method: http.MethodPost, path: "/auth/password/change", who: signedIn, scope: "auth:password", limit: limitGuess, fresh: true, serve: p.handlePasswordChange},
 		},
-		errors: []*Error{ErrInvalidCredentials, ErrInvalidPasswordFormat, ErrWeakPassword, ErrPasswordExpired, ErrTooManyLoginAttempts},
+		errors: []*Error{ErrInvalidCredentials, ErrInvalidPasswordFormat, ErrWeakPassword, ErrPasswordExpired, ErrInvalidPassword, ErrSameAsPreviousPassword, ErrTooManyLoginAttempts},
 	}
 }
 
@@ -75,24 +74,6 @@ func (p *Passwords) signIn(ctx context.Context, try *attempt, address emailaddre
 			return nil
 		}})
 	})
-}
-
-// inWords says what a new password needs beside its length.
-func (c PasswordConfig) inWords() (rules []string) {
-	for _, rule := range []struct {
-		required bool
-		words    string
-	}{
-		{c.RequireUppercase, "an upper-case letter"},
-		{c.RequireLowercase, "a lower-case letter"},
-		{c.RequireNumbers, "a digit"},
-		{c.RequireSpecialChars, "a sign that is neither letter nor digit"},
-	} {
-		if rule.required {
-			rules = append(rules, rule.words)
-		}
-	}
-	return rules
 }
 
 // ChangePasswordParams names a user and both passwords.

@@ -3,6 +3,7 @@ package admit
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -12,6 +13,12 @@ import (
 	"github.com/admit-go/admit/internal/passhash"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
+)
+
+// Errors about a password that somebody chooses.
+var (
+	ErrInvalidPasswordFormat = &Error{Code: "auth/invalid-password-format", Status: http.StatusBadRequest, Message: "The password does not meet the rules."}
+	ErrWeakPassword          = &Error{Code: "auth/weak-password", Status: http.StatusBadRequest, Message: "That password is too easy to guess. Please choose another."}
 )
 
 func (k *kernel) hashRefused(ctx context.Context) {
@@ -166,6 +173,14 @@ func tooLong(password string) bool {
 	return len(password) > passhash.MaxPasswordBytes || utf8.RuneCountInString(password) > maxPassword
 }
 
+// NewPassword says what a new password left alive.
+type NewPassword struct {
+	// LiveAPIKeys counts the API keys of the account that still work.
+	LiveAPIKeys int
+	// RevokedAPIKeys counts those that were revoked because the caller asked.
+	RevokedAPIKeys int
+}
+
 // replacePassword stores a new password and ends what the old one opened. API
 // keys are ended where that was asked for, and counted else.
 func (t *txn) replacePassword(ctx context.Context, user *store.User, h happening, hash string, revokeKeys bool) (done NewPassword, err error) {
@@ -220,4 +235,22 @@ func liveAPIKeys(ctx context.Context, s store.Store, user *store.User, now time.
 			return live, nil
 		}
 	}
+}
+
+// inWords says what a new password needs beside its length.
+func (c PasswordConfig) inWords() (rules []string) {
+	for _, rule := range []struct {
+		required bool
+		words    string
+	}{
+		{c.RequireUppercase, "an upper-case letter"},
+		{c.RequireLowercase, "a lower-case letter"},
+		{c.RequireNumbers, "a digit"},
+		{c.RequireSpecialChars, "a sign that is neither letter nor digit"},
+	} {
+		if rule.required {
+			rules = append(rules, rule.words)
+		}
+	}
+	return rules
 }

@@ -35,3 +35,25 @@ type Page[T any] struct {
 
 // PageParams says which page of a list is wanted: Number from 1, Limit items.
 type PageParams = store.Page
+
+// The types of API key.
+const (
+	// PublishableKey names a project and may be known to everyone.
+	PublishableKey = "publishable"
+	// SecretKey acts as an administrator.
+	SecretKey = "secret"
+)
+
+// Tokens is what a client gets for a proof of identity.
+type Tokens struct {
+	AccessToken  string `json:"accessToken"`
+	RefreshToken string `json:"refreshToken"`
+	// TokenType is "Bearer" (RFC 6750).
+	TokenType string `json:"tokenType"`
+	// ExpiresIn is the life of the access token in seconds.
+	ExpiresIn int `json:"expiresIn"`
+}
+
+// tenant is the one that this Auth serves. Stores keep it beside every record,
+// so that serving several needs no migration.
+const tenant = ""

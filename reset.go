@@ -13,14 +13,6 @@ import (
 	"github.com/admit-go/admit/ui"
 )
 
-// Errors of resetting and changing a password.
-var (
-	ErrVerificationTokenNotFound = &Error{Code: "auth/verification-token-not-found", Status: http.StatusNotFound, Message: "This link is not valid, or was used already."}
-	ErrVerificationTokenExpired  = &Error{Code: "auth/verification-token-expired", Status: http.StatusUnauthorized, Message: "This link is too old. Please ask for a new one."}
-	ErrInvalidPassword           = &Error{Code: "auth/invalid-password", Status: http.StatusUnauthorized, Message: "The current password is wrong."}
-	ErrSameAsPreviousPassword    = &Error{Code: "auth/same-as-previous-password", Status: http.StatusBadRequest, Message: "The new password must differ from the current one."}
-)
-
 const (
 	resetPath = "/auth/password/reset/confirm"
 	// resetLife is how long a link to set a new password works.
@@ -42,7 +34,7 @@ func (p *PasswordResets) feature() feature {
 		},
 		mails:  []mailer.Kind{mailer.PasswordReset, mailer.PasswordChanged},
 		events: []string{eventPasswordChanged},
-		errors: []*Error{ErrVerificationTokenNotFound, ErrVerificationTokenExpired, ErrInvalidPassword, ErrSameAsPreviousPassword},
+		errors: []*Error{ErrVerificationTokenNotFound, ErrVerificationTokenExpired},
 	}
 }
 
@@ -75,14 +67,6 @@ type ConfirmPasswordResetParams struct {
 	Token, NewPassword string
 	// RevokeAPIKeys revokes the API keys that the account has made.
 	RevokeAPIKeys bool
-}
-
-// NewPassword says what a new password left alive.
-type NewPassword struct {
-	// LiveAPIKeys counts the API keys of the account that still work.
-	LiveAPIKeys int
-	// RevokedAPIKeys counts those that were revoked because the caller asked.
-	RevokedAPIKeys int
 }
 
 // Confirm sets a new password with a mailed token. Every session ends and
@@ -150,6 +134,7 @@ func (p *PasswordResets) find(ctx context.Context, given mailedSecret) (store.Us
 type resetRequestInput struct {
 	Email       string `json:"email"`
 	CallbackURL string `json:"callbackUrl"`
+	Locale      string `json:"locale"`
 }
 
 func (p *PasswordResets) handleResetRequest(w http.ResponseWriter, r *http.Request) error {
@@ -157,7 +142,7 @@ func (p *PasswordResets) handleResetRequest(w http.ResponseWriter, r *http.Reque
 	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
-	if err := p.Request(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
+	if err := p.Request(asked(r), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale}); err != nil {
 		return err
 	}
 	return webio.Write(w, http.StatusOK, webio.Message("If there is an account with this address, a mail is on its way."))
@@ -190,7 +175,7 @@ func (p *PasswordResets) resetPage(w http.ResponseWriter, r *http.Request, statu
 	if live > 0 {
 		form.Checkbox = ui.Field{Name: "revokeApiKeys", Value: "Revoke the API keys that this account has made, too"}
 	}
-	return p.writePage(w, status, ui.Page{
+	return p.writePage(w, r, status, ui.Page{
 		Title: "Choose a new password", Alert: alert,
 		Paragraphs: []string{"You will be signed out on every device."},
 		Facts:      []ui.Fact{{Label: "Account", Value: user.Email}},
@@ -222,12 +207,4 @@ func (p *PasswordResets) handleResetConfirm(w http.ResponseWriter, r *http.Reque
 		page.Paragraphs = append(page.Paragraphs, "API keys that this account has made still work. Revoke those that you do not know.")
 	}
 	return p.answerForm(w, r, isForm, err, page, newPasswordBody{"The password was set. Every session has ended.", done.LiveAPIKeys, done.RevokedAPIKeys}, in.renewal(p.config.BasePath+resetPath)...)
-}
-
-// newPasswordBody answers a reset and a change. The counts are left out where
-// there are no keys.
-type newPasswordBody struct {
-	Message        string `json:"message"`
-	LiveAPIKeys    int    `json:"liveApiKeys,omitzero"`
-	RevokedAPIKeys int    `json:"revokedApiKeys,omitzero"`
 }

@@ -77,7 +77,7 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 	values := []string{id, "no-store", "nosniff"}
 	h["X-Request-Id"], h["Cache-Control"], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2], values[2:3:3]
 
-	ctx := &requestContext{request: r, requestID: id, auth: a, caller: caller{by: a.machinery}}
+	ctx := &requestContext{request: r, requestID: id, auth: a.kernel, caller: caller{by: a.machinery}}
 	ctx.lookup.Start(a.requestBegan(r.Context()), a.config.RequestTimeout)
 	defer ctx.lookup.Stop()
 	ctx.Context = &ctx.lookup
@@ -167,6 +167,9 @@ func (a *Auth) dispatch(w http.ResponseWriter, r *http.Request, at *router.Node[
 	if err := a.identify(r, &ctx.caller, matched); err != nil {
 		return err
 	}
+	if matched.cacheable {
+		w.Header().Set("Cache-Control", "public, max-age=300")
+	}
 	return a.limited(w, r, matched)
 }
 
@@ -237,4 +240,20 @@ func (a *Auth) limited(w http.ResponseWriter, r *http.Request, to *route) error 
 		}
 	}
 	return to.serve(w, r)
+}
+
+// Handler serves every route: those under Config.BasePath and
+// /.well-known/jwks.json.
+func (a *Auth) Handler() http.Handler { return http.HandlerFunc(a.serve) }
+
+// Mux is what Mount needs of a multiplexer; *http.ServeMux is one.
+type Mux interface {
+	Handle(pattern string, handler http.Handler)
+}
+
+// Mount registers Handler on a multiplexer, below Config.BasePath and at
+// /.well-known/jwks.json.
+func (a *Auth) Mount(mux Mux) {
+	mux.Handle(a.config.BasePath+"/", a.Handler())
+	mux.Handle(jwksPath, a.Handler())
 }

@@ -17,9 +17,7 @@ import (
 
 // Errors of proving an address.
 var (
-	ErrInvalidCallbackURL = &Error{Code: "auth/invalid-callback-url", Status: http.StatusBadRequest, Message: "That is not a place to return to."}
-	ErrAlreadyVerified    = &Error{Code: "auth/already-verified", Status: http.StatusBadRequest, Message: "The address is verified already."}
-	ErrEmailNotVerified   = &Error{Code: "auth/email-not-verified", Status: http.StatusForbidden, Message: "Please confirm your address first: we have sent you a mail."}
+	ErrAlreadyVerified = &Error{Code: "auth/already-verified", Status: http.StatusBadRequest, Message: "The address is verified already."}
 )
 
 const (
@@ -48,8 +46,8 @@ func (v *Verifications) feature() feature {
 			{method: http.MethodPost, path: confirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: v.handleConfirm},
 			{method: http.MethodPost, path: "/auth/email/verify/resend", who: anyone, scope: "auth:verify", limit: limitMail, exchanges: true, serve: v.handleResend},
 		},
-		mails:  []mailer.Kind{mailer.EmailVerification, mailer.EmailChanged, mailer.AccountExists},
-		events: []string{eventEmailVerified, eventEmailChanged, eventEmailChangeUndone, eventUserDeleted, eventAccountClaimed, eventAccountContested},
+		mails:  []mailer.Kind{mailer.SignupConfirmation, mailer.AccountDeleted},
+		events: []string{eventEmailVerified, eventUserDeleted, eventAccountClaimed, eventAccountContested},
 		errors: []*Error{ErrInvalidCallbackURL, ErrAlreadyVerified, ErrEmailNotVerified, ErrTooManyCodeRequests},
 	}
 }
@@ -74,6 +72,12 @@ type signUpOrigin struct {
 	Device    string    `json:"device,omitzero"`
 	IPAddress string    `json:"ipAddress,omitzero"`
 	At        time.Time `json:"at"`
+}
+
+// originOf is the origin of an account that the client of ctx signs up for.
+func originOf(ctx context.Context, at time.Time) signUpOrigin {
+	client := clientFrom(ctx)
+	return signUpOrigin{Device: device.Name(client.UserAgent), IPAddress: client.IPAddress, At: at}
 }
 
 // Request mails a new confirmation to an address that belongs to an
@@ -196,7 +200,7 @@ func (v *Verifications) handleResend(w http.ResponseWriter, r *http.Request) err
 	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
-	if err := v.Request(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
+	if err := v.Request(asked(r), in.linkParams()); err != nil {
 		return err
 	}
 	return writeSent(w, http.StatusOK, in.Email, "")
@@ -224,7 +228,7 @@ func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request
 	case err != nil && !errors.Is(err, ErrTokenExpired):
 		return v.pageOr(w, r, err)
 	case !found.UsedAt.IsZero() && !user.EmailVerifiedAt.IsZero() && user.EmailKey == found.EmailKey:
-		return v.writePage(w, http.StatusOK, ui.Page{
+		return v.writePage(w, r, http.StatusOK, ui.Page{
 			Title: "Your address is confirmed", Paragraphs: []string{"That was done already. You can close this page and go on where you left off."},
 			Facts: []ui.Fact{{Label: "Address", Value: user.Email}},
 		})
@@ -235,7 +239,7 @@ func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request
 		var origin signUpOrigin
 		if json.Unmarshal(found.Data, &origin) == nil {
 			page.Facts = append(page.Facts,
-				ui.Fact{Label: "Signed up", Value: origin.At.UTC().Format("2 January 2006, 15:04 UTC")})
+				ui.Fact{Label: "Signed up", At: origin.At})
 			if origin.Device != "" {
 				page.Facts = append(page.Facts, ui.Fact{Label: "Device", Value: origin.Device})
 			}
@@ -252,7 +256,7 @@ func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request
 		{Action: v.config.BasePath + confirmPath, Button: "Confirm my address", Hidden: in.hidden("")},
 		{Action: v.config.BasePath + confirmPath, Button: "I did not create this", Quiet: true, Hidden: in.hidden(actionDisown)},
 	}
-	return v.writePage(w, http.StatusOK, page)
+	return v.writePage(w, r, http.StatusOK, page)
 }
 
 func (v *Verifications) handleConfirm(w http.ResponseWriter, r *http.Request) error {
@@ -309,13 +313,13 @@ func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request,
 	}
 	if wantsPage(r) {
 		if outcome != nil {
-			return v.writeErrorPage(w, outcome, otherwise...)
+			return v.writeErrorPage(w, r, outcome, otherwise...)
 		}
 		page := ui.Page{Title: "Your address is confirmed", Paragraphs: []string{"You can close this page and go on where you left off."}}
 		if done.reset {
 			page.Paragraphs = []string{"Somebody had signed up with this address more than once. Look into your mailbox for a link to set your password."}
 		}
-		return v.writePage(w, http.StatusOK, page)
+		return v.writePage(w, r, http.StatusOK, page)
 	}
 	if outcome != nil {
 		return outcome

@@ -209,7 +209,8 @@ func faultFlows() []faultFlow {
 				return s.Auth.PasswordResets.Request(ctx, admit.LinkParams{Email: p.email, CallbackURL: ""})
 			}),
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.PasswordResets.Confirm(ctx, admit.ConfirmPasswordResetParams{Email: p.email, Token: p.token, NewPassword: otherPassword}))
+				_, err := a.PasswordResets.Confirm(ctx, admit.ConfirmPasswordResetParams{Email: p.email, Token: p.token, NewPassword: otherPassword})
+				return told(err)
 			},
 			done: func(s *harness.Server, p *subject) bool {
 				return passwordIs(s, p, otherPassword) && !sessionLives(s, p)
@@ -219,7 +220,8 @@ func faultFlows() []faultFlow {
 		{
 			name: "change a password",
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				return told(a.Passwords.Change(ctx, admit.ChangePasswordParams{UserID: p.signed.User.ID, Current: strongPassword, New: otherPassword}))
+				_, err := a.Passwords.Change(ctx, admit.ChangePasswordParams{UserID: p.signed.User.ID, Current: strongPassword, New: otherPassword})
+				return told(err)
 			},
 			done: func(s *harness.Server, p *subject) bool {
 				return passwordIs(s, p, otherPassword) && !sessionLives(s, p)
@@ -361,7 +363,7 @@ func faultFlows() []faultFlow {
 			name:    "create an account",
 			prepare: func(_ *harness.Server, p *subject) { p.email = "new-" + p.email },
 			run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-				_, err := a.Users.Create(ctx, admit.CreateUserParams{Email: p.email, Name: "Ada", Password: strongPassword})
+				_, err := a.Users.Create(ctx, admit.CreateUserParams{Email: p.email, Name: "Ada", InsecurePassword: strongPassword})
 				return told(err)
 			},
 			done:  func(s *harness.Server, p *subject) bool { return passwordIs(s, p, strongPassword) },

@@ -60,6 +60,26 @@ type Message struct {
 	Values Values
 	// Subject, Text and HTML are what a reader sees, ready to send.
 	Subject, Text, HTML string
+	// ReplyTo is where answers go, such as "Help <help@app.example>"; "" leaves
+	// it to the Mailer.
+	ReplyTo string
+	// EnvelopeSender is the plain address that mail servers send bounces to;
+	// "" leaves it to the Mailer. A reader does not see it.
+	EnvelopeSender string
+	// Headers are further header fields by name, such as a provider's
+	// "X-PM-Message-Stream". They add to those of the Mailer, and replace those
+	// of the same name. A name that the Mailer writes itself, and a value with a
+	// line break, are refused.
+	Headers map[string]string
+}
+
+// Checker is a Mailer that can tell whether mail would go out, without sending
+// any.
+type Checker interface {
+	Mailer
+	// Check goes every step but the last of sending a message. Its error says
+	// which step failed and what the other side answered.
+	Check(ctx context.Context) error
 }
 
 // Values are the facts that a message tells. Each kind uses some of them;
@@ -80,6 +100,9 @@ type Values struct {
 	Link string `json:"link,omitempty"`
 	// Code is a short code to type instead of following Link.
 	Code string `json:"code,omitempty"`
+	// CodeOnly says that Link opens a page that explains what to do with Code,
+	// and signs nobody in.
+	CodeOnly bool `json:"codeOnly,omitempty"`
 	// Device and IPAddress are where the request came from, At is when. In a
 	// SignupConfirmation they are those of the sign-up, and SignedUpAt is its
 	// time, even where the message was asked for again later.

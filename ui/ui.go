@@ -13,10 +13,16 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Page is one page: what it says, and what can be done there.
 type Page struct {
+	// Languages are those the reader wants (BCP 47), the most wanted first:
+	// the account's where it is known, then those of [Accepted]. The page is
+	// written in English and shown in the first of them that there are texts
+	// in; English else.
+	Languages []string
 	// SiteName is the host's name.
 	SiteName string
 	// Title is the heading, and the title of the document.
@@ -32,7 +38,12 @@ type Page struct {
 }
 
 // Fact is a line such as "Device: Firefox on Linux".
-type Fact struct{ Label, Value string }
+type Fact struct {
+	Label, Value string
+	// At, when not zero, is shown in place of Value, as the reader's language
+	// writes moments.
+	At time.Time
+}
 
 // Form sends its fields to Action by POST when its button is pressed.
 type Form struct {
@@ -81,15 +92,32 @@ func New() (*Renderer, error) {
 		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"}, nil
 }
 
+// view is a page in the language that it is shown in.
+type view struct {
+	Page
+	Language string
+	// AlertIn is the language of Alert.
+	AlertIn string
+	words   *catalogue
+}
+
+// NewPasswordLabel labels the field of a new password.
+func (v view) NewPasswordLabel() string { return v.words.newPassword }
+
+// Hint says what the new password of a form needs.
+func (v view) Hint(f Form) string { return v.words.hint(f.MinLength, f.Rules) }
+
 // Write sends a page. Pages carry secrets in their forms: they are never
 // stored, framed, or named to another site.
 func (p *Renderer) Write(w http.ResponseWriter, status int, page Page) error {
+	shown, language, alertIn := translate(page)
 	var body bytes.Buffer
-	if err := p.page.Execute(&body, page); err != nil {
+	if err := p.page.Execute(&body, view{Page: shown, Language: language.tag, AlertIn: alertIn, words: language}); err != nil {
 		return fmt.Errorf("write a page: %w", err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", language.tag)
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	h.Set("Content-Security-Policy", p.policy)
 	h.Set("Referrer-Policy", "no-referrer")

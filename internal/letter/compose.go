@@ -3,19 +3,24 @@ package letter
 import (
 	"fmt"
 	"html/template"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/admit-go/admit/internal/locale"
 	"github.com/admit-go/admit/mailer"
 )
 
 // language is everything that is said in one language. A new one is a file
-// beside english.go and an entry in languageOf.
+// beside english.go and an entry in languages.
 type language struct {
-	// tag is the BCP 47 name.
+	// tag is the BCP 47 name, in the form of locale.Parse.
 	tag string
-	// greeting names the reader, anonymous does not.
+	// greeting names the reader, anonymous does not; "" is no greeting.
 	greeting, anonymous string
+	// fonts go before the usual ones, for scripts that these lack; "" is none.
+	fonts template.CSS
 	// device and ipAddress label where a request came from.
 	device, ipAddress string
 	// copyLink stands before the link as text, footer ends every message.
@@ -43,13 +48,23 @@ type words struct {
 	// code.
 	aboveButton, belowButton, withoutLink []string
 	button, aboveCode                     string
-	closing                               []string
+	codeOnly                              codeOnly
+	// closing is the way out for who did not ask, in smaller letters.
+	closing []string
 	// needsLink says that the message is of no use without a link, or a code
 	// where it shows one.
 	needsLink bool
 	// named greets the reader by name where the account's address is verified
 	// (mailer.Values). A message that goes to another address does not.
 	named bool
+}
+
+// codeOnly are the words of a message whose link signs nobody in
+// (mailer.Values.CodeOnly): the code comes first, and the button says that it
+// explains.
+type codeOnly struct {
+	preheader, button string
+	opening           []string
 }
 
 // fact is one labelled value.
@@ -64,27 +79,39 @@ type content struct {
 	Button                                          string
 	BelowButton                                     []string
 	AboveCode, Code                                 string
-	CopyLink                                        string
-	Closing                                         []string
-	SiteName, Footer                                string
+	// CodeFirst puts the code before everything else, and the button after it.
+	CodeFirst bool
+	// FactsLast puts the facts below the button: what a message asks for goes
+	// before where it came from. In a notice the facts are the news.
+	FactsLast        bool
+	CopyLink         string
+	Closing          []string
+	SiteName, Footer string
+	Fonts            template.CSS
 	// Link has passed isLink, so that even one that opens an app may stand in
 	// HTML.
 	Link template.URL
 }
 
-// languageOf finds the texts for a locale, or for its language; English else.
-func languageOf(locale string) *language {
-	base, _, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(locale, "_", "-")), "-")
-	languages := map[string]*language{"en": &english}
-	if l, ok := languages[base]; ok {
+// languages are those that there are texts in.
+var languages = map[string]*language{english.tag: &english, german.tag: &german, japanese.tag: &japanese}
+
+// languageOf finds the texts that suit the first of locales that any suit;
+// English else.
+func languageOf(locales ...string) *language {
+	if l, ok := languages[locale.Match(locales, tags)]; ok {
 		return l
 	}
 	return &english
 }
 
+// hasTexts answers whether any language suits the tag.
+func hasTexts(tag string) bool { return locale.Match([]string{tag}, tags) != "" }
+
+var tags = slices.Sorted(maps.Keys(languages))
+
 // compose puts facts, cleaned, into the words for kind.
-func compose(kind mailer.Kind, locale string, v mailer.Values) content {
-	l := languageOf(locale)
+func compose(l *language, kind mailer.Kind, v mailer.Values) content {
 	w := l.letters[kind]
 	facts := placeholders{"{site}", v.SiteName, "{name}", v.UserName, "{email}", v.UserEmail, "{newEmail}", v.NewEmail, "{lasts}", ""}
 	if !v.ExpiresAt.IsZero() {
@@ -93,7 +120,8 @@ func compose(kind mailer.Kind, locale string, v mailer.Values) content {
 	c := content{
 		Language: l.tag, Subject: facts.fill(w.subject), Preheader: facts.fill(w.preheader),
 		Heading: facts.fill(w.heading), Greeting: l.anonymous, Opening: facts.paragraphs(w.opening),
-		Closing: facts.paragraphs(w.closing), SiteName: v.SiteName, Footer: facts.fill(l.footer),
+		Closing: facts.paragraphs(w.closing), SiteName: v.SiteName, Footer: facts.fill(l.footer), Fonts: l.fonts,
+		FactsLast: w.needsLink,
 	}
 	if w.named && v.Verified && v.UserName != "" {
 		c.Greeting = facts.fill(l.greeting)
@@ -110,6 +138,13 @@ func compose(kind mailer.Kind, locale string, v mailer.Values) content {
 	if v.Code != "" && w.aboveCode != "" {
 		c.AboveCode, c.Code = facts.fill(w.aboveCode), v.Code
 	}
+	if c.Code != "" && (v.CodeOnly || c.Link == "") {
+		c.CodeFirst, c.AboveCode, c.Preheader = true, "", facts.fill(w.codeOnly.preheader)
+		c.Opening, c.BelowButton = facts.paragraphs(w.codeOnly.opening), nil
+		if c.Link != "" {
+			c.Button = facts.fill(w.codeOnly.button)
+		}
+	}
 	return c
 }
 
@@ -124,7 +159,7 @@ func origin(l *language, when string, v mailer.Values) []fact {
 		facts = append(facts, fact{when, l.moment(at)})
 	}
 	if v.Device != "" {
-		facts = append(facts, fact{l.device, v.Device})
+		facts = append(facts, fact{l.device, locale.Device(l.tag, v.Device)})
 	}
 	if v.IPAddress != "" {
 		facts = append(facts, fact{l.ipAddress, v.IPAddress})
@@ -175,17 +210,33 @@ func (c content) text() string {
 	}
 	paragraph(c.Greeting)
 	paragraphs(c.Opening)
-	for i, f := range c.Facts {
-		fmt.Fprintf(&b, "%s: %s\n", f.Label, f.Value)
-		if i == len(c.Facts)-1 {
-			b.WriteByte('\n')
+	if c.CodeFirst {
+		paragraph(c.Code)
+	}
+	facts := func() {
+		for i, f := range c.Facts {
+			fmt.Fprintf(&b, "%s: %s\n", f.Label, f.Value)
+			if i == len(c.Facts)-1 {
+				b.WriteByte('\n')
+			}
 		}
 	}
+	if !c.FactsLast {
+		facts()
+	}
 	paragraphs(c.AboveButton)
+	if c.CodeFirst && c.Link != "" {
+		paragraph(c.Button + ":")
+	}
 	paragraph(string(c.Link))
-	paragraph(c.AboveCode)
-	paragraph(c.Code)
+	if !c.CodeFirst {
+		paragraph(c.AboveCode)
+		paragraph(c.Code)
+	}
 	paragraphs(c.BelowButton)
+	if c.FactsLast {
+		facts()
+	}
 	paragraphs(c.Closing)
 	b.WriteString("-- \n")
 	b.WriteString(c.Footer)
@@ -201,3 +252,22 @@ func (c content) html(layout *template.Template) (string, error) {
 	}
 	return b.String(), nil
 }
+
+// amount rounds down to what people say: so many minutes, hours or days. What
+// misses a full minute by the moments that passed while the message was made
+// counts as full.
+func amount(d time.Duration) (count int, unit time.Duration) {
+	d = d.Round(time.Minute)
+	unit = time.Minute
+	switch {
+	case d > 48*time.Hour:
+		unit = 24 * time.Hour
+	case d >= 2*time.Hour:
+		unit = time.Hour
+	}
+	return max(1, int(d/unit)), unit
+}
+
+// Languages lists the languages that there are texts in, as locale.Match takes
+// them.
+func Languages() []string { return slices.Clone(tags) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/admit-go/admit/internal/locale"
 	"github.com/admit-go/admit/mailer"
 )
 
@@ -22,48 +23,43 @@ var english = language{
 		if life := until.Sub(from); !from.IsZero() && life > 0 {
 			return "for " + englishDuration(life)
 		}
-		return "until " + until.UTC().Format("2 January 2006, 15:04 UTC")
+		return "until " + locale.Moment("en", until)
 	},
 	letters: map[mailer.Kind]words{
 		mailer.SignupConfirmation: {
-			subject:   "Confirm your sign-up at {site}",
-			preheader: "Please say whether it was you who signed up with this address.",
-			heading:   "Was this you?",
-			opening:   []string{"An account at {site} was made with your e-mail address."},
-			when:      "Signed up",
-			aboveButton: []string{
-				"Please open the page below. It lets you confirm that the account is yours, or say “I did not create this”, which deletes it.",
-			},
-			button:      "Confirm or decline",
+			subject:     "Confirm your sign-up at {site}",
+			preheader:   "One step, and your account is ready.",
+			heading:     "Confirm your address",
+			opening:     []string{"You signed up at {site} with this e-mail address. Please confirm that it is yours."},
+			when:        "Signed up",
+			button:      "Confirm your address",
 			belowButton: []string{"The link works {lasts}."},
-			closing:     []string{"If it was not you, please do choose “I did not create this”: nobody can then use your address there."},
+			closing:     []string{"You did not sign up? Then open the link and choose “I did not create this”. That deletes the account."},
 			needsLink:   true,
 		},
 		mailer.EmailVerification: {
-			subject:     "Confirm your e-mail address for {site}",
-			preheader:   "One step, and your address is confirmed.",
-			heading:     "Confirm your e-mail address",
+			subject:   "Confirm your e-mail address for {site}",
+			preheader: "One step, and your address is confirmed.",
+			heading:   "Confirm your e-mail address",
 			opening: []string{
-				"Somebody asked to use this e-mail address with an account at {site}.",
-				"The account's present address is {email}. When you confirm, this address takes its place.",
+				"This e-mail address is to be used with an account at {site}. Please confirm that it is yours.",
+				"The account has the address {email} now. When you confirm, this address takes its place.",
 			},
 			when:        "Asked for",
-			aboveButton: []string{"If it was you, please confirm that the address is yours:"},
-			button:      "Confirm address",
+			button:      "Confirm your address",
 			belowButton: []string{"The link works once, {lasts}."},
-			closing:     []string{"If it was not you, ignore this message: without your confirmation the address is not used."},
+			closing:     []string{"You did not ask for this? Then ignore this message: without your confirmation the address is not used."},
 			needsLink:   true,
 		},
 		mailer.PasswordReset: {
 			subject:     "Choose a new password for {site}",
 			preheader:   "The link in this message lets you choose a new password.",
 			heading:     "Choose a new password",
-			opening:     []string{"Somebody, we hope you, asked for a new password for your account at {site}."},
+			opening:     []string{"With this link you choose a new password for your account at {site}."},
 			when:        "Asked for",
-			aboveButton: []string{"If it was you, choose it here:"},
 			button:      "Choose a new password",
 			belowButton: []string{"The link works once, {lasts}. When you use it, every device is signed out."},
-			closing:     []string{"If it was not you, ignore this message: your password stays as it is. Please do not pass the link on to anybody."},
+			closing:     []string{"You did not ask for this? Then ignore this message: your password stays as it is. Please do not pass the link on to anybody."},
 			needsLink:   true,
 			named:       true,
 		},
@@ -71,30 +67,34 @@ var english = language{
 			subject:     "Sign in to {site}",
 			preheader:   "The link in this message signs you in.",
 			heading:     "Sign in to {site}",
-			opening:     []string{"Somebody, we hope you, asked to sign in with this e-mail address."},
+			opening:     []string{"With this link you sign in to {site}."},
 			when:        "Asked for",
-			aboveButton: []string{"If it was you, continue here:"},
 			button:      "Sign in",
 			belowButton: []string{"The link works once, {lasts}."},
 			aboveCode:   "Or type this code where you asked to sign in:",
-			closing:     []string{"If it was not you, ignore this message: nobody gets in without it. Please pass neither link nor code on to anybody; {site} never asks for them."},
-			needsLink:   true,
-			named:       true,
+			codeOnly: codeOnly{
+				preheader: "The code in this message signs you in.",
+				opening:   []string{"Type this code where you asked to sign in:"},
+				button:    "How to use the code",
+			},
+			closing:   []string{"You did not ask for this? Then ignore this message: nobody gets in without it. Please pass neither link nor code on to anybody; {site} never asks for them."},
+			needsLink: true,
+			named:     true,
 		},
 		mailer.AccountExists: {
 			subject:     "You already have an account at {site}",
-			preheader:   "Somebody tried to sign up with your address. Nothing was changed.",
+			preheader:   "Sign in instead. Nothing was changed.",
 			heading:     "You already have an account",
-			opening:     []string{"Somebody tried to sign up at {site} with your e-mail address. There is an account with this address already, so no other was made and nothing was changed."},
-			when:        "Tried",
-			aboveButton: []string{"If it was you, sign in instead:"},
+			opening:     []string{"This e-mail address was entered at {site}. There is an account with it already, so no other was made and nothing was changed."},
+			when:        "Entered",
+			aboveButton: []string{"You can sign in with this address:"},
 			button:      "Sign in",
-			withoutLink: []string{"If it was you, sign in instead, and ask for a new password there if you have forgotten yours."},
-			closing:     []string{"If it was not you, there is nothing you need to do: nobody got in."},
+			withoutLink: []string{"You can sign in with this address. If you have forgotten your password, ask for a new one there."},
+			closing:     []string{"It was not you? Then there is nothing you need to do: nobody got in."},
 		},
 		mailer.PasswordChanged: {
 			subject:     "Your password for {site} was changed",
-			preheader:   "If it was not you, please act now.",
+			preheader:   "Every device was signed out.",
 			heading:     "Your password was changed",
 			opening:     []string{"The password of your account at {site} was changed, and every device was signed out."},
 			when:        "Changed",
@@ -108,7 +108,7 @@ var english = language{
 		},
 		mailer.EmailChanged: {
 			subject:   "The e-mail address of your account at {site} was changed",
-			preheader: "If it was not you, you can undo it.",
+			preheader: "The new address is in use from now on.",
 			heading:   "Your e-mail address was changed",
 			opening:   []string{"The e-mail address of your account at {site} was changed.", "The new address is {newEmail}."},
 			when:      "Changed",
@@ -126,9 +126,9 @@ var english = language{
 		},
 		mailer.NewDevice: {
 			subject:     "New sign-in to {site}",
-			preheader:   "Somebody signed in to your account from a device we did not know.",
+			preheader:   "Your account was used on a device that was not known before.",
 			heading:     "New sign-in to your account",
-			opening:     []string{"Somebody signed in to your account at {site} from a device that was not known before."},
+			opening:     []string{"Your account at {site} was signed in to from a device that was not known before."},
 			when:        "Signed in",
 			aboveButton: []string{"If it was you, there is nothing else to do.", "If it was not you, choose a new password at once:"},
 			button:      "Choose a new password",
@@ -150,18 +150,9 @@ var english = language{
 	},
 }
 
-// englishDuration rounds down to what people say. What misses a full minute by
-// the moments that passed while the message was made counts as full.
 func englishDuration(d time.Duration) string {
-	d = d.Round(time.Minute)
-	unit, name := time.Minute, "minute"
-	switch {
-	case d > 48*time.Hour:
-		unit, name = 24*time.Hour, "day"
-	case d >= 2*time.Hour:
-		unit, name = time.Hour, "hour"
-	}
-	count := max(1, int(d/unit))
+	count, unit := amount(d)
+	name := map[time.Duration]string{time.Minute: "minute", time.Hour: "hour", 24 * time.Hour: "day"}[unit]
 	if count > 1 {
 		name += "s"
 	}

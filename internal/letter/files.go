@@ -12,6 +12,7 @@ import (
 	texttemplate "text/template"
 	"time"
 
+	"github.com/admit-go/admit/internal/locale"
 	"github.com/admit-go/admit/mailer"
 )
 
@@ -26,7 +27,8 @@ type executor interface {
 	Execute(w io.Writer, data any) error
 }
 
-// templates are the host's, by name as in "magic_link.ko.html", in lower case.
+// templates are the host's, by name as in "magic_link.ko.html"; the locale is in
+// the form of locale.Parse.
 type templates map[string]executor
 
 // data is what a template sees.
@@ -57,7 +59,12 @@ func readTemplates(files fs.FS) (templates, error) {
 			problems = append(problems, fmt.Errorf("message template %s: %w", entry.Name(), err))
 			continue
 		}
-		read[strings.ToLower(entry.Name())] = t
+		key := templateKey(entry.Name())
+		if _, double := read[key]; double {
+			problems = append(problems, fmt.Errorf("message template %s: there is another one for the same message and language", entry.Name()))
+			continue
+		}
+		read[key] = t
 	}
 	return read, errors.Join(problems...)
 }
@@ -65,9 +72,12 @@ func readTemplates(files fs.FS) (templates, error) {
 // readTemplate tries the template right away: a mistake is found when the host
 // starts, not when somebody waits for a message.
 func readTemplate(files fs.FS, name string) (executor, error) {
-	kind, part := splitName(name)
+	kind, tag, part := splitName(name)
 	if !slices.Contains(mailer.Kinds(), kind) {
 		return nil, fmt.Errorf("there is no message %q", kind)
+	}
+	if tag != "" && locale.Parse(tag) == "" {
+		return nil, fmt.Errorf("%q is no language tag such as \"de\" or \"pt-BR\"", tag)
 	}
 	source, err := fs.ReadFile(files, name)
 	if err != nil {
@@ -91,14 +101,28 @@ func readTemplate(files fs.FS, name string) (executor, error) {
 }
 
 // splitName takes a name apart; what stands between kind and part is a locale.
-func splitName(name string) (mailer.Kind, string) {
+func splitName(name string) (kind mailer.Kind, tag, part string) {
 	for _, part := range parts {
 		if base, ok := strings.CutSuffix(name, part); ok {
-			kind, _, _ := strings.Cut(base, ".")
-			return mailer.Kind(kind), part
+			kind, tag, _ := strings.Cut(base, ".")
+			return mailer.Kind(kind), tag, part
 		}
 	}
-	return "", ""
+	return "", "", ""
+}
+
+// templateKey is a name by which find looks: its locale in the form of
+// locale.Parse.
+func templateKey(name string) string {
+	kind, tag, part := splitName(name)
+	return keyOf(kind, locale.Parse(tag), part)
+}
+
+func keyOf(kind mailer.Kind, tag, part string) string {
+	if tag != "" {
+		tag = "." + tag
+	}
+	return string(kind) + tag + part
 }
 
 // samples are a message with every fact and one with none, so that a field
@@ -116,11 +140,12 @@ func samples(kind mailer.Kind) []data {
 }
 
 // replaceParts puts the host's templates in place of built-in parts of m. One
-// that fails changes nothing.
-func (s *Set) replaceParts(m *mailer.Message) {
+// that fails changes nothing. Of locales, the first that there is a file for
+// counts.
+func (s *Set) replaceParts(m *mailer.Message, locales []string) {
 	targets := []*string{&m.Subject, &m.Text, &m.HTML}
 	for i, part := range parts {
-		name, t := s.templates.find(m.Kind, m.Locale, part)
+		name, t := s.templates.find(m.Kind, part, locales)
 		if t == nil {
 			continue
 		}
@@ -133,18 +158,19 @@ func (s *Set) replaceParts(m *mailer.Message) {
 	}
 }
 
-// find looks for the exact locale, then its language, then any.
-func (t templates) find(kind mailer.Kind, locale, part string) (string, executor) {
-	locale = strings.ToLower(strings.ReplaceAll(locale, "_", "-"))
-	language, _, _ := strings.Cut(locale, "-")
-	for _, name := range []string{
-		string(kind) + "." + locale + part, string(kind) + "." + language + part, string(kind) + part,
-	} {
-		if found, ok := t[name]; ok {
-			return name, found
+// find looks for each locale in turn, exact and then less so, and last for a
+// file of no language.
+func (t templates) find(kind mailer.Kind, part string, locales []string) (string, executor) {
+	for _, tag := range locales {
+		for _, tag := range locale.Chain(tag) {
+			name := keyOf(kind, tag, part)
+			if found, ok := t[name]; ok {
+				return name, found
+			}
 		}
 	}
-	return "", nil
+	name := keyOf(kind, "", part)
+	return name, t[name]
 }
 
 // execute gives nothing of what a template wrote before it failed.

@@ -70,16 +70,19 @@ func TestEveryProblemWithFilesIsReportedAtOnce(t *testing.T) {
 		"account_deleted.txt", "{{range 300000}}x{{end}}",
 		"email_changed.html", `<a href="{{if .Link}}x">`,
 		"account_exists.txt", "fine",
+		"account_exists.subjct.txt", "a part with a typo",
+		"new_device.pt-BR.txt", "fine", "new_device.pt_br.txt", "the same language again",
 	)})
 	if err == nil {
 		t.Fatal("nothing was reported")
 	}
-	for _, name := range []string{"magic_link.txt", "password_reset.html", "password-reset.txt", "new_device.subject.txt", "account_deleted.txt", "email_changed.html"} {
+	for _, name := range []string{"magic_link.txt", "password_reset.html", "password-reset.txt", "new_device.subject.txt", "account_deleted.txt", "email_changed.html",
+		"account_exists.subjct.txt", "new_device.pt_br.txt"} {
 		if !strings.Contains(err.Error(), "message template "+name+":") {
 			t.Errorf("%s is not reported in:\n%v", name, err)
 		}
 	}
-	if strings.Contains(err.Error(), "account_exists") {
+	if strings.Contains(err.Error(), "account_exists.txt") {
 		t.Errorf("a good file is reported in:\n%v", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/admit-go/admit/internal/locale"
 	"github.com/admit-go/admit/mailer"
 )
 
@@ -24,17 +25,21 @@ import (
 type Options struct {
 	// Files replaces parts of messages by templates, found by name in its top
 	// folder: <kind>.subject.txt and <kind>.txt for text/template,
-	// <kind>.html for html/template, and <kind>.<locale>.… for one language.
+	// <kind>.html for html/template, and <kind>.<locale>.… for one language: a
+	// reader of de-AT gets <kind>.de-AT.…, else <kind>.de.…, else <kind>.….
 	// A part without a file keeps the built-in text. The fields that a template
 	// may name are those of mailer.Values, and .Kind and .Locale; text that a
 	// user chose is made harmless before. One that fails, or writes more than
 	// 256 KiB, is logged and the built-in text is sent.
 	Files fs.FS
 	// Rewrite, when not nil, has the last word: it gets the message as it
-	// stands and returns it with another Subject, Text or HTML. Nothing else of
-	// what it returns counts. It must escape what it puts into HTML. When it
+	// stands and returns it with another Subject, Text, HTML, ReplyTo,
+	// EnvelopeSender or Headers. Nothing else of what it returns counts. It must escape what it puts into HTML. When it
 	// panics, that is logged and the message goes as it was.
 	Rewrite func(m mailer.Message) mailer.Message
+	// DefaultLocale is the language of readers whose own is not known, or has
+	// no texts. Default: English.
+	DefaultLocale string
 	// Logger is told about templates that fail. Default [slog.Default].
 	Logger *slog.Logger
 }
@@ -60,6 +65,9 @@ func New(o Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.DefaultLocale != "" && locale.Parse(o.DefaultLocale) == "" {
+		return nil, fmt.Errorf("DefaultLocale %q is no language tag such as \"de\" or \"pt-BR\"", o.DefaultLocale)
+	}
 	s := &Set{options: o, layout: layout}
 	if o.Files != nil {
 		if s.templates, err = readTemplates(o.Files); err != nil {
@@ -70,27 +78,45 @@ func New(o Options) (*Set, error) {
 }
 
 // Render makes the message of that kind. A locale (BCP 47) that there are no
-// texts for gets those of its language, or English. It fails when v lacks what
-// the kind cannot do without.
+// texts for gets those of its language, of Options.DefaultLocale, or English.
+// It fails when v lacks what the kind cannot do without.
 func (s *Set) Render(kind mailer.Kind, locale string, v mailer.Values) (subject, text, html string, err error) {
-	if err := check(kind, v); err != nil {
-		return "", "", "", fmt.Errorf("letter %s: %w", kind, err)
-	}
-	v = clean(v)
-	l := compose(kind, locale, v)
-	m := mailer.Message{Kind: kind, Locale: locale, Values: v, Subject: l.Subject, Text: l.text()}
-	if m.HTML, err = l.html(s.layout); err != nil {
-		return "", "", "", fmt.Errorf("letter %s: %w", kind, err)
-	}
-	s.replaceParts(&m)
-	if s.options.Rewrite != nil {
-		s.rewrite(&m)
-	}
-	m.Subject = visible(m.Subject)
-	return m.Subject, m.Text, m.HTML, nil
+	m, err := s.RenderMessage(mailer.Message{Kind: kind, Locale: locale, Values: v})
+	return m.Subject, m.Text, m.HTML, err
 }
 
-// rewrite takes over the three parts, or none when the host's function panics.
+// RenderMessage is Render for a whole message: it returns m with Subject, Text
+// and HTML, and with what Options.Rewrite says of ReplyTo, EnvelopeSender and
+// Headers.
+func (s *Set) RenderMessage(m mailer.Message) (mailer.Message, error) {
+	if err := check(m.Kind, m.Values); err != nil {
+		return m, fmt.Errorf("letter %s: %w", m.Kind, err)
+	}
+	shown := m
+	shown.Values = clean(m.Values)
+	language := languageOf(m.Locale, s.options.DefaultLocale)
+	c := compose(language, m.Kind, shown.Values)
+	html, err := c.html(s.layout)
+	if err != nil {
+		return m, fmt.Errorf("letter %s: %w", m.Kind, err)
+	}
+	shown.Subject, shown.Text, shown.HTML = c.Subject, c.text(), html
+	// A reader's own language goes before the host's default one.
+	locales := []string{m.Locale, language.tag}
+	if !hasTexts(m.Locale) {
+		locales = []string{m.Locale, s.options.DefaultLocale, language.tag}
+	}
+	s.replaceParts(&shown, locales)
+	if s.options.Rewrite != nil {
+		s.rewrite(&shown)
+	}
+	m.Subject, m.Text, m.HTML = visible(shown.Subject), shown.Text, shown.HTML
+	m.ReplyTo, m.EnvelopeSender, m.Headers = shown.ReplyTo, shown.EnvelopeSender, shown.Headers
+	return m, nil
+}
+
+// rewrite takes over what the host's function may change, or nothing when it
+// panics.
 func (s *Set) rewrite(m *mailer.Message) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -99,6 +125,7 @@ func (s *Set) rewrite(m *mailer.Message) {
 	}()
 	changed := s.options.Rewrite(*m)
 	m.Subject, m.Text, m.HTML = changed.Subject, changed.Text, changed.HTML
+	m.ReplyTo, m.EnvelopeSender, m.Headers = changed.ReplyTo, changed.EnvelopeSender, changed.Headers
 }
 
 // check holds v against what the texts of kind are about.

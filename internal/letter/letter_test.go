@@ -79,17 +79,33 @@ func readPage(t testing.TB, source string) page {
 func TestEveryKindHasWordsInEveryLanguage(t *testing.T) {
 	placeholder := regexp.MustCompile(`\{[^}]*\}?`)
 	known := map[string]bool{"{site}": true, "{name}": true, "{email}": true, "{newEmail}": true, "{lasts}": true}
-	for _, l := range []language{english} {
+	for tag, l := range languages {
+		if l.tag != tag || l.greeting == "" || l.device == "" || l.ipAddress == "" || l.copyLink == "" || l.footer == "" {
+			t.Errorf("%s lacks words that every message has", tag)
+		}
 		if len(l.letters) != len(mailer.Kinds()) {
 			t.Errorf("%s has words for %d kinds, there are %d", l.tag, len(l.letters), len(mailer.Kinds()))
 		}
 		for _, kind := range mailer.Kinds() {
-			w := l.letters[kind]
+			w, e := l.letters[kind], english.letters[kind]
 			if w.subject == "" || w.preheader == "" || w.heading == "" || len(w.opening) == 0 || w.when == "" {
 				t.Errorf("%s %s lacks subject, preheader, heading, opening or the label of the time", l.tag, kind)
 			}
 			if w.needsLink && w.button == "" {
 				t.Errorf("%s %s needs a link and has no button for it", l.tag, kind)
+			}
+			// A text that one language has, every language has.
+			for name, words := range map[string][2]string{
+				"button": {w.button, e.button}, "aboveCode": {w.aboveCode, e.aboveCode}, "codeOnly": {w.codeOnly.button + w.codeOnly.preheader, e.codeOnly.button},
+				"aboveButton": {all(w.aboveButton), all(e.aboveButton)}, "withoutLink": {all(w.withoutLink), all(e.withoutLink)},
+				"belowButton": {all(w.belowButton), all(e.belowButton)}, "closing": {all(w.closing), all(e.closing)},
+			} {
+				if (words[0] == "") != (words[1] == "") || l != &english && words[0] == words[1] && words[0] != "" {
+					t.Errorf("%s %s: %s is missing or English", l.tag, kind, name)
+				}
+			}
+			if w.needsLink != e.needsLink || w.named != e.named {
+				t.Errorf("%s %s has other rules than English", l.tag, kind)
 			}
 			all := []string{w.subject, w.preheader, w.heading, w.button, w.aboveCode}
 			for _, paragraphs := range [][]string{w.opening, w.aboveButton, w.belowButton, w.withoutLink, w.closing} {
@@ -103,6 +119,9 @@ func TestEveryKindHasWordsInEveryLanguage(t *testing.T) {
 		}
 	}
 }
+
+// all joins paragraphs.
+func all(paragraphs []string) string { return strings.Join(paragraphs, "\n") }
 
 func TestEveryKindTellsItsFactsInTextAndHTML(t *testing.T) {
 	s := newSet(t, Options{})
@@ -219,6 +238,19 @@ func TestExpiryIsALengthOrAMoment(t *testing.T) {
 			t.Errorf("from %v until %v: %q, want %q", c.from, c.until, got, c.want)
 		}
 	}
+	for life, want := range map[time.Duration][2]string{
+		time.Minute: {"1 Minute lang", "1分間"}, 10 * time.Minute: {"10 Minuten lang", "10分間"}, 24 * time.Hour: {"24 Stunden lang", "24時間"}, 7 * 24 * time.Hour: {"7 Tage lang", "7日間"},
+	} {
+		if got := [2]string{german.lasts(at, at.Add(life)), japanese.lasts(at, at.Add(life))}; got != want {
+			t.Errorf("%v: %q, want %q", life, got, want)
+		}
+	}
+	if got := german.lasts(time.Time{}, at); got != "bis zum 1. Mai 2026, 11:00 Uhr (UTC)" {
+		t.Error(got)
+	}
+	if got := japanese.lasts(time.Time{}, at); got != "2026年5月1日 11:00（UTC）まで" {
+		t.Error(got)
+	}
 }
 
 func TestRenderRefusesWhatItCannotSayRight(t *testing.T) {
@@ -257,7 +289,7 @@ func TestRenderRefusesWhatItCannotSayRight(t *testing.T) {
 }
 
 func TestLocaleFallsBackToEnglish(t *testing.T) {
-	for _, locale := range []string{"", "en", "en-GB", "EN_us", "xx", "-", "../en"} {
+	for _, locale := range []string{"", "en", "en-GB", "EN_us", "xx", "fr-CA", "-", "../en", "de\x00", "deutsch"} {
 		if l := languageOf(locale); l.tag != "en" {
 			t.Errorf("%q gets %s", locale, l.tag)
 		}

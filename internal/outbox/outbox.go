@@ -141,7 +141,6 @@ func (o *Outbox[M]) Add(ctx context.Context, tx store.Outbox, kind string, messa
 		return fmt.Errorf("%w: %w", ErrNotSealed, err)
 	}
 	return tx.AddMail(ctx, store.Mail{
-		Queue:  o.Queue,
 		Tenant: o.Tenant, ID: id, Queue: o.Queue, Kind: kind, Sealed: box, CreatedAt: now, NextAt: now,
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	netsmtp "net/smtp"
 	"net/textproto"
 	"os"
 	"strings"
@@ -17,8 +16,13 @@ import (
 
 // connection is a session with the server, signed in and between messages.
 type connection struct {
-	raw    *limitedConn
-	client *netsmtp.Client
+	raw  *limitedConn
+	text *textproto.Conn
+	// secure says that TLS covers the session.
+	secure bool
+	// offers are the server's extensions by keyword in upper case: RFC 5321
+	// makes no difference between cases.
+	offers map[string]string
 	// used says that a message was sent before, so that the server may have
 	// closed the connection since.
 	used bool
@@ -51,23 +55,42 @@ func (c *limitedConn) Read(p []byte) (int, error) {
 
 // connect dials and signs in.
 func (s settings) connect(ctx context.Context) (*connection, error) {
+	// The token is fetched first: a server does not wait while it is on its way.
+	who, err := s.credentials(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("smtp: AUTH: %w", err)
+	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(s.host, s.port))
 	if err != nil {
 		return nil, describe(ctx, "connect", err)
 	}
 	c := &connection{raw: &limitedConn{Conn: conn, left: mostBytes}}
 	release := c.obey(ctx)
-	step, err := c.open(ctx, s)
+	step, err := c.open(ctx, s, who)
 	release()
 	if err == nil && c.broken {
 		err = ctx.Err()
 	}
 	if err != nil {
 		c.close()
-		return nil, describe(ctx, step, err)
+		return nil, settled(step, err, describe(ctx, step, err))
 	}
 	return c, nil
 }
+
+// settled marks what only an operator can mend: a refusal for good before the
+// first message, a server without TLS, a certificate that nobody vouches for.
+func settled(step string, err, described error) error {
+	reply, answered := errors.AsType[*textproto.Error](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	if answered && reply.Code >= 500 || untrusted || errors.Is(err, errNotOffered) {
+		return &mailer.OperatorError{Err: described}
+	}
+	return described
+}
+
+// errNotOffered says that the server lacks what the settings ask for.
+var errNotOffered = errors.New("the server does not offer it")
 
 // obey makes reading and writing fail once ctx ends, until release is called.
 func (c *connection) obey(ctx context.Context) (release func()) {
@@ -80,91 +103,82 @@ func (c *connection) obey(ctx context.Context) (release func()) {
 }
 
 // open takes the steps up to the first message. It answers the one that failed.
-func (c *connection) open(ctx context.Context, s settings) (step string, err error) {
-	var conn net.Conn = c.raw
+func (c *connection) open(ctx context.Context, s settings, who *credentials) (step string, err error) {
+	c.text = textproto.NewConn(c.raw)
 	if s.implicit {
-		secured := tls.Client(conn, s.tls)
-		if err := secured.HandshakeContext(ctx); err != nil {
+		if err := c.startTLS(ctx, s); err != nil {
 			return "TLS", err
 		}
-		conn = secured
 	}
-	if c.client, err = netsmtp.NewClient(conn, s.host); err != nil {
+	if _, _, err := c.text.ReadResponse(220); err != nil {
 		return "greeting", err
 	}
-	if err := c.client.Hello(s.hello); err != nil {
+	if err := c.hello(s.hello); err != nil {
 		return "EHLO", err
 	}
 	if !s.implicit && !s.plaintext {
-		if ok, _ := c.client.Extension("STARTTLS"); !ok {
-			return "STARTTLS", errors.New("the server does not offer it")
+		if _, ok := c.offers["STARTTLS"]; !ok {
+			return "STARTTLS", errNotOffered
 		}
-		// What came before TLS is forgotten: net/smtp drops bytes that were sent
-		// along with the answer, and asks again what the server can do.
-		if err := c.client.StartTLS(s.tls); err != nil {
+		if err := c.say(220, "STARTTLS"); err != nil {
 			return "STARTTLS", err
 		}
+		if err := c.startTLS(ctx, s); err != nil {
+			return "STARTTLS", err
+		}
+		if err := c.hello(s.hello); err != nil {
+			return "EHLO", err
+		}
 	}
-	if s.username != "" {
-		if err := c.signIn(s); err != nil {
+	if who != nil {
+		if err := c.signIn(who); err != nil {
 			return "AUTH", err
 		}
 	}
 	return "", nil
 }
 
-// signIn prefers PLAIN, which needs one answer instead of three. Over TLS
-// neither is safer than the other.
-func (c *connection) signIn(s settings) error {
-	_, offered := c.client.Extension("AUTH")
-	for _, mechanism := range []string{"PLAIN", "LOGIN"} {
-		for name := range strings.FieldsSeq(offered) {
-			if strings.EqualFold(name, mechanism) {
-				return c.client.Auth(&credentials{settings: s, mechanism: mechanism})
-			}
-		}
+// startTLS goes on over TLS. What the server said before it is forgotten, bytes
+// that were sent along with its last answer too: anybody could have put them
+// there.
+func (c *connection) startTLS(ctx context.Context, s settings) error {
+	secured := tls.Client(c.raw, s.tls)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return err
 	}
-	return errors.New("the server offers neither PLAIN nor LOGIN")
+	c.text, c.secure, c.offers = textproto.NewConn(secured), true, nil
+	return nil
 }
 
-// credentials answer the server's questions in AUTH.
-type credentials struct {
-	settings
-	mechanism string
-	asked     int
-}
-
-// Start refuses to go on where the password could be read on the way, whatever
-// the server says: without TLS it could be anybody.
-func (c *credentials) Start(server *netsmtp.ServerInfo) (string, []byte, error) {
-	if !server.TLS && !c.maySendPasswordInClear {
-		return "", nil, errors.New("the connection has no TLS")
+// hello introduces this machine and keeps what the server offers. A server of
+// before 1995 that knows no EHLO offers nothing.
+func (c *connection) hello(name string) error {
+	if _, err := c.text.Cmd("EHLO %s", name); err != nil {
+		return err
 	}
-	if c.mechanism == "PLAIN" {
-		return c.mechanism, []byte("\x00" + c.username + "\x00" + c.password), nil
+	_, answer, err := c.text.ReadResponse(250)
+	if reply, ok := errors.AsType[*textproto.Error](err); ok && (reply.Code == 500 || reply.Code == 502) {
+		c.offers = nil
+		return c.say(250, "HELO "+name)
 	}
-	return c.mechanism, nil, nil
-}
-
-// Next gives LOGIN's two answers, whatever words the server asks in.
-func (c *credentials) Next(_ []byte, more bool) ([]byte, error) {
-	if !more {
-		return nil, nil
+	if err != nil {
+		return err
 	}
-	c.asked++
-	switch {
-	case c.mechanism == "LOGIN" && c.asked == 1:
-		return []byte(c.username), nil
-	case c.mechanism == "LOGIN" && c.asked == 2:
-		return []byte(c.password), nil
+	c.offers = map[string]string{}
+	lines := strings.Split(answer, "\n")
+	for _, line := range lines[1:] {
+		keyword, parameters, _ := strings.Cut(line, " ")
+		// Old servers wrote AUTH=LOGIN, some beside the line of today.
+		keyword, old, _ := strings.Cut(strings.ToUpper(keyword), "=")
+		c.offers[keyword] = strings.TrimSpace(c.offers[keyword] + " " + old + " " + parameters)
 	}
-	return nil, errors.New("the server asks for more than " + c.mechanism + " knows")
+	return nil
 }
 
 // deliver sends one message. After an error the connection is broken, unless
 // the server itself answered it.
 func (c *connection) deliver(ctx context.Context, l letter) error {
-	if ok, _ := c.client.Extension("SMTPUTF8"); l.international && !ok {
+	if _, ok := c.offers["SMTPUTF8"]; l.international && !ok {
 		return &mailer.PermanentError{Err: errors.New("smtp: the server takes no addresses beyond ASCII")}
 	}
 	c.raw.left, c.committed = mostBytes, false
@@ -175,18 +189,46 @@ func (c *connection) deliver(ctx context.Context, l letter) error {
 	if err == nil {
 		return nil
 	}
+	return c.failed(ctx, step, err)
+}
+
+// failed notes whether the connection is still good after err, and tells a
+// refusal from what may pass.
+func (c *connection) failed(ctx context.Context, step string, err error) error {
 	reply, answered := errors.AsType[*textproto.Error](err)
 	// 421 is how a server says that it hangs up.
 	c.broken = c.broken || !answered || reply.Code == 421
-	failed := describe(ctx, step, err)
-	if answered && concernsMessage(step, reply.Code) {
-		return &mailer.PermanentError{Err: failed}
+	described := describe(ctx, step, err)
+	if !answered || reply.Code < 500 {
+		return described
 	}
-	return failed
+	return &refusal{step: step, reply: reply, described: described}
 }
 
 // transact says the lines of one message. It answers the step that failed.
 func (c *connection) transact(l letter) (step string, err error) {
+	if step, err := c.address(l); err != nil {
+		return step, err
+	}
+	if err := c.say(354, "DATA"); err != nil {
+		return "DATA", err
+	}
+	c.committed = true
+	// Only a whole text may get its final dot: one that broke off must not be
+	// delivered.
+	w := c.text.DotWriter()
+	if _, err := w.Write(l.content); err != nil {
+		return "text", err
+	}
+	if err := w.Close(); err != nil {
+		return "text", err
+	}
+	_, _, err = c.text.ReadResponse(250)
+	return "text", err
+}
+
+// address names sender and recipient.
+func (c *connection) address(l letter) (step string, err error) {
 	// RSET clears what a refused message left behind, and finds out whether
 	// the server is still there while nothing is at stake.
 	if c.used {
@@ -206,30 +248,16 @@ func (c *connection) transact(l letter) (step string, err error) {
 	if err := c.say(25, "RCPT TO:<"+l.to+">"); err != nil {
 		return "RCPT", err
 	}
-	if err := c.say(354, "DATA"); err != nil {
-		return "DATA", err
-	}
-	c.committed = true
-	// Only a whole text may get its final dot: one that broke off must not be
-	// delivered.
-	w := c.client.Text.DotWriter()
-	if _, err := w.Write(l.content); err != nil {
-		return "text", err
-	}
-	if err := w.Close(); err != nil {
-		return "text", err
-	}
-	_, _, err = c.client.Text.ReadResponse(250)
-	return "text", err
+	return "", nil
 }
 
 // say sends one line and expects an answer that starts with expected. No line
 // break can stand in line: encode lets none into an address.
 func (c *connection) say(expected int, line string) error {
-	if _, err := c.client.Text.Cmd("%s", line); err != nil {
+	if _, err := c.text.Cmd("%s", line); err != nil {
 		return err
 	}
-	_, _, err := c.client.Text.ReadResponse(expected)
+	_, _, err := c.text.ReadResponse(expected)
 	return err
 }
 
@@ -250,12 +278,6 @@ func (c *connection) quit() {
 
 // close goes past TLS, whose own way of closing waits for the peer.
 func (c *connection) close() { _ = c.raw.Close() }
-
-// concernsMessage tells a refusal of this message from one of the sender or
-// the account, which an operator can mend while the message waits.
-func concernsMessage(step string, code int) bool {
-	return (step == "RCPT" || step == "DATA" || step == "text") && code >= 500 && code != 530
-}
 
 // describe makes an error for logs and dead letters: one line, the server's
 // words shortened, without addresses.

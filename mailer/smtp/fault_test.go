@@ -37,7 +37,8 @@ func TestAC206WhatTheServerRefusesForGoodIsPermanent(t *testing.T) {
 		{"RCPT", "550-5.1.1 <ADA@example.com> ada@example.com\r\n550 \x1b[31munknown", true},
 		{"RCPT", "530 5.7.0 sign in first", false},
 		{"DATA", "451 4.3.0 later", false},
-		{"DATA", "554 5.7.1 no", true},
+		{"DATA", "554 5.7.1 no", false},
+		{"DATA", "554 5.6.1 no such form of text", true},
 		{".", "452 4.3.1 disk full", false},
 		{".", "554 5.6.0 rejected", true},
 	} {

@@ -2,16 +2,16 @@ package smtp
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
+	"maps"
 	"mime/multipart"
 	"mime/quotedprintable"
 	"net/mail"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/admit-go/admit/mailer"
 )
@@ -24,36 +24,49 @@ type letter struct {
 	content       []byte
 }
 
+// longestAddress is more than RFC 5321 allows an address, and far from what a
+// line may hold.
+const longestAddress = 320
+
 // encode refuses what could not be sent as it is meant. No value reaches a
 // header but through checks or an encoding that leave no line break in it.
 func (s settings) encode(m mailer.Message, date time.Time) (letter, error) {
 	// An address that comes out of the parser as it went in has no display name,
 	// comment, quotes or second address about it.
 	to, err := mail.ParseAddress(m.To)
-	if err != nil || to.Address != m.To || to.Name != "" || strings.ContainsFunc(m.To, isInvisible) {
+	if err != nil || to.Address != m.To || to.Name != "" || strings.ContainsFunc(m.To, isInvisible) || len(m.To) > longestAddress {
 		return letter{}, errors.New("To is not one plain address")
 	}
-	if m.ID == "" || strings.ContainsFunc(m.ID, func(r rune) bool { return !isIDCharacter(r) }) {
+	if m.ID == "" || len(m.ID) > longestAddress || strings.ContainsFunc(m.ID, func(r rune) bool { return !isIDCharacter(r) }) {
 		return letter{}, errors.New("ID is not made of letters, digits and -_")
 	}
 	if m.Text == "" && m.HTML == "" {
 		return letter{}, errors.New("the message has neither text nor HTML")
 	}
+	if s, err = s.of(m); err != nil {
+		return letter{}, &mailer.OperatorError{Err: err}
+	}
 	var b bytes.Buffer
 	header := func(name, value string) { b.WriteString(name + ": " + value + "\r\n") }
 	header("Date", date.Format("Mon, 2 Jan 2006 15:04:05 -0700"))
-	header("From", s.from.String())
+	header("From", addressHeader("From", s.from))
+	if s.replyTo != nil {
+		header("Reply-To", addressHeader("Reply-To", s.replyTo))
+	}
 	header("To", "<"+m.To+">")
 	header("Message-ID", "<"+m.ID+"@"+s.domain+">")
-	header("Subject", unstructured(m.Subject))
+	header("Subject", unstructured("Subject", m.Subject))
 	header("Auto-Submitted", "auto-generated")
 	// Exchange knows this one instead.
 	header("X-Auto-Response-Suppress", "All")
+	for _, name := range slices.Sorted(maps.Keys(s.headers)) {
+		header(name, s.headers[name])
+	}
 	header("MIME-Version", "1.0")
 	if err := writeBody(&b, m); err != nil {
 		return letter{}, err
 	}
-	return letter{from: s.from.Address, to: m.To, international: !isASCII(m.To), content: b.Bytes()}, nil
+	return letter{from: s.envelope, to: m.To, international: !isASCII(m.To), content: b.Bytes()}, nil
 }
 
 // isIDCharacter is narrower than RFC 5322, so that an ID needs no quoting
@@ -109,54 +122,4 @@ func writeQuoted(b *bytes.Buffer, content string) error {
 		return err
 	}
 	return w.Close()
-}
-
-// unstructured makes any text the value of a header. What is not plain ASCII,
-// has words too long to break, or could be taken for an encoded word becomes
-// encoded words (RFC 2047); the rest is broken at its spaces.
-func unstructured(s string) string {
-	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
-	}), " ")
-	words := strings.Split(s, " ")
-	encode := !isASCII(s) || strings.Contains(s, "=?")
-	for _, word := range words {
-		encode = encode || len(word) > 60
-	}
-	if encode {
-		return encodedWords(s)
-	}
-	var b strings.Builder
-	// The name of the header takes the first columns.
-	column := len("Subject:")
-	for i, word := range words {
-		switch {
-		case i > 0 && column+1+len(word) > 76:
-			b.WriteString("\r\n ")
-			column = 0
-		case i > 0:
-			b.WriteByte(' ')
-		}
-		b.WriteString(word)
-		column += 1 + len(word)
-	}
-	return b.String()
-}
-
-// encodedWords puts s into encoded words of at most 75 characters, none of
-// which splits a character.
-func encodedWords(s string) string {
-	// 39 bytes make 52 of base64 and 64 with the frame, so that the first word
-	// fits beside the name of the header.
-	const most = 39
-	var words []string
-	for s != "" {
-		end := min(most, len(s))
-		for end < len(s) && !utf8.RuneStart(s[end]) {
-			end--
-		}
-		words = append(words, "=?utf-8?B?"+base64.StdEncoding.EncodeToString([]byte(s[:end]))+"?=")
-		s = s[end:]
-	}
-	return strings.Join(words, "\r\n ")
 }

@@ -32,6 +32,10 @@ type server struct {
 	mechanisms string
 	extensions []string
 	password   string
+	// token is the access token that XOAUTH2 takes, and lowerCase writes the
+	// keywords of EHLO in lower case.
+	token     string
+	lowerCase bool
 	// misbehave answers instead of the server. It is given the connection's
 	// number and the line, or "CONNECT" at the start, "CONTENT" after the
 	// first line of a text and "." at its end. "" behaves, "drop" closes,
@@ -199,6 +203,9 @@ func (d *dialogue) handle(line string) bool {
 			if i == len(offers)-1 {
 				separator = " "
 			}
+			if d.lowerCase {
+				offer = strings.ToLower(offer)
+			}
 			offers[i] = "250" + separator + offer
 		}
 		return d.answer(line, strings.Join(offers, "\r\n"))
@@ -234,6 +241,17 @@ func (d *dialogue) authenticate(argument string) string {
 		if len(fields) == 3 {
 			user, password = fields[1], fields[2]
 		}
+	case "XOAUTH2":
+		if initial == "" {
+			initial = d.line("334 ")
+		}
+		if decode(initial) != "user=ada\x01auth=Bearer "+d.token+"\x01\x01" {
+			if d.line("334 "+base64.StdEncoding.EncodeToString([]byte(`{"status":"401","schemes":"bearer"}`))) != "" {
+				return "501 5.5.2 an empty line was expected"
+			}
+			return "535 5.7.8 the token is not good"
+		}
+		user, password = "ada", d.password
 	case "LOGIN":
 		user, password = d.ask("User name:"), d.ask("Geheimwort?")
 	}
@@ -245,9 +263,14 @@ func (d *dialogue) authenticate(argument string) string {
 }
 
 func (d *dialogue) ask(question string) string {
-	_ = d.text.PrintfLine("334 %s", base64.StdEncoding.EncodeToString([]byte(question)))
+	return decode(d.line("334 " + base64.StdEncoding.EncodeToString([]byte(question))))
+}
+
+// line says reply and reads what comes next.
+func (d *dialogue) line(reply string) string {
+	_ = d.text.PrintfLine("%s", reply)
 	line, _ := d.text.ReadLine()
-	return decode(line)
+	return line
 }
 
 func decode(s string) string {

@@ -30,10 +30,21 @@ type Mailer struct {
 	// From is the sender, such as "App <no-reply@app.example>". Its domain also
 	// ends the Message-ID.
 	From string
+	// ReplyTo is where answers go, such as "Help <help@app.example>". Default:
+	// to From. A message's own goes before it, here and below.
+	ReplyTo string
+	// EnvelopeSender is the plain address that bounces go to, or "<>" for no
+	// bounces. Default: the address of From.
+	EnvelopeSender string
+	// Headers are further header fields of every message by name, such as
+	// "X-SES-CONFIGURATION-SET". Those that Send writes itself are refused.
+	Headers map[string]string
 	// Username and Password sign in by AUTH PLAIN or LOGIN, whichever the
 	// server offers. Without them nobody signs in. They are never sent
 	// without TLS, but to a loopback address.
 	Username, Password string
+	// Auth signs Username in by other means than Password; see [XOAUTH2].
+	Auth *Auth
 	// ImplicitTLS starts with TLS instead of STARTTLS. It goes without saying
 	// on port 465. In either case a server that offers no TLS is not used.
 	ImplicitTLS bool
@@ -57,17 +68,20 @@ type Mailer struct {
 	mu sync.Mutex
 	// idle is the connection kept, or nil.
 	idle *connection
+	// streak is what the last recipients were refused with.
+	streak streak
 }
-
-var _ mailer.Mailer = (*Mailer)(nil)
 
 // settings are a Mailer's fields, read and with their defaults.
 type settings struct {
 	host, port             string
 	implicit, plaintext    bool
-	from                   *mail.Address
+	from, replyTo          *mail.Address
+	envelope               string
+	headers                map[string]string
 	domain, hello          string
 	username, password     string
+	auth                   *Auth
 	tls                    *tls.Config
 	timeout, idle          time.Duration
 	maySendPasswordInClear bool
@@ -84,24 +98,25 @@ func (m *Mailer) Validate() error {
 func (m *Mailer) settings() (settings, error) {
 	var problems []error
 	s := settings{
-		plaintext: m.InsecurePlaintext, username: m.Username, password: m.Password, hello: m.HelloName,
+		plaintext: m.InsecurePlaintext, username: m.Username, password: m.Password, auth: m.Auth, hello: m.HelloName,
 		timeout: orDefault(m.Timeout), idle: orDefault(m.IdleTimeout),
 	}
 	if err := s.readAddr(m.Addr, m.ImplicitTLS); err != nil {
 		problems = append(problems, fmt.Errorf("Addr %q: %w", m.Addr, err))
 	}
-	if err := s.readFrom(m.From); err != nil {
-		problems = append(problems, fmt.Errorf("From %q: %w", m.From, err))
+	problems = append(problems, s.readAddresses(m)...)
+	headers, err := readHeaders(nil, m.Headers)
+	if err != nil {
+		problems = append(problems, fmt.Errorf("Headers: %w", err))
 	}
+	s.headers = headers
 	if s.hello == "" {
 		s.hello = s.domain
 	}
 	if strings.ContainsFunc(s.hello, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		problems = append(problems, fmt.Errorf("HelloName %q: must be a host name", s.hello))
 	}
-	if (m.Username == "") != (m.Password == "") {
-		problems = append(problems, errors.New("Username and Password must be given both or neither"))
-	}
+	problems = append(problems, s.checkAuth()...)
 	if m.ImplicitTLS && m.InsecurePlaintext {
 		problems = append(problems, errors.New("ImplicitTLS and InsecurePlaintext exclude each other"))
 	}
@@ -144,17 +159,44 @@ func (s *settings) readAddr(addr string, implicit bool) error {
 	return nil
 }
 
-func (s *settings) readFrom(from string) error {
-	address, err := mail.ParseAddress(from)
+// readAddresses reads the sender and where answers and bounces go.
+func (s *settings) readAddresses(m *Mailer) (problems []error) {
+	from, err := readAddress(m.From)
 	if err != nil {
-		return errors.New(`must be one address, such as "App <no-reply@app.example>"`)
+		problems = append(problems, fmt.Errorf("From %q: %w", m.From, err))
+	} else {
+		s.from, s.envelope = from, from.Address
+		s.domain = from.Address[strings.LastIndexByte(from.Address, '@')+1:]
 	}
-	if !isASCII(address.Address) || strings.ContainsAny(address.Address, " \"") {
-		return errors.New("the address must be plain ASCII; only its name may be anything")
+	if m.ReplyTo != "" {
+		if s.replyTo, err = readAddress(m.ReplyTo); err != nil {
+			problems = append(problems, fmt.Errorf("ReplyTo %q: %w", m.ReplyTo, err))
+		}
 	}
-	s.from = address
-	s.domain = address.Address[strings.LastIndexByte(address.Address, '@')+1:]
-	return nil
+	if m.EnvelopeSender != "" {
+		if s.envelope, err = readEnvelope(m.EnvelopeSender); err != nil {
+			problems = append(problems, fmt.Errorf("EnvelopeSender %q: %w", m.EnvelopeSender, err))
+		}
+	}
+	return problems
+}
+
+// checkAuth holds what signs in against each other.
+func (s *settings) checkAuth() (problems []error) {
+	if s.auth != nil && s.auth.tokens == nil {
+		problems = append(problems, errors.New("Auth has no token source"))
+	}
+	switch {
+	case s.auth == nil && (s.username == "") != (s.password == ""):
+		problems = append(problems, errors.New("Username and Password must be given both or neither"))
+	case s.auth != nil && (s.username == "" || s.password != ""):
+		problems = append(problems, errors.New("Auth needs Username and goes without Password"))
+	}
+	// These end a field in SASL's messages.
+	if strings.ContainsAny(s.username+s.password, "\x00\x01") {
+		problems = append(problems, errors.New("Username and Password must not have control characters"))
+	}
+	return problems
 }
 
 // tlsConfig never changes what was given: the host may use it elsewhere.
@@ -180,21 +222,30 @@ func isLoopback(host string) bool {
 
 // Send hands m over to the server. It answers nil once the server has taken
 // the message, and a [mailer.PermanentError] when the server refuses the
-// recipient or the text for good, or when m has no form that can be sent.
-// After any other error the message can be tried again; if the connection broke
-// after the text was sent, the server may have taken it all the same, which
-// is why the Message-ID stays the same.
+// mailbox or the text for good, or when m has no form that can be sent. A
+// server that refuses for another reason (the account, the sender, the quota,
+// this machine), or three recipients in a row in the same words, makes a
+// [mailer.OperatorError], and the message can be tried again. So it can after
+// any other error; if the connection broke after the text was sent, the server
+// may have taken it all the same, which is why the Message-ID stays the same.
 func (m *Mailer) Send(ctx context.Context, message mailer.Message) error {
 	s, err := m.settings()
 	if err != nil {
-		return fmt.Errorf("smtp: %w", err)
+		return &mailer.OperatorError{Err: fmt.Errorf("smtp: %w", err)}
 	}
 	letter, err := s.encode(message, time.Now())
+	if mailer.NeedsOperator(err) {
+		return fmt.Errorf("smtp: %w", err)
+	}
 	if err != nil {
 		return &mailer.PermanentError{Err: fmt.Errorf("smtp: %w", err)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
+	return m.judge(message.To, m.send(ctx, s, letter))
+}
+
+func (m *Mailer) send(ctx context.Context, s settings, letter letter) error {
 	// A server may have closed a kept connection in the meantime. Only then, and
 	// only while it cannot have the message, another one is tried at once.
 	if c := m.takeIdle(); c != nil {

@@ -160,6 +160,9 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 		{&Mailer{Addr: "::1", From: "a@b.example"}, []string{"Addr"}},
 		{&Mailer{Addr: "https://smtp.example", From: "a@b.example"}, []string{"Addr"}},
 		{&Mailer{Addr: "smtp.example", From: "a@b.example", Username: "ada"}, []string{"Password"}},
+		{&Mailer{Addr: "smtp.example", From: "a@b.example", Auth: XOAUTH2(nil)}, []string{"Username", "token source"}},
+		{&Mailer{Addr: "smtp.example", From: "a@b.example", Username: "ada", Password: "x", Auth: XOAUTH2(nil)}, []string{"Password"}},
+		{&Mailer{Addr: "smtp.example", From: "a@b.example", Username: "ada\x00eve", Password: "x"}, []string{"control"}},
 		{&Mailer{Addr: "smtp.example", From: "a@b.example", ImplicitTLS: true, InsecurePlaintext: true}, []string{"exclude"}},
 		{&Mailer{Addr: "smtp.example", From: "a@b.example", HelloName: "a b", Timeout: -1}, []string{"HelloName", "Timeout"}},
 	} {

@@ -1,0 +1,125 @@
+package smtp
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/textproto"
+	"strings"
+
+	"github.com/admit-go/admit/mailer"
+)
+
+// Auth is a way to sign in without a password; [XOAUTH2] makes one.
+type Auth struct{ tokens TokenSource }
+
+// TokenSource answers an access token that is still good. It is called for
+// every connection, so it should keep a token until shortly before its end. It
+// must heed ctx. With golang.org/x/oauth2 it is
+//
+//	func(context.Context) (string, error) {
+//		token, err := source.Token()
+//		if err != nil {
+//			return "", err
+//		}
+//		return token.AccessToken, nil
+//	}
+type TokenSource func(ctx context.Context) (accessToken string, err error)
+
+// XOAUTH2 signs in with OAuth 2.0 access tokens, as Gmail and Office 365 ask
+// for. Username of the [Mailer] is the mailbox, and Password stays empty.
+func XOAUTH2(tokens TokenSource) *Auth { return &Auth{tokens: tokens} }
+
+// credentials are what one connection signs in with.
+type credentials struct {
+	username, password, token string
+	// mechanisms are those that will do, the best first.
+	mechanisms []string
+	// inClear says that they may be sent without TLS.
+	inClear bool
+}
+
+// credentials fetches a token where one is needed. Nil means that nobody signs
+// in.
+func (s settings) credentials(ctx context.Context) (*credentials, error) {
+	if s.username == "" {
+		return nil, nil
+	}
+	who := &credentials{username: s.username, password: s.password, inClear: s.maySendPasswordInClear}
+	if s.auth == nil {
+		// PLAIN needs one answer instead of three. Over TLS neither is safer.
+		who.mechanisms = []string{"PLAIN", "LOGIN"}
+		return who, nil
+	}
+	who.mechanisms = []string{"XOAUTH2"}
+	token, err := s.auth.tokens(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the token source failed: %w", err)
+	}
+	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, &mailer.OperatorError{Err: errors.New("the token source answered no access token")}
+	}
+	who.token = token
+	return who, nil
+}
+
+// signIn refuses to go on where a secret could be read on the way, whatever
+// the server says: without TLS it could be anybody.
+func (c *connection) signIn(who *credentials) error {
+	if !c.secure && !who.inClear {
+		return errors.New("the connection has no TLS")
+	}
+	offered := strings.Fields(strings.ToUpper(c.offers["AUTH"]))
+	for _, mechanism := range who.mechanisms {
+		for _, name := range offered {
+			if name == mechanism {
+				return c.signInBy(mechanism, who)
+			}
+		}
+	}
+	return fmt.Errorf("%w: %s", errNotOffered, strings.Join(who.mechanisms, " or "))
+}
+
+// longestAuth is how long the line of an AUTH command may be (RFC 4954); a
+// longer first answer goes on a line of its own.
+const longestAuth = 510
+
+func (c *connection) signInBy(mechanism string, who *credentials) error {
+	var answers []string
+	switch mechanism {
+	case "PLAIN":
+		answers = []string{"\x00" + who.username + "\x00" + who.password}
+	case "XOAUTH2":
+		answers = []string{"user=" + who.username + "\x01auth=Bearer " + who.token + "\x01\x01"}
+	case "LOGIN":
+		// The server asks for both, in whatever words.
+		answers = []string{who.username, who.password}
+	}
+	line := "AUTH " + mechanism
+	if first := line + " " + base64.StdEncoding.EncodeToString([]byte(answers[0])); mechanism != "LOGIN" && len(first) <= longestAuth {
+		line, answers = first, nil
+	}
+	for {
+		if _, err := c.text.Cmd("%s", line); err != nil {
+			return err
+		}
+		code, message, err := c.text.ReadResponse(0)
+		switch {
+		case err != nil:
+			return err
+		case code == 235:
+			return nil
+		case code != 334:
+			return &textproto.Error{Code: code, Msg: message}
+		case len(answers) > 0:
+			line, answers = base64.StdEncoding.EncodeToString([]byte(answers[0])), answers[1:]
+		case mechanism == "XOAUTH2":
+			// The server has told in JSON what is wrong with the token. It says
+			// the code of its refusal only after an empty line.
+			line, mechanism = "", ""
+		default:
+			return errors.New("the server asks for more than " + strings.Join(who.mechanisms, " or ") + " knows")
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package smtp
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/mail"
+	"net/textproto"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/admit-go/admit/mailer"
+)
+
+// foldAt is where a header line is broken (RFC 2047), longestLine what no line
+// may exceed (RFC 5322).
+const (
+	foldAt      = 76
+	longestLine = 998
+)
+
+// ownHeaders are those that Send writes, and those by which a message would get
+// another sender, recipient, form or way.
+var ownHeaders = map[string]bool{
+	"Date": true, "From": true, "Sender": true, "Reply-To": true, "To": true, "Cc": true, "Bcc": true, "Subject": true,
+	"Message-Id": true, "Mime-Version": true, "Auto-Submitted": true, "X-Auto-Response-Suppress": true,
+	"Return-Path": true, "Received": true, "Delivered-To": true,
+}
+
+// of reads what a message says of its own beside the fields of the Mailer.
+func (s settings) of(m mailer.Message) (settings, error) {
+	if m.ReplyTo != "" {
+		replyTo, err := readAddress(m.ReplyTo)
+		if err != nil {
+			return s, fmt.Errorf("ReplyTo of the message: %w", err)
+		}
+		s.replyTo = replyTo
+	}
+	if m.EnvelopeSender != "" {
+		sender, err := readEnvelope(m.EnvelopeSender)
+		if err != nil {
+			return s, fmt.Errorf("EnvelopeSender of the message: %w", err)
+		}
+		s.envelope = sender
+	}
+	if len(m.Headers) > 0 {
+		headers, err := readHeaders(s.headers, m.Headers)
+		if err != nil {
+			return s, fmt.Errorf("Headers of the message: %w", err)
+		}
+		s.headers = headers
+	}
+	return s, nil
+}
+
+// readAddress takes one address of plain ASCII with any name.
+func readAddress(s string) (*mail.Address, error) {
+	address, err := mail.ParseAddress(s)
+	if err != nil {
+		return nil, errors.New(`must be one address, such as "App <no-reply@app.example>"`)
+	}
+	if !isASCII(address.Address) || strings.ContainsAny(address.Address, " \"") || len(address.Address) > longestAddress {
+		return nil, errors.New("the address must be plain ASCII; only its name may be anything")
+	}
+	return address, nil
+}
+
+// readEnvelope takes one plain address, or "<>" for mail that nobody answers
+// with a bounce.
+func readEnvelope(s string) (string, error) {
+	if s == "<>" {
+		return "", nil
+	}
+	address, err := readAddress(s)
+	if err != nil || address.Address != s {
+		return "", errors.New(`must be one plain address without a name, or "<>"`)
+	}
+	return s, nil
+}
+
+// readHeaders adds given to base, and makes each value ready for its line. It
+// reports every name and value that cannot be sent.
+func readHeaders(base, given map[string]string) (map[string]string, error) {
+	all := map[string]string{}
+	for name, value := range base {
+		all[name] = value
+	}
+	var problems []error
+	for name, value := range given {
+		key := textproto.CanonicalMIMEHeaderKey(name)
+		switch {
+		case name == "" || len(name) > foldAt-2 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' }):
+			problems = append(problems, fmt.Errorf("%q is no name of a header field", name))
+		case ownHeaders[key] || strings.HasPrefix(key, "Content-") || strings.HasPrefix(key, "Resent-"):
+			problems = append(problems, fmt.Errorf("%s is written by the mailer or belongs to mail servers", name))
+		case strings.ContainsFunc(value, isBreak) || !utf8.ValidString(value):
+			problems = append(problems, fmt.Errorf("the value of %s has a line break or another control character", name))
+		default:
+			line, err := headerValue(name, value)
+			if err != nil {
+				problems = append(problems, err)
+			}
+			// One field of each name, however its letters are written.
+			for other := range all {
+				if strings.EqualFold(other, name) {
+					delete(all, other)
+				}
+			}
+			all[name] = line
+		}
+	}
+	return all, errors.Join(problems...)
+}
+
+// isBreak finds what could end a line, or be taken for its end.
+func isBreak(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
+
+// headerValue folds a value of the host's own header. Plain ASCII stays as it
+// is, since such a header often has a grammar of its own.
+func headerValue(name, value string) (string, error) {
+	if !isASCII(value) {
+		return encodedWords(name, strings.Join(strings.Fields(value), " ")), nil
+	}
+	words := strings.Fields(value)
+	for _, word := range words {
+		if len(word)+len(name)+2 > longestLine {
+			return "", fmt.Errorf("the value of %s has a word of more than %d characters", name, longestLine)
+		}
+	}
+	return fold(name, words), nil
+}
+
+// addressHeader is the value of From and Reply-To: a name, folded and encoded
+// as it needs, and the address.
+func addressHeader(header string, a *mail.Address) string {
+	name := strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if isBreak(r) {
+			return ' '
+		}
+		return r
+	}, a.Name)), " ")
+	address := "<" + a.Address + ">"
+	switch quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`; {
+	case name == "":
+		return address
+	case isASCII(name) && !strings.Contains(name, "=?") && len(header)+2+len(quoted) <= foldAt:
+		// A quoted string needs no thought about which characters stand for
+		// themselves.
+		name = quoted
+	default:
+		name = encodedWords(header, name)
+	}
+	last := name[strings.LastIndexByte(name, '\n')+1:]
+	if last == name {
+		last = header + ": " + name
+	}
+	if len(last)+1+len(address) > foldAt {
+		return name + "\r\n " + address
+	}
+	return name + " " + address
+}
+
+// unstructured makes any text the value of a header. What is not plain ASCII,
+// has words too long to break, or could be taken for an encoded word becomes
+// encoded words (RFC 2047); the rest is broken at its spaces.
+func unstructured(name, s string) string {
+	words := strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), func(r rune) bool {
+		return unicode.IsSpace(r) || isBreak(r)
+	})
+	s = strings.Join(words, " ")
+	encode := !isASCII(s) || strings.Contains(s, "=?")
+	for _, word := range words {
+		encode = encode || len(word) > 60
+	}
+	if encode {
+		return encodedWords(name, s)
+	}
+	return fold(name, words)
+}
+
+// fold joins words to lines of at most 76 characters where they allow it.
+func fold(name string, words []string) string {
+	var b strings.Builder
+	// The name of the header takes the first columns.
+	column := len(name) + 1
+	for i, word := range words {
+		switch {
+		case i > 0 && column+1+len(word) > foldAt:
+			b.WriteString("\r\n ")
+			column = 0
+		case i > 0:
+			b.WriteByte(' ')
+		}
+		b.WriteString(word)
+		column += 1 + len(word)
+	}
+	return b.String()
+}
+
+// encodedWords puts s into encoded words of at most 75 characters, none of
+// which splits a character.
+func encodedWords(name, s string) string {
+	// 45 bytes make 60 of base64 and 72 with the frame, which fills a line; the
+	// first word has what the name of the header leaves, if that is worth it.
+	most := min((foldAt-len(name)-2-len("=?utf-8?B??="))/4*3, 45)
+	start := ""
+	if most < 12 {
+		start, most = "\r\n ", 45
+	}
+	var words []string
+	for s != "" {
+		end := min(most, len(s))
+		for end < len(s) && !utf8.RuneStart(s[end]) {
+			end--
+		}
+		words = append(words, "=?utf-8?B?"+base64.StdEncoding.EncodeToString([]byte(s[:end]))+"?=")
+		s, most = s[end:], 45
+	}
+	return start + strings.Join(words, "\r\n ")
+}

@@ -1,0 +1,131 @@
+package ui
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/admit-go/admit/internal/locale"
+)
+
+// catalogue is what pages say in one language. The English sentence is the key,
+// so that a page is written once, in English, and a language can be added
+// without touching it.
+type catalogue struct {
+	// tag is the BCP 47 name, in the form of locale.Parse.
+	tag string
+	// texts are titles, paragraphs, labels, buttons and errors.
+	texts map[string]string
+	// newPassword labels the field of a new password. hint says what it needs.
+	newPassword string
+	hint        func(minLength int, rules []string) string
+}
+
+var english = catalogue{
+	tag:         "en",
+	newPassword: "New password",
+	hint: func(minLength int, rules []string) string {
+		return "At least " + strconv.Itoa(minLength) + " characters" + before(", ", rules) + ". A few unrelated words work well."
+	},
+}
+
+// catalogues are those beside English.
+var catalogues = map[string]*catalogue{german.tag: &german, japanese.tag: &japanese}
+
+var languages = append(slices.Sorted(maps.Keys(catalogues)), english.tag)
+
+// Languages lists the languages that pages can be shown in.
+func Languages() []string { return slices.Clone(languages) }
+
+// Accepted lists the languages of an Accept-Language header, the most wanted
+// first, as [Page.Languages] takes them.
+func Accepted(header string) []string { return locale.Accepted(header) }
+
+// translate shows page in the first of its languages that there are texts in.
+// A page of which one sentence has no translation stays English as a whole: a
+// page of two languages helps nobody. Only an error may be English on a page
+// that is not.
+func translate(page Page) (translated Page, c *catalogue, alertIn string) {
+	c, ok := catalogues[locale.Match(page.Languages, languages)]
+	if !ok {
+		return inLanguage(page, &english), &english, english.tag
+	}
+	complete := true
+	text := func(s string) string {
+		found, ok := c.texts[s]
+		complete = complete && (ok || s == "")
+		return found
+	}
+	translated = inLanguage(page, c)
+	translated.Title = text(page.Title)
+	translated.Paragraphs = each(page.Paragraphs, text)
+	for i := range translated.Facts {
+		translated.Facts[i].Label = text(translated.Facts[i].Label)
+	}
+	for i := range translated.Forms {
+		translated.Forms[i].Button = text(translated.Forms[i].Button)
+		translated.Forms[i].Rules = each(translated.Forms[i].Rules, text)
+	}
+	if !complete {
+		return inLanguage(page, &english), &english, english.tag
+	}
+	alertIn = english.tag
+	if found, ok := c.texts[page.Alert]; ok {
+		translated.Alert, alertIn = found, c.tag
+	}
+	return translated, c, alertIn
+}
+
+// Missing lists the sentences of page that have no translation in one of the
+// languages, for tests of who writes pages.
+func Missing(page Page) (missing []string) {
+	all := append([]string{page.Title}, page.Paragraphs...)
+	for _, fact := range page.Facts {
+		all = append(all, fact.Label)
+	}
+	for _, form := range page.Forms {
+		all = append(append(all, form.Button), form.Rules...)
+	}
+	for _, c := range catalogues {
+		for _, s := range all {
+			if _, ok := c.texts[s]; !ok && s != "" {
+				missing = append(missing, c.tag+": "+s)
+			}
+		}
+	}
+	slices.Sort(missing)
+	return missing
+}
+
+// inLanguage copies page, with the facts said as the language does: moments,
+// and what package device calls a device.
+func inLanguage(page Page, c *catalogue) Page {
+	page.Facts, page.Forms = slices.Clone(page.Facts), slices.Clone(page.Forms)
+	for i, fact := range page.Facts {
+		switch {
+		case !fact.At.IsZero():
+			page.Facts[i].Value = locale.Moment(c.tag, fact.At)
+		case fact.Label == "Device":
+			page.Facts[i].Value = locale.Device(c.tag, fact.Value)
+		}
+	}
+	return page
+}
+
+func each(all []string, change func(string) string) []string {
+	var changed []string
+	for _, s := range all {
+		changed = append(changed, change(s))
+	}
+	return changed
+}
+
+// before puts separator before each of all.
+func before(separator string, all []string) string {
+	var b strings.Builder
+	for _, s := range all {
+		b.WriteString(separator + s)
+	}
+	return b.String()
+}
