@@ -64,10 +64,10 @@ func (t *txn) strip(ctx context.Context, user *store.User, h happening, why stri
 // than by confirming the sign-up. Whatever the registrant of an address that
 // was never proven may have planted goes: the proof wins.
 func (t *txn) claim(ctx context.Context, user *store.User) error {
-	return t.claimAfter(ctx, user, afterClaim)
+	return claimAfter(ctx, t, user, afterClaim)
 }
 
-func (t *txn) claimAfter(ctx context.Context, user *store.User, h happening) error {
+func claimAfter(ctx context.Context, t *txn, user *store.User, h happening) error {
 	if !user.EmailVerifiedAt.IsZero() {
 		return nil
 	}
@@ -96,7 +96,7 @@ const contestLife = 10 * 365 * 24 * time.Hour
 // mailbox. Confirming the address then gives the account to whoever reads the
 // mailbox, without anything that was planted. The mark is made used, so that no
 // rule that ends pending secrets removes it.
-func (t *txn) contest(ctx context.Context, user *store.User) error {
+func contest(ctx context.Context, t *txn, user *store.User) error {
 	now := t.now()
 	err := t.CreateToken(ctx, store.Token{
 		Tenant: tenant, Kind: kindContest, Hash: contestHash(user), UserID: user.ID,
@@ -157,7 +157,7 @@ func (k *kernel) newUser(address emailaddress.Address, name, role string) store.
 func (t *txn) createUser(ctx context.Context, user store.User, hash string) error {
 	err := t.CreateUser(ctx, user)
 	if errors.Is(err, store.ErrConflict) {
-		moved, failed := t.makeRoom(ctx, user.EmailKey)
+		moved, failed := makeRoom(ctx, t, user.EmailKey)
 		if failed != nil {
 			return failed
 		}

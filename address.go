@@ -81,7 +81,7 @@ func (e *EmailChanges) Request(ctx context.Context, in EmailChangeParams) error 
 	if err := e.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
 		return err
 	}
-	holder, err := e.holder(ctx, e.store, address)
+	holder, err := holder(ctx, e.kernel, e.store, address)
 	taken := err == nil && holder.ID != userID
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fault(err)
@@ -95,7 +95,7 @@ func (e *EmailChanges) Request(ctx context.Context, in EmailChangeParams) error 
 			// Its owner learns of it, and no token exists that could work.
 			return tx.mail(ctx, mailer.AccountExists, holder.Email, holder.Locale, e.about(ctx, &holder, mailer.Values{}))
 		}
-		return e.inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, _ bool) error {
+		return inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, _ bool) error {
 			if user.EmailKey == address.Key {
 				// It may be a stranger's, typed at sign-up: its owner is asked as then.
 				return e.verifications.resend(ctx, tx, user, callbackURL, true)
@@ -179,7 +179,7 @@ func (e *EmailChanges) move(ctx context.Context, tx *txn, found opened) (email s
 	}
 	err = tx.ClaimEmail(ctx, claim)
 	if errors.Is(err, store.ErrConflict) {
-		if moved, failed := tx.makeRoom(ctx, claim.EmailKey); failed != nil {
+		if moved, failed := makeRoom(ctx, tx, claim.EmailKey); failed != nil {
 			return "", failed
 		} else if moved {
 			err = tx.ClaimEmail(ctx, claim)
@@ -302,13 +302,13 @@ func (e *EmailChanges) handleVerifySend(w http.ResponseWriter, r *http.Request) 
 // handleVerifyPage shows which account moves where. Both addresses come from the
 // token: what somebody wrote into the link is shown nowhere.
 func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := e.openedBy(r)
+	in, err := openedBy(e.kernel, r)
 	if err != nil {
-		return e.pageOr(w, r, err)
+		return pageOr(e.kernel, w, r, err)
 	}
-	found, user, err := e.lookAt(r.Context(), in.Token, kindChange, kindVerify)
+	found, user, err := lookAt(r.Context(), e.kernel, in.Token, kindChange, kindVerify)
 	if err != nil {
-		return e.pageOr(w, r, err)
+		return pageOr(e.kernel, w, r, err)
 	}
 	in.Email = "" // the token says which address is meant
 	page := ui.Page{
@@ -320,7 +320,7 @@ func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) 
 	var move addressMove
 	if found.Kind == kindChange && json.Unmarshal(found.Data, &move) == nil {
 		page.Paragraphs = []string{
-			"The account below moves to this address when you confirm it.",
+			"When you confirm it, the account below has the new address instead of its present one.",
 			"If the account is not yours, or you did not ask for this, close this page: nothing will change.",
 		}
 		page.Facts = []ui.Fact{{Label: "Account", Value: masked(move.From)}, {Label: "New address", Value: move.To}}
@@ -354,9 +354,9 @@ func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Reques
 }
 
 func (e *EmailChanges) handleUndoPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := e.openedBy(r)
+	in, err := openedBy(e.kernel, r)
 	if err != nil {
-		return e.pageOr(w, r, err)
+		return pageOr(e.kernel, w, r, err)
 	}
 	return e.writePage(w, r, http.StatusOK, ui.Page{
 		Title: "Take the change of address back",

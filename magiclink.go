@@ -89,7 +89,7 @@ func (m *MagicLinks) Request(ctx context.Context, in MagicLinkParams) (requestID
 	if err := m.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
 		return "", err
 	}
-	err = m.mailQuietly(ctx, address, in.SignUp, m.inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+	err = m.mailQuietly(ctx, address, in.SignUp, inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		requestID, err = m.send(ctx, tx, user, callbackURL, wanted)
 		return err
 	}))
@@ -322,9 +322,9 @@ func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.T
 // was named. It says who would sign in, and spends nothing: tokens would be of
 // no use to a browser that no page of the host waits in.
 func (m *MagicLinks) handleCallbackPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := m.openedBy(r)
+	in, err := openedBy(m.kernel, r)
 	if err != nil {
-		return m.pageOr(w, r, err)
+		return pageOr(m.kernel, w, r, err)
 	}
 	found, err := m.lookAtLink(r.Context(), in.Token)
 	switch {

@@ -22,74 +22,6 @@ var (
 	ErrInvalidCallbackURL = &Error{Code: "auth/invalid-callback-url", Status: http.StatusBadRequest, Message: "That is not a place to return to."}
 )
 
-// holder finds the account of an address: the one whose present address it is.
-// store.ErrNotFound means that there is none. Accounts that an earlier version
-// has stored under another key are found too, and get the key of today.
-func (k *kernel) holder(ctx context.Context, s store.Store, address emailaddress.Address) (store.User, error) {
-	user, err := s.UserByEmail(ctx, tenant, address.Key)
-	if err == nil && misfiled(&user) {
-		// It is another mailbox, whose key was this one.
-		if _, err := k.rekey(ctx, s, user); err != nil {
-			return store.User{}, err
-		}
-		return store.User{}, store.ErrNotFound
-	}
-	if former := address.FormerKey(); former != "" && errors.Is(err, store.ErrNotFound) {
-		if user, err = s.UserByEmail(ctx, tenant, former); err != nil {
-			return user, err
-		}
-		if keyOf(user.Email) != address.Key {
-			return store.User{}, store.ErrNotFound
-		}
-		return k.rekey(ctx, s, user)
-	}
-	return user, err
-}
-
-// rekey stores an account under the key of its address, where it was stored
-// under another one. Its pending links die with the former key.
-func (k *kernel) rekey(ctx context.Context, s store.Store, user store.User) (store.User, error) {
-	key := keyOf(user.Email)
-	err := s.ClaimEmail(ctx, store.EmailClaim{
-		Tenant: tenant, UserID: user.ID, FromKey: user.EmailKey, Email: user.Email, EmailKey: key,
-		VerifiedAt: user.EmailVerifiedAt, Now: k.now(),
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		return s.UserByEmail(ctx, tenant, key) // another process did it, or it has moved
-	}
-	user.EmailKey = key
-	return user, err
-}
-
-// makeRoom frees a key that another mailbox's account was stored under, and
-// answers whether it did.
-func (t *txn) makeRoom(ctx context.Context, key string) (bool, error) {
-	user, err := t.UserByEmail(ctx, tenant, key)
-	if errors.Is(err, store.ErrNotFound) || err == nil && !misfiled(&user) {
-		return false, nil
-	}
-	if err == nil {
-		_, err = t.rekey(ctx, t.Store, user)
-	}
-	return err == nil, err
-}
-
-// misfiled answers whether an account is stored under another key than its
-// address has.
-func misfiled(user *store.User) bool {
-	key := keyOf(user.Email)
-	return key != "" && key != user.EmailKey
-}
-
-// keyOf is the key of an address that was parsed before.
-func keyOf(display string) string {
-	address, err := emailaddress.Parse(display)
-	if err != nil {
-		return ""
-	}
-	return address.Key
-}
-
 // mailboxOwner finds and locks the account that a token sent to a mailbox
 // signs in to: the one it was made for while it still has that address, or the
 // one that has been made since with the very address it was mailed to.
@@ -102,7 +34,7 @@ func (t *txn) mailboxOwner(ctx context.Context, found store.Token) (store.User, 
 		if err != nil {
 			return store.User{}, ErrInvalidToken
 		}
-		holder, err := t.holder(ctx, t.Store, address)
+		holder, err := holder(ctx, t.kernel, t.Store, address)
 		if err != nil {
 			return holder, err
 		}
@@ -164,16 +96,16 @@ func (k *kernel) mailTo(ctx context.Context, in LinkParams, send sender) error {
 	if err := k.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
 		return err
 	}
-	return k.mailQuietly(ctx, address, false, k.inLanguage(in.Locale, send))
+	return k.mailQuietly(ctx, address, false, inLanguage(in.Locale, send))
 }
 
 // inLanguage makes a message be written in the language that is named, else in
 // the account's, else in the best match of what the client accepts.
-func (k *kernel) inLanguage(named string, send sender) sender {
+func inLanguage(named string, send sender) sender {
 	return func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		addressed := *user
 		if named := locale.Parse(named); named != "" || user.Locale == "" {
-			addressed.Locale = k.localeFor(ctx, named)
+			addressed.Locale = localeFor(ctx, named)
 		}
 		return send(ctx, tx, &addressed, wanted)
 	}
@@ -182,7 +114,7 @@ func (k *kernel) inLanguage(named string, send sender) sender {
 // localeFor is the language of somebody whose account names none: the one that
 // is named, else the best match of what the client accepts among the languages
 // that there are texts in, else "", which is the host's default.
-func (k *kernel) localeFor(ctx context.Context, named string) string {
+func localeFor(ctx context.Context, named string) string {
 	if named = locale.Parse(named); named != "" {
 		return named
 	}
@@ -202,7 +134,7 @@ type languagesKey struct{}
 // mailQuietly does so without a limit. With strangers a message is wanted by an
 // address without an account too; its user has no id then.
 func (k *kernel) mailQuietly(ctx context.Context, address emailaddress.Address, strangers bool, send sender) error {
-	found, err := k.holder(ctx, k.store, address)
+	found, err := holder(ctx, k, k.store, address)
 	unknown := errors.Is(err, store.ErrNotFound)
 	if err != nil && !unknown {
 		return fault(err)

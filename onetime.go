@@ -148,7 +148,7 @@ func (t *txn) spendToken(ctx context.Context, found store.Token) (user store.Use
 // lookAt finds the token of a secret and its account without using it up, for a
 // page that says what the secret is good for. A token that was used before is
 // found too. It answers ErrInvalidToken, or ErrTokenExpired with the account.
-func (k *kernel) lookAt(ctx context.Context, secret string, kinds ...string) (store.Token, store.User, error) {
+func lookAt(ctx context.Context, k *kernel, secret string, kinds ...string) (store.Token, store.User, error) {
 	if !wellFormed(secret) {
 		return store.Token{}, store.User{}, ErrInvalidToken
 	}
@@ -160,11 +160,13 @@ func (k *kernel) lookAt(ctx context.Context, secret string, kinds ...string) (st
 		if err != nil {
 			return found, store.User{}, fault(err)
 		}
-		user, err := existing(k.store.User(ctx, tenant, found.UserID))
+		user, err := k.store.User(ctx, tenant, found.UserID)
 		switch {
-		case errors.Is(err, ErrUserNotFound):
+		case errors.Is(err, store.ErrNotFound), err == nil && user.Deleted():
 			return found, user, ErrInvalidToken
-		case err == nil && found.UsedAt.IsZero() && !k.now().Before(found.ExpiresAt):
+		case err != nil:
+			err = fault(err)
+		case found.UsedAt.IsZero() && !k.now().Before(found.ExpiresAt):
 			err = ErrTokenExpired
 		}
 		return found, user, err

@@ -47,7 +47,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (in formInput, isForm bool
 // damaged on its way: cut, escaped twice, copied out of HTML, older than the list
 // of allowed targets. A browser gets as far as its token leads, which alone finds
 // the account; so what else cannot be read is left out. A program is told.
-func (k *kernel) openedBy(r *http.Request) (in formInput, err error) {
+func openedBy(k *kernel, r *http.Request) (in formInput, err error) {
 	browser := wantsPage(r)
 	values, err := webio.Query(r)
 	if err != nil && !browser {
@@ -74,7 +74,7 @@ func (k *kernel) openedBy(r *http.Request) (in formInput, err error) {
 
 // pageOr answers a browser that followed a link with a page, whatever went
 // wrong, and anything else with the error.
-func (k *kernel) pageOr(w http.ResponseWriter, r *http.Request, err error, otherwise ...ui.Form) error {
+func pageOr(k *kernel, w http.ResponseWriter, r *http.Request, err error, otherwise ...ui.Form) error {
 	if wantsPage(r) {
 		return k.writeErrorPage(w, r, err, otherwise...)
 	}

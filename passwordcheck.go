@@ -41,7 +41,7 @@ type knownPassword struct {
 // checkPassword finds the account of an address and verifies its password.
 func (k *kernel) checkPassword(ctx context.Context, address emailaddress.Address, given string) (store.User, knownPassword, error) {
 	var known knownPassword
-	user, err := k.holder(ctx, k.store, address)
+	user, err := holder(ctx, k, k.store, address)
 	if err == nil {
 		known.stored, err = k.store.Password(ctx, tenant, user.ID)
 	}

@@ -121,7 +121,7 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 // find returns the account of a reset token that works, without using the token
 // up.
 func (p *PasswordResets) find(ctx context.Context, given mailedSecret) (store.User, error) {
-	found, user, err := p.lookAt(ctx, given.token, kindReset)
+	found, user, err := lookAt(ctx, p.kernel, given.token, kindReset)
 	switch {
 	case errors.Is(err, ErrInvalidToken), found.Kind != "" && (!found.UsedAt.IsZero() || !given.fits(found.EmailKey)):
 		return user, ErrVerificationTokenNotFound
@@ -151,13 +151,13 @@ func (p *PasswordResets) handleResetRequest(w http.ResponseWriter, r *http.Reque
 // handleResetPage asks for the new password, or says at once that the link is
 // worth nothing.
 func (p *PasswordResets) handleResetPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := p.openedBy(r)
+	in, err := openedBy(p.kernel, r)
 	if err != nil {
-		return p.pageOr(w, r, err)
+		return pageOr(p.kernel, w, r, err)
 	}
 	user, err := p.find(r.Context(), mailedSecret{token: in.Token})
 	if err != nil {
-		return p.pageOr(w, r, err, in.renewal(p.config.BasePath+resetPath)...)
+		return pageOr(p.kernel, w, r, err, in.renewal(p.config.BasePath+resetPath)...)
 	}
 	in.Email = user.Email // the account's own, whatever stands in the link
 	return p.resetPage(w, r, http.StatusOK, &user, in, "")
@@ -170,7 +170,7 @@ func (p *PasswordResets) resetPage(w http.ResponseWriter, r *http.Request, statu
 	}
 	live, err := liveAPIKeys(r.Context(), p.store, user, p.now())
 	if err != nil {
-		return p.pageOr(w, r, fault(err))
+		return pageOr(p.kernel, w, r, fault(err))
 	}
 	if live > 0 {
 		form.Checkbox = ui.Field{Name: "revokeApiKeys", Value: "Revoke the API keys that this account has made, too"}
@@ -198,7 +198,7 @@ func (p *PasswordResets) handleResetConfirm(w http.ResponseWriter, r *http.Reque
 		// The token still works, so its account is known.
 		user, lost := p.find(r.Context(), mailedSecret{token: cleanSecret(in.Token)})
 		if lost != nil {
-			return p.pageOr(w, r, lost)
+			return pageOr(p.kernel, w, r, lost)
 		}
 		return p.resetPage(w, r, http.StatusBadRequest, &user, in, asError(err).Message)
 	}

@@ -74,7 +74,7 @@ func (s *SignUps) Create(ctx context.Context, in SignUpParams) (SignUpResult, er
 		return SignUpResult{}, err
 	}
 	user := s.newUser(address, name, RoleUser)
-	user.Locale = s.localeFor(ctx, in.Locale)
+	user.Locale = localeFor(ctx, in.Locale)
 	if s.config.PrivateSignUp {
 		return SignUpResult{}, s.createPrivately(ctx, user, hash, in.CallbackURL)
 	}
@@ -115,7 +115,7 @@ func (s *SignUps) contest(ctx context.Context, address emailaddress.Address) err
 		if !wanted || !user.EmailVerifiedAt.IsZero() {
 			return nil
 		}
-		return tx.contest(ctx, user)
+		return contest(ctx, tx, user)
 	})
 }
 
@@ -143,7 +143,7 @@ func (s *SignUps) createPrivately(ctx context.Context, user store.User, hash, ca
 	return s.mailQuietly(ctx, address, false, func(ctx context.Context, tx *txn, holder *store.User, wanted bool) error {
 		unproven := wanted && holder.EmailVerifiedAt.IsZero()
 		if unproven {
-			if err := tx.contest(ctx, holder); err != nil {
+			if err := contest(ctx, tx, holder); err != nil {
 				return err
 			}
 		}

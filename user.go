@@ -93,7 +93,7 @@ func (u *Users) GetByEmail(ctx context.Context, email string) (User, error) {
 	if err != nil {
 		return User{}, ErrInvalidEmail.because(err)
 	}
-	user, err := u.holder(ctx, u.store, address)
+	user, err := holder(ctx, u.kernel, u.store, address)
 	return existing(user, err)
 }
 

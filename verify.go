@@ -162,7 +162,7 @@ func (v *Verifications) confirm(ctx context.Context, tx *txn, given mailedSecret
 		return done, err
 	}
 	if done.reset {
-		if err := tx.claimAfter(ctx, user, afterContest); err != nil {
+		if err := claimAfter(ctx, tx, user, afterContest); err != nil {
 			return done, err
 		}
 		return done, v.resets.send(ctx, tx, user, "", true)
@@ -209,9 +209,9 @@ func (v *Verifications) handleResend(w http.ResponseWriter, r *http.Request) err
 // handleConfirmPage is what the mailed link opens. Mail scanners open links
 // too, so only a program that declares itself, and not HEAD, is acted on.
 func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := v.openedBy(r)
+	in, err := openedBy(v.kernel, r)
 	if err != nil {
-		return v.pageOr(w, r, err)
+		return pageOr(v.kernel, w, r, err)
 	}
 	if r.Method == http.MethodGet && (wantsJSON(r) || v.config.ConfirmOnGet) {
 		done, err := v.confirmWith(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
@@ -219,17 +219,17 @@ func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request
 	}
 	page := ui.Page{
 		Title:      "Confirm your address",
-		Paragraphs: []string{"Somebody signed up here with this address. If it was you, confirm it."},
+		Paragraphs: []string{"Confirm that this e-mail address is yours. Then your account is ready."},
 		Facts:      []ui.Fact{{Label: "Address", Value: showEmail(in.Email)}},
 	}
-	found, user, err := v.lookAt(r.Context(), in.Token, kindVerify)
+	found, user, err := lookAt(r.Context(), v.kernel, in.Token, kindVerify)
 	switch {
 	case errors.Is(err, ErrInvalidToken):
 	case err != nil && !errors.Is(err, ErrTokenExpired):
-		return v.pageOr(w, r, err)
+		return pageOr(v.kernel, w, r, err)
 	case !found.UsedAt.IsZero() && !user.EmailVerifiedAt.IsZero() && user.EmailKey == found.EmailKey:
 		return v.writePage(w, r, http.StatusOK, ui.Page{
-			Title: "Your address is confirmed", Paragraphs: []string{"That was done already. You can close this page and go on where you left off."},
+			Title: "Your address is confirmed", Paragraphs: []string{"That was done already.", "You can close this page and go on where you left off."},
 			Facts: []ui.Fact{{Label: "Address", Value: user.Email}},
 		})
 	case user.EmailKey == found.EmailKey:
@@ -246,10 +246,10 @@ func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request
 		}
 		twice, err := contested(r.Context(), v.store, &user)
 		if err != nil {
-			return v.pageOr(w, r, fault(err))
+			return pageOr(v.kernel, w, r, fault(err))
 		}
 		if twice && user.EmailVerifiedAt.IsZero() {
-			page.Paragraphs = append(page.Paragraphs, "Somebody signed up with this address more than once. When you confirm it, we mail you a link to set a password, and passwords set before are worth nothing.")
+			page.Paragraphs = append(page.Paragraphs, "This address was used to sign up more than once. When you confirm it, we mail you a link to set a password. Passwords that were set before stop working.")
 		}
 	}
 	page.Forms = []ui.Form{
@@ -317,7 +317,7 @@ func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request,
 		}
 		page := ui.Page{Title: "Your address is confirmed", Paragraphs: []string{"You can close this page and go on where you left off."}}
 		if done.reset {
-			page.Paragraphs = []string{"Somebody had signed up with this address more than once. Look into your mailbox for a link to set your password."}
+			page.Paragraphs = []string{"This address was used to sign up more than once. Look into your mailbox for a link to set your password."}
 		}
 		return v.writePage(w, r, http.StatusOK, page)
 	}
