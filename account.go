@@ -125,7 +125,9 @@ func contestHash(user *store.User) []byte { return hashSecret(user.ID + " " + us
 // mutable are the notices that an owner may switch off. Those of a change of
 // password, address, factor or key always arrive: whoever changes them could
 // switch them off first.
-func mutable(kind mailer.Kind) bool { return kind == mailer.NewDevice }
+func mutable(kind mailer.Kind) bool {
+	return kind == mailer.NewDevice || kind == mailer.AccountDeleted
+}
 
 // notify mails a security notice, unless it is one that the user may switch off
 // and has switched off.

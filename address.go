@@ -137,7 +137,7 @@ func (e *EmailChanges) confirmWith(ctx context.Context, in TokenParams) (done co
 	if err != nil {
 		return done, err
 	}
-	err = e.tx(ctx, func(ctx context.Context, tx *txn) error {
+	err = e.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, given.token, kindVerify, kindChange)
 		switch {
 		case err != nil:
@@ -239,7 +239,7 @@ func (e *EmailChanges) Undo(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	return e.tx(ctx, func(ctx context.Context, tx *txn) error {
+	return e.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, given.token, kindUndo)
 		if err != nil {
 			return err
@@ -308,7 +308,7 @@ func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) 
 	}
 	found, user, err := lookAt(r.Context(), e.kernel, in.Token, kindChange, kindVerify)
 	if err != nil {
-		return pageOr(e.kernel, w, r, err)
+		return deadLink(e.kernel, w, r, err)
 	}
 	in.Email = "" // the token says which address is meant
 	page := ui.Page{

@@ -112,7 +112,7 @@ func New(config Config) (*Auth, error) {
 		return nil, fmt.Errorf("admit: the configuration cannot work:\n%w", err)
 	}
 	k := &kernel{config: config, store: config.Store, machinery: &machinery{
-		log: config.Logger, ring: ring, clients: clients, redirects: redirects, pages: pages,
+		log: config.Logger, ring: ring, clients: clients, redirects: redirects, pages: pages, begin: recheck,
 	}}
 	var params passhash.Params
 	if config.Passwords.InsecureFastHash {

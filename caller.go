@@ -31,13 +31,8 @@ func (k *kernel) verifyAPIKey(ctx context.Context, text string, fromBrowser bool
 		return store.APIKey{}, fault(err)
 	}
 	now := k.now()
-	switch {
-	case !key.RevokedAt.IsZero():
-		return store.APIKey{}, ErrAPIKeyRevoked
-	case !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt):
-		return store.APIKey{}, ErrAPIKeyExpired
-	case key.OwnerID != "" && (owner.ID != key.OwnerID || owner.Deleted() || owner.Banned(now) || owner.Role != RoleAdmin):
-		return store.APIKey{}, ErrAPIKeyRevoked
+	if err := keyStands(&key, &owner, now); err != nil {
+		return store.APIKey{}, err
 	}
 	if now.Sub(key.LastUsedAt) >= apiKeyTouched {
 		if err := k.store.TouchAPIKey(ctx, tenant, key.ID, now); err != nil {
@@ -45,6 +40,20 @@ func (k *kernel) verifyAPIKey(ctx context.Context, text string, fromBrowser bool
 		}
 	}
 	return key, nil
+}
+
+// keyStands refuses a key that was revoked or has expired, and one whose owner
+// may no longer use it.
+func keyStands(key *store.APIKey, owner *store.User, now time.Time) error {
+	switch {
+	case !key.RevokedAt.IsZero():
+		return ErrAPIKeyRevoked
+	case !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt):
+		return ErrAPIKeyExpired
+	case key.OwnerID != "" && (owner.ID != key.OwnerID || usable(owner, now) != nil || owner.Role != RoleAdmin):
+		return ErrAPIKeyRevoked
+	}
+	return nil
 }
 
 // Errors about who calls.

@@ -226,7 +226,7 @@ func (k *kernel) admit(ctx context.Context, guess *attempt, rule func(ctx contex
 	}
 	var signed SignedIn
 	var pause *Error
-	err = k.tx(ctx, func(ctx context.Context, tx *txn) error {
+	err = k.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		out, err := rule(ctx, tx)
 		if err != nil {
 			return err

@@ -53,6 +53,8 @@ type machinery struct {
 	sweeper   *delivery.Sweeper
 	pages     *ui.Renderer
 	redirects *redirect.Matcher
+	// begin is done first in each transaction: recheck.
+	begin func(ctx context.Context, t *txn) error
 	// mails and kinds are the letters and the events that features declare.
 	mails map[mailer.Kind]bool
 	kinds map[string]bool
@@ -84,11 +86,16 @@ type txn struct {
 }
 
 // tx runs fn in a transaction of the store and maps the error that comes back.
-// What fn queued and touched takes effect after the commit, in this one place.
+// Where somebody is signed in, or a key was sent, both are looked at once more
+// first. What fn queued and touched takes effect after the commit, in this one
+// place.
 func (k *kernel) tx(ctx context.Context, fn func(ctx context.Context, tx *txn) error) error {
 	var last *txn
 	err := fault(k.store.Tx(ctx, func(ctx context.Context, s store.Store) error {
 		last = &txn{Store: s, kernel: k}
+		if err := k.begin(ctx, last); err != nil {
+			return err
+		}
 		return fn(ctx, last)
 	}))
 	if err == nil {

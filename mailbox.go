@@ -139,7 +139,7 @@ func (k *kernel) mailQuietly(ctx context.Context, address emailaddress.Address, 
 	if err != nil && !unknown {
 		return fault(err)
 	}
-	return k.tx(ctx, func(ctx context.Context, tx *txn) error {
+	return k.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		nobody := k.nobody(address)
 		id := found.ID
 		if unknown {

@@ -191,6 +191,20 @@ func (k *kernel) writeErrorPage(w http.ResponseWriter, r *http.Request, err erro
 		return err // logged and answered in one place
 	}
 	answer.failure().Headers(w.Header())
+	return k.writePage(w, r, answer.Status, errorPage(err, otherwise))
+}
+
+// deadLink is the page of a link that is worth nothing any more. It is what the
+// link leads to, and no failure of the request: the status is 200.
+func deadLink(k *kernel, w http.ResponseWriter, r *http.Request, err error, otherwise ...ui.Form) error {
+	if asError(err).Status >= http.StatusInternalServerError {
+		return err
+	}
+	return k.writePage(w, r, http.StatusOK, errorPage(err, otherwise))
+}
+
+func errorPage(err error, otherwise []ui.Form) ui.Page {
+	answer := asError(err)
 	page := ui.Page{Title: "That did not work", Alert: answer.Message}
 	for _, tooOld := range []*Error{ErrInvalidToken, ErrTokenExpired, ErrVerificationTokenNotFound, ErrVerificationTokenExpired} {
 		if errors.Is(err, tooOld) {
@@ -198,5 +212,5 @@ func (k *kernel) writeErrorPage(w http.ResponseWriter, r *http.Request, err erro
 			page.Forms = otherwise
 		}
 	}
-	return k.writePage(w, r, answer.Status, page)
+	return page
 }

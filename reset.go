@@ -95,7 +95,7 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 	if err != nil {
 		return done, err
 	}
-	err = p.tx(ctx, func(ctx context.Context, tx *txn) error {
+	err = p.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, given.token, kindReset)
 		switch {
 		case errors.Is(err, ErrTokenExpired):
@@ -157,7 +157,7 @@ func (p *PasswordResets) handleResetPage(w http.ResponseWriter, r *http.Request)
 	}
 	user, err := p.find(r.Context(), mailedSecret{token: in.Token})
 	if err != nil {
-		return pageOr(p.kernel, w, r, err, in.renewal(p.config.BasePath+resetPath)...)
+		return deadLink(p.kernel, w, r, err, in.renewal(p.config.BasePath+resetPath)...)
 	}
 	in.Email = user.Email // the account's own, whatever stands in the link
 	return p.resetPage(w, r, http.StatusOK, &user, in, "")

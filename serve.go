@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit/internal/router"
+	"github.com/admit-go/admit/internal/webio"
 )
 
 // identify finds out who calls a route of the API and whether they may. The
@@ -105,6 +106,12 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 	at = a.router.Find(r)
 	if done := a.crossOrigin(w, r, at); done {
 		return
+	}
+	if at != nil {
+		// Before anybody is identified: a body can take long to come, and the
+		// caller may be revoked meanwhile. The store's time begins after it.
+		webio.ReadBody(r)
+		ctx.lookup.Restart(a.config.RequestTimeout)
 	}
 	if err := a.dispatch(w, r, at, ctx); err != nil {
 		a.fail(w, r, err)

@@ -320,7 +320,7 @@ func (s *Sessions) renewed(ctx context.Context, key *accesstoken.Key, session *s
 // 9700, section 4.14.2), and says so once: whoever comes second finds nothing
 // live.
 func (s *Sessions) reuse(ctx context.Context, session *store.Session, now time.Time) error {
-	err := s.tx(ctx, func(ctx context.Context, tx *txn) error {
+	err := s.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		if _, err := tx.lock(ctx, session.UserID); err != nil {
 			return err
 		}
@@ -340,7 +340,7 @@ func (s *Sessions) reuse(ctx context.Context, session *store.Session, now time.T
 
 // fork ends the one session whose token the store does not know.
 func (s *Sessions) fork(ctx context.Context, session *store.Session, now time.Time) error {
-	err := s.tx(ctx, func(ctx context.Context, tx *txn) error {
+	err := s.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		tx.touch(session.UserID)
 		ended, err := tx.EndSession(ctx, tenant, session.UserID, session.ID, now, endedByFork)
 		if err != nil || !ended {

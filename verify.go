@@ -133,7 +133,7 @@ func (v *Verifications) confirmWith(ctx context.Context, in TokenParams) (done c
 	if err != nil {
 		return done, err
 	}
-	err = v.tx(ctx, func(ctx context.Context, tx *txn) error {
+	err = v.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, given.token, kindVerify)
 		if err != nil {
 			return err
@@ -182,7 +182,7 @@ func (v *Verifications) Disown(ctx context.Context, in TokenParams) error {
 	if err != nil {
 		return err
 	}
-	return v.tx(ctx, func(ctx context.Context, tx *txn) error {
+	return v.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, given.token, kindVerify)
 		if err != nil {
 			return err

@@ -1,13 +1,84 @@
 package e2e_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:    "ask to change an address",
+	calls:   8,
+	prepare: func(s *harness.Server, p *subject) { letterTo(s, mailer.SignupConfirmation, p.email) },
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.EmailChanges.Request(ctx, admit.EmailChangeParams{UserID: p.signed.User.ID, Email: moved(p)}))
+	},
+	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.EmailVerification, moved(p)) },
+}, faultFlow{
+	name:  "change an address",
+	calls: 11,
+	prepare: mailFor(mailer.EmailVerification, moved, func(s *harness.Server, p *subject) error {
+		return s.Auth.EmailChanges.Request(s.T.Context(), admit.EmailChangeParams{UserID: p.signed.User.ID, Email: moved(p)})
+	}),
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.EmailChanges.Confirm(ctx, admit.TokenParams{Email: moved(p), Token: p.token}))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		_, err := s.Auth.Users.GetByEmail(s.T.Context(), moved(p))
+		return err == nil
+	},
+}, faultFlow{
+	name:  "undo a change of address",
+	calls: 14,
+	prepare: func(s *harness.Server, p *subject) {
+		// Only an address that was verified can take a change back.
+		token := tokenIn(letterTo(s, mailer.SignupConfirmation, p.email))
+		if err := s.Auth.Verifications.Confirm(s.T.Context(), admit.TokenParams{Token: token}); err != nil {
+			s.T.Fatal(err)
+		}
+		mailFor(mailer.EmailVerification, moved, func(s *harness.Server, p *subject) error {
+			return s.Auth.EmailChanges.Request(s.T.Context(), admit.EmailChangeParams{UserID: p.signed.User.ID, Email: moved(p)})
+		})(s, p)
+		mailFor(mailer.EmailChanged, own, func(s *harness.Server, p *subject) error {
+			return s.Auth.EmailChanges.Confirm(s.T.Context(), admit.TokenParams{Email: moved(p), Token: p.token})
+		})(s, p)
+	},
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.EmailChanges.Undo(ctx, p.token))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		_, err := s.Auth.Users.GetByEmail(s.T.Context(), p.email)
+		return err == nil && !sessionLives(s, p)
+	},
+	again: admit.ErrInvalidToken,
+})
+
+var _ = tokenKinds.add(tokenKind{name: "change"}, tokenKind{name: "undo"})
+
+var _ = endings.add(ending{
+	name:   "address change",
+	before: func(s *harness.Server, p harness.Person) string { return askMove(s, p, "new@x.test") },
+	cause: func(s *harness.Server, _ harness.Person, token string) {
+		confirmMove(s, "new@x.test", token).Want(200)
+	},
+	ends: append([]string{"verify", "reset"}, signIns...),
+}, ending{
+	name:   "address change undone",
+	before: func(s *harness.Server, p harness.Person) string { return moveTo(s, p, "new@x.test") },
+	cause: func(s *harness.Server, _ harness.Person, token string) {
+		s.Do("POST", "/v1/auth/email/verify/undo", harness.J{"token": token}).Want(200)
+	},
+	ends: every,
+}, ending{
+	name:  "new address to change",
+	cause: func(s *harness.Server, p harness.Person, _ string) { askMove(s, p, "new@x.test") },
+	ends:  []string{"change"},
+})
 
 func askMove(s *harness.Server, p harness.Person, to string) string {
 	s.T.Helper()
@@ -53,7 +124,7 @@ func TestEM05_AnAddressMovesOnlyAfterItsMailboxIsProven(t *testing.T) {
 }
 
 func TestAC071_MovingNeedsARecentProof(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		s.Clock.Advance(10 * time.Minute)
 		answer := s.Do("POST", "/v1/auth/email/verify/send", harness.J{"email": "new@x.test"}, harness.Bearer(p.Access)).Want(403, "auth/reauthentication-required")

@@ -1,7 +1,10 @@
 package e2e_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +13,32 @@ import (
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/store"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:  "create an API key",
+	calls: 4,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		created, err := a.APIKeys.Create(ctx, admit.CreateAPIKeyParams{Name: p.email, Type: admit.SecretKey})
+		return created.Key != "", err
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		keys, err := s.Auth.APIKeys.List(s.T.Context(), store.Page{Number: 1, Limit: 1000})
+		return err == nil && slices.ContainsFunc(keys.Items, func(k admit.APIKey) bool { return k.Name == p.email })
+	},
+}, faultFlow{
+	name:  "revoke an API key",
+	calls: 4,
+	prepare: func(s *harness.Server, p *subject) {
+		p.extra, p.token = s.NewKey("secret")
+	},
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.APIKeys.Revoke(ctx, p.extra))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		_, err := s.Auth.APIKeys.Verify(s.T.Context(), p.token)
+		return errors.Is(err, admit.ErrAPIKeyRevoked)
+	},
+})
 
 const apiKeys = "/v1/admin/api-keys"
 
@@ -95,7 +124,7 @@ func TestAK05_UsingAKeyDoesNotBringItBack(t *testing.T) {
 }
 
 func TestAC162_OnlyAnAdministratorMakesKeysAndOnlyAsThemselves(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		admin, user := s.Admin(), s.SignUp("user@x.test")
 		makeKey(s, harness.J{}).Want(http.StatusUnauthorized, "auth/unauthorized")
 		makeKey(s, harness.J{}, harness.Bearer(user.Access)).Want(http.StatusForbidden, "auth/forbidden")
@@ -116,7 +145,7 @@ func TestAC162_OnlyAnAdministratorMakesKeysAndOnlyAsThemselves(t *testing.T) {
 }
 
 func TestAK04_AKeyMintsOnlyWhereItWasTold(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		for name, try := range map[string]struct {
 			scopes []string
 			want   int
@@ -162,7 +191,7 @@ func scopeless(s *harness.Server) (id, key string) {
 }
 
 func TestScopesBindEveryCaller(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p, admin := s.SignUp("a@x.test"), s.Admin()
 		_, reads := s.NewKey("publishable", "*:read")
 		_, users := s.NewKey("publishable", "users:*")
@@ -212,7 +241,7 @@ func TestAC163_AKeyDiesWithTheRightsOfWhoMadeIt(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			harness.Each(t, func(t *testing.T, s *harness.Server) {
+			harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 				admin := s.Admin()
 				key := makeKey(s, harness.J{}, harness.Bearer(admin.Access)).Want(http.StatusCreated).String("key")
 				byKey := makeKey(s, harness.J{}, harness.Key(key)).Want(http.StatusCreated).String("key")
@@ -227,7 +256,7 @@ func TestAC163_AKeyDiesWithTheRightsOfWhoMadeIt(t *testing.T) {
 }
 
 func TestAC166_OnlyTheWholeKeyIsAKey(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		_, secret := s.NewKey("secret")
 		_, publishable := s.NewKey("publishable")
 		for _, bad := range []string{
@@ -254,7 +283,7 @@ func TestAC166_OnlyTheWholeKeyIsAKey(t *testing.T) {
 // TestAC168_NothingOfTheAdministrationAnswersOthers tries the routes of
 // administrators with every lesser caller, in other spellings and methods.
 func TestAC168_NothingOfTheAdministrationAnswersOthers(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		user, guest := s.SignUp("user@x.test"), s.SignUp("guest@x.test")
 		s.Role(guest.ID, "guest")
 		_, publishable := s.NewKey("publishable")
@@ -295,7 +324,7 @@ func TestAC173_IdsInPathsAreChecked(t *testing.T) {
 }
 
 func TestRequireAPIKeyHoldsForEveryRouteButThoseABrowserNavigatesTo(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		_, key := s.NewKey("publishable")
 		for _, r := range s.Auth.Routes() {
 			answer := s.Do(r.Method, fill(r.Path, "x"), bodyFor(r.Method))
@@ -328,7 +357,7 @@ func TestKeysThatCannotBeMadeAreRefused(t *testing.T) {
 }
 
 func TestMiddlewareLetsPassWhoMayPass(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		admin, user, editor, guest := s.Admin(), s.SignUp("user@x.test"), s.SignUp("editor@x.test"), s.SignUp("guest@x.test")
 		s.Role(editor.ID, "editor")
 		s.Role(guest.ID, "guest")

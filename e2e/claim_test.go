@@ -9,8 +9,14 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
-	"github.com/admit-go/admit/store"
 )
+
+var _ = endings.add(ending{
+	name:   "proof of the mailbox",
+	before: func(s *harness.Server, p harness.Person) string { return magicToken(s, p.Email) },
+	cause:  func(s *harness.Server, _ harness.Person, token string) { redeem(s, token).Want(200) },
+	ends:   every, unproven: true,
+})
 
 // planted is what somebody may leave behind in an account whose address is not
 // theirs: password, session, refresh token, API key, pending change.
@@ -75,7 +81,7 @@ func TestLK02_ProofOfTheMailboxWinsAtEveryDoor(t *testing.T) {
 func TestAC002_ASessionKeptAliveEndsWithTheProofOfTheMailbox(t *testing.T) {
 	for name, door := range doors {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
-			harness.Each(t, func(t *testing.T, s *harness.Server) {
+			harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 				eve := s.SignUp("victim@x.test").Tokens
 				for range 3 {
 					s.Clock.Advance(50 * time.Minute)
@@ -132,123 +138,6 @@ func TestDisownDeletesAnAccountThatWasNotProven(t *testing.T) {
 	})
 }
 
-// tokenKinds are all kinds of one-time token that open something.
-var tokenKinds = []string{"verify", "reset", "magic", "code", "change", "undo", "mfa-ticket", "oauth-result"}
-
-// Every cell of what kills what. A token that is not killed must stay, or
-// somebody loses a link they were promised.
-func TestEM07_WhatKillsWhat(t *testing.T) {
-	all := strings.Join(tokenKinds, " ")
-	const signIns = "magic code change mfa-ticket oauth-result"
-	type happening struct {
-		// before makes what the cause needs; it kills, too, and so comes before
-		// the tokens are there.
-		before func(s *harness.Server, p harness.Person) string
-		cause  func(s *harness.Server, p harness.Person, made string)
-		kills  string
-		// unproven says that the address of the account is.
-		unproven bool
-	}
-	for name, h := range map[string]happening{
-		"reset": {
-			before: func(s *harness.Server, p harness.Person) string { return resetToken(s, p.Email) },
-			cause: func(s *harness.Server, p harness.Person, token string) {
-				resetWith(s, p.Email, token, otherPassword).Want(200)
-			},
-			kills: "verify reset " + signIns,
-		},
-		"password change": {cause: func(s *harness.Server, p harness.Person, _ string) {
-			changePassword(s, p.Access).Want(200)
-		}, kills: "verify reset " + signIns},
-		"address change": {
-			before: func(s *harness.Server, p harness.Person) string { return askMove(s, p, "new@x.test") },
-			cause: func(s *harness.Server, _ harness.Person, token string) {
-				confirmMove(s, "new@x.test", token).Want(200)
-			},
-			kills: "verify reset " + signIns,
-		},
-		"address change undone": {
-			before: func(s *harness.Server, p harness.Person) string { return moveTo(s, p, "new@x.test") },
-			cause: func(s *harness.Server, _ harness.Person, token string) {
-				s.Do("POST", "/v1/auth/email/verify/undo", harness.J{"token": token}).Want(200)
-			},
-			kills: all,
-		},
-		"ban": {cause: func(s *harness.Server, p harness.Person, _ string) {
-			if err := s.Auth.Users.Ban(s.T.Context(), admit.BanParams{UserID: p.ID}); err != nil {
-				s.T.Fatal(err)
-			}
-		}, kills: all},
-		"deletion": {
-			before: func(s *harness.Server, p harness.Person) string { return confirmationToken(s, p.Email) },
-			cause: func(s *harness.Server, p harness.Person, token string) {
-				s.Do("POST", confirmPath, harness.J{"email": p.Email, "token": token, "action": "disown"}).Want(200)
-			},
-			kills: all, unproven: true,
-		},
-		"proof of the mailbox": {
-			before: func(s *harness.Server, p harness.Person) string { return magicToken(s, p.Email) },
-			cause:  func(s *harness.Server, _ harness.Person, token string) { redeem(s, token).Want(200) },
-			kills:  all, unproven: true,
-		},
-		"confirmation of the sign-up": {
-			before:   func(s *harness.Server, p harness.Person) string { return confirmationToken(s, p.Email) },
-			cause:    func(s *harness.Server, p harness.Person, token string) { confirm(s, p.Email, token).Want(200) },
-			unproven: true,
-		},
-		"sign-out everywhere": {cause: func(s *harness.Server, p harness.Person, _ string) {
-			s.Do("DELETE", "/v1/auth/sessions", nil, harness.Bearer(p.Access)).Want(200)
-		}, kills: signIns},
-		"sign-out of one session": {cause: func(s *harness.Server, p harness.Person, _ string) { s.SignOut(p.Access).Want(200) }},
-		"sign-in by link": {
-			before: func(s *harness.Server, p harness.Person) string { return magicToken(s, p.Email) },
-			cause:  func(s *harness.Server, _ harness.Person, token string) { redeem(s, token).Want(200) },
-			kills:  "magic code",
-		},
-		"new confirmation": {cause: func(s *harness.Server, p harness.Person, _ string) {
-			confirmationToken(s, p.Email)
-		}, kills: "verify", unproven: true},
-		"new reset link":        {cause: func(s *harness.Server, p harness.Person, _ string) { resetToken(s, p.Email) }, kills: "reset"},
-		"new magic link":        {cause: func(s *harness.Server, p harness.Person, _ string) { magicToken(s, p.Email) }, kills: "magic code"},
-		"new address to change": {cause: func(s *harness.Server, p harness.Person, _ string) { askMove(s, p, "new@x.test") }, kills: "change"},
-	} {
-		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
-			harness.Each(t, func(t *testing.T, s *harness.Server) {
-				p := s.SignUp("a@x.test")
-				if !h.unproven {
-					p = verified(s, "b@x.test")
-				}
-				made := ""
-				if h.before != nil {
-					made = h.before(s, p)
-				}
-				user, err := s.Store.User(t.Context(), "", p.ID)
-				if err != nil {
-					t.Fatal(err)
-				}
-				hash := func(kind string) []byte { return []byte("0123456789abcdef0123456789abcde" + kind[:1]) }
-				for _, kind := range tokenKinds {
-					err := s.Store.CreateToken(t.Context(), store.Token{
-						Kind: kind, Hash: hash(kind), UserID: p.ID, EmailKey: user.EmailKey,
-						CreatedAt: s.Clock.Now(), ExpiresAt: s.Clock.Now().Add(time.Hour),
-					})
-					if err != nil {
-						t.Fatal(err)
-					}
-				}
-				h.cause(s, p, made)
-				for _, kind := range tokenKinds {
-					_, err := s.Store.Token(t.Context(), "", kind, hash(kind))
-					killed, want := err != nil, strings.Contains(" "+h.kills+" ", " "+kind+" ")
-					if killed != want {
-						t.Errorf("%s: killed %v, want %v", kind, killed, want)
-					}
-				}
-			}, unlimited)
-		})
-	}
-}
-
 // AC-050: a reset ends what was open and what was on its way. An API key stays:
 // it is the account's own, whose address was proven before.
 func TestAC050_AResetEndsAllThatWasOpenOrOnItsWay(t *testing.T) {
@@ -291,7 +180,7 @@ func TestAC073_NobodyVerifiesThemselves(t *testing.T) {
 		"email": "a@x.test", "password": harness.Password, "name": "Eve", "emailVerified": true, "email_verified": true, "emailVerifiedAt": "2026-01-01T00:00:00Z",
 		"verified": true, "method": "password", "token": strings.Repeat("A", 43),
 	}
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		eve := s.Do("POST", "/v1/auth/email/signup", claims).Want(201).Tokens()
 		for _, path := range []string{
 			"/v1/auth/email/signin", "/v1/auth/email/verify/send", "/v1/auth/email/verify/confirm", "/v1/auth/email/verify/resend",
@@ -309,7 +198,7 @@ func TestAC073_NobodyVerifiesThemselves(t *testing.T) {
 
 // AC-058, OT-02: a secret of one purpose is nothing anywhere else.
 func TestAC058_TokensCountOnlyAtTheirOwnDoor(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		var other harness.Person
 		verify := mailed(s, mailer.SignupConfirmation, "b@x.test", func() { other = s.SignUp("b@x.test") })

@@ -53,7 +53,7 @@ func TestRL08_AFirstBurstOfRequestsIsServedWithOneKey(t *testing.T) {
 // nothing that lives in the right one.
 func TestAC209_AClockThatJumpsAheadAndBackPromisesNothing(t *testing.T) {
 	const jump = 8 * 24 * time.Hour
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		ctx := context.Background()
 		before := s.SignUp("before@x.test")
 		ended := s.SignUp("ended@x.test")

@@ -55,7 +55,7 @@ func TestHEADAndOPTIONSBehave(t *testing.T) {
 }
 
 func TestAC056_HEADOnEveryRouteChangesNothing(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := s.SignUp("a@x.test")
 		before := len(s.Events("", ""))
 		for _, r := range s.Auth.Routes() {
@@ -206,7 +206,7 @@ func TestAC185_AWrongLengthIsNoBody(t *testing.T) {
 // TestAC186_SlowClientsHoldNothing opens connections that never finish their
 // request, and looks whether others, and the store, notice.
 func TestAC186_SlowClientsHoldNothing(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := s.SignUp("a@x.test")
 		var slow []net.Conn
 		defer func() {
@@ -377,7 +377,7 @@ func TestAC191_APanicInTheHostsPartHarmsOneRequest(t *testing.T) {
 }
 
 func TestAC191_APanicInTheMailerHarmsNobody(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		s.Log.ExpectErrors()
 		p := s.SignUp("a@x.test")
 		s.SignUp("b@x.test")
@@ -389,7 +389,7 @@ func TestAC191_APanicInTheMailerHarmsNobody(t *testing.T) {
 
 // TestRL07_AClientThatHangsUpHarmsNobody cancels requests at random moments.
 func TestRL07_AClientThatHangsUpHarmsNobody(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := s.SignUp("a@x.test")
 		for i := range 60 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*50*time.Microsecond)

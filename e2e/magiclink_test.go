@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,7 +12,71 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:  "ask for a magic link",
+	calls: 8,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		_, err := a.MagicLinks.Request(ctx, admit.MagicLinkParams{Email: p.email, CallbackURL: callback})
+		return told(err)
+	},
+	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.MagicLink, p.email) },
+}, faultFlow{
+	name:    "redeem a magic link",
+	calls:   17,
+	prepare: func(s *harness.Server, p *subject) { askLink(s, p, false) },
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		signed, err := a.MagicLinks.Redeem(ctx, p.token)
+		return gave(signed, err)
+	},
+	done:  func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) && liveSessions(s, p) == 1 },
+	again: admit.ErrInvalidToken,
+}, faultFlow{
+	name:    "sign in by code",
+	calls:   19,
+	prepare: func(s *harness.Server, p *subject) { askLink(s, p, false) },
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		signed, err := a.MagicLinks.RedeemCode(ctx, admit.RedeemCodeParams{RequestID: p.extra, Code: p.code})
+		return gave(signed, err)
+	},
+	done:  func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) && liveSessions(s, p) == 1 },
+	again: admit.ErrInvalidToken,
+}, faultFlow{
+	name:  "sign up by magic link",
+	calls: 12,
+	prepare: func(s *harness.Server, p *subject) {
+		p.email = "new-" + p.email
+		askLink(s, p, true)
+	},
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		signed, err := a.MagicLinks.Redeem(ctx, p.token)
+		return gave(signed, err)
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		user, err := s.Auth.Users.GetByEmail(s.T.Context(), p.email)
+		if err != nil {
+			return false
+		}
+		list, err := s.Auth.Sessions.List(s.T.Context(), user.ID, store.Page{Number: 1, Limit: 1})
+		return err == nil && list.Total == 1 && !user.EmailVerifiedAt.IsZero()
+	},
+	again: admit.ErrInvalidToken,
+})
+
+var _ = tokenKinds.add(tokenKind{name: "magic"}, tokenKind{name: "code"})
+
+var _ = endings.add(ending{
+	name:   "sign-in by link",
+	before: func(s *harness.Server, p harness.Person) string { return magicToken(s, p.Email) },
+	cause:  func(s *harness.Server, _ harness.Person, token string) { redeem(s, token).Want(200) },
+	ends:   []string{"magic", "code"},
+}, ending{
+	name:  "new magic link",
+	cause: func(s *harness.Server, p harness.Person, _ string) { magicToken(s, p.Email) },
+	ends:  []string{"magic", "code"},
+})
 
 func mustJSON(t *testing.T, v any) string {
 	t.Helper()
@@ -56,7 +121,7 @@ func TestEM04_AMagicLinkProvesTheAddressItWasSentTo(t *testing.T) {
 		"private":  func(c *admit.Config) { c.PrivateSignUp = true },
 	} {
 		t.Run(name, func(t *testing.T) {
-			harness.Each(t, func(t *testing.T, s *harness.Server) {
+			harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 				s.Do("POST", "/v1/auth/email/signup", harness.J{"email": "a@x.test", "password": harness.Password, "name": "Ada"}).Want(201)
 				s.SignIn("a@x.test", harness.Password).Want(403, "auth/email-not-verified")
 				me := s.Me(redeem(s, magicToken(s, "a@x.test")).Want(200).Tokens().Access).Want(200)
@@ -85,7 +150,7 @@ func TestMagicLinksCanBeSwitchedOffAndNeedAnAllowedCallback(t *testing.T) {
 }
 
 func TestAMagicLinkWithoutCallbackLeadsToAPageThatSpendsNothing(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		s.Mail.Clear()
 		id := s.Do("POST", "/v1/auth/email/signup", harness.J{"method": "magiclink", "email": "a@x.test"}).Want(201).String("requestId")
 		m := letterTo(s, mailer.MagicLink, "a@x.test")
@@ -118,7 +183,7 @@ func TestAMagicLinkWithoutCallbackLeadsToAPageThatSpendsNothing(t *testing.T) {
 }
 
 func TestAC055_OpeningALinkSpendsNothing(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		token := magicToken(s, "a@x.test")
 		for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
@@ -137,7 +202,7 @@ func TestAC055_OpeningALinkSpendsNothing(t *testing.T) {
 // opened: the link names its account and signs nobody in, and no form of
 // another site can send what does.
 func TestAC057_ALinkSignsNobodyInUnasked(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		token := mailed(s, mailer.MagicLink, "eve@x.test", func() {
 			s.Do("POST", "/v1/auth/email/signup", harness.J{"method": "magiclink", "email": "eve@x.test"}).Want(201)
 		})
@@ -172,7 +237,7 @@ func TestOT03_OneOfManyRedemptionsWins(t *testing.T) {
 }
 
 func TestAC065_MagicLinksAndCodesEndOnTheSecond(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		for _, c := range []struct {
 			age        time.Duration
@@ -212,7 +277,7 @@ func wrongCode(code string) string {
 }
 
 func TestAC062_ACodeMayBeTriedFiveTimesAndOnlyWithItsRequest(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		verified(s, "b@x.test")
 		id, code, _ := askCode(s, "a@x.test")
@@ -274,7 +339,7 @@ func TestAC067_ANewLinkKillsTheOneBefore(t *testing.T) {
 }
 
 func TestAC041_ABannedAccountIsRefusedAtEveryDoor(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		link, reset := magicToken(s, "a@x.test"), resetToken(s, "a@x.test")
 		// Banned behind the library's back: the tokens are still there, and the
@@ -310,7 +375,7 @@ func TestAC041_ABannedAccountIsRefusedAtEveryDoor(t *testing.T) {
 }
 
 func TestAC066_AFloodOfRequestsSendsFewMails(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		s.Mail.Clear()
 		accepted := 0
@@ -332,7 +397,7 @@ func TestAC066_AFloodOfRequestsSendsFewMails(t *testing.T) {
 }
 
 func TestAC054_LinksComeFromTheConfigurationAlone(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		forged := []harness.Set{
 			func(r *http.Request) { r.Host = "evil.test" }, harness.Header("X-Forwarded-Host", "evil.test"),

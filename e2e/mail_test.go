@@ -106,7 +106,7 @@ func unlimited(c *admit.Config) { c.InsecureNoLimits = true }
 // EM-02: whatever spelling of an address a form was given, the mail goes to the
 // one that is stored, and a look-alike is nobody's.
 func TestEM02_MailGoesToTheStoredAddress(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		const stored = "Mike@x.test"
 		s.SignUp(stored)
 		letterTo(s, mailer.SignupConfirmation, stored)

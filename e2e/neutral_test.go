@@ -127,7 +127,7 @@ func everyKindOfAccount(s *harness.Server) map[string]string {
 // AC-206, RL-05: a mailer that hangs holds nobody up, and what it did not take
 // is sent once it is mended.
 func TestAC206_AMailerThatHangsHoldsNobodyUp(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		release := make(chan struct{})
 		stuck := make(chan struct{}, 100)
 		hanging := s.Process(func(c *admit.Config) {

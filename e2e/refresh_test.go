@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -9,6 +10,19 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:  "refresh",
+	calls: 3,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return gave(a.Sessions.Refresh(ctx, p.signed.Tokens.RefreshToken))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		session, _, err := s.Store.SessionUser(s.T.Context(), "", p.signed.Session.ID)
+		return err == nil && session.Generation == 2
+	},
+	inSteps: true,
+})
 
 func TestAC084_TwoTabRefresh(t *testing.T) {
 	harness.Each(t, func(t *testing.T, s *harness.Server) {
@@ -50,7 +64,7 @@ func TestAC084_ALostAnswerIsGivenAgain(t *testing.T) {
 // TestAC084_TenSecondsOfGraceAfterUse looks at the edge of the grace period,
 // once the new pair has been used: by its access token, or by its refresh token.
 func TestAC084_TenSecondsOfGraceAfterUse(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := s.SignUp("a@x.test")
 		next := s.Refresh(p.Refresh).Want(http.StatusOK).Tokens()
 		s.Me(next.Access).Want(http.StatusOK)
@@ -124,7 +138,7 @@ func TestAC085_TwoThievesAtOnceRaiseOneAlarm(t *testing.T) {
 // TestAC085_EndedSessionsRaiseNoAlarm: an old token of a session that its owner
 // left must not end the others.
 func TestAC085_EndedSessionsRaiseNoAlarm(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		first := s.SignUp("a@x.test")
 		elsewhere := s.SignIn("a@x.test", harness.Password).Want(http.StatusOK).Tokens()
 		second := s.Refresh(first.Refresh).Want(http.StatusOK).Tokens()
@@ -139,7 +153,7 @@ func TestAC085_EndedSessionsRaiseNoAlarm(t *testing.T) {
 }
 
 func TestAC088_AfterSignOutNoTokenOfTheSessionWorks(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		other := s.Process()
 		s.SignUp("a@x.test")
 		for range 50 {
@@ -162,7 +176,7 @@ func TestAC088_AfterSignOutNoTokenOfTheSessionWorks(t *testing.T) {
 }
 
 func TestAC090_RefreshingDoesNotLastForEver(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		tokens := s.SignUp("a@x.test").Tokens
 		for range 2*30 - 1 {
 			s.Clock.Advance(12 * time.Hour)
@@ -193,7 +207,7 @@ func TestSE02_AnIdleSessionExpires(t *testing.T) {
 }
 
 func TestTK07_RefreshTokensAreWorthNothingWhenDamaged(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := s.SignUp("a@x.test")
 		for _, bad := range damaged(p.Refresh) {
 			answer := s.Refresh(bad)
@@ -271,7 +285,7 @@ func TestTK09_ASwitchOfSecretsIsNoTheft(t *testing.T) {
 // TestTK07_UsingAnAccessTokenIsNoticedWithinStaleness: a process that remembers
 // the session from before the refresh still confirms the new pair.
 func TestTK07_UsingAnAccessTokenIsNoticedWithinStaleness(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := s.SignUp("a@x.test")
 		s.Me(p.Access).Want(http.StatusOK)
 		next := s.Process().Refresh(p.Refresh).Want(http.StatusOK).Tokens()
@@ -285,7 +299,7 @@ func TestTK07_UsingAnAccessTokenIsNoticedWithinStaleness(t *testing.T) {
 // TestTK08_ARefreshTellsTheNewEndOfTheSession: what a host is given is what the
 // store holds.
 func TestTK08_ARefreshTellsTheNewEndOfTheSession(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := s.SignUp("a@x.test")
 		token := p.Refresh
 		for range 5 { // 25 days: at the end the absolute limit is nearer

@@ -59,7 +59,7 @@ func TestEveryErrorCodeStandsInTheDocumentAndTheOtherWayRound(t *testing.T) {
 // caller and looks only at whether the caller was let through, and how not. The
 // path names somebody else's record.
 func TestAZ01_EveryRouteRefusesWhoMayNotCall(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		admin, victim := s.Admin(), s.SignUp("victim@x.test")
 		people := map[string]harness.Person{"admin": admin, "user": s.SignUp("user@x.test"), "guest": s.SignUp("guest@x.test"), "banned": s.SignUp("banned@x.test")}
 		s.Role(people["guest"].ID, "guest")

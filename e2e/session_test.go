@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,6 +12,52 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:  "sign out",
+	calls: 4,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.Sessions.End(ctx, admit.EndSessionParams{UserID: p.signed.User.ID, SessionID: p.signed.Session.ID}))
+	},
+	done:  func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) },
+	again: admit.ErrSessionNotFound,
+}, faultFlow{
+	name:  "sign out everywhere",
+	calls: 6,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		_, err := a.Sessions.EndOthers(ctx, admit.EndOtherSessionsParams{UserID: p.signed.User.ID})
+		return told(err)
+	},
+	done: func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) },
+}, faultFlow{
+	name:  "revoke what was issued before",
+	calls: 7,
+	prepare: func(s *harness.Server, p *subject) {
+		s.Clock.Advance(time.Second)
+		p.extra = s.Clock.Now().Format(time.RFC3339Nano)
+	},
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		before, err := time.Parse(time.RFC3339Nano, p.extra)
+		if err != nil {
+			return false, err
+		}
+		_, err = a.Sessions.RevokeIssuedBefore(ctx, before)
+		return told(err)
+	},
+	done:    func(s *harness.Server, p *subject) bool { return !sessionLives(s, p) },
+	inSteps: true,
+})
+
+var _ = endings.add(ending{
+	name: "sign-out everywhere",
+	cause: func(s *harness.Server, p harness.Person, _ string) {
+		s.Do("DELETE", "/v1/auth/sessions", nil, harness.Bearer(p.Access)).Want(200)
+	},
+	ends: signIns,
+}, ending{
+	name:  "sign-out of one session",
+	cause: func(s *harness.Server, p harness.Person, _ string) { s.SignOut(p.Access).Want(200) },
+})
 
 func sessions(s *harness.Server, access string) []map[string]any {
 	s.T.Helper()
@@ -31,7 +78,7 @@ func current(s *harness.Server, access string) string {
 func TestAC091_SignOutBanAndDemotionHoldAtOnce(t *testing.T) {
 	for _, staleness := range []time.Duration{0, 5 * time.Minute} {
 		t.Run(staleness.String(), func(t *testing.T) {
-			harness.Each(t, func(t *testing.T, s *harness.Server) {
+			harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 				admin, user := s.Admin(), s.SignUp("user@x.test")
 				other := s.Process()
 				for _, p := range []*harness.Server{s, other} {
@@ -81,7 +128,7 @@ func TestSE03_SignOutEndsThisSessionAlone(t *testing.T) {
 }
 
 func TestAC105_SessionsOfOthersAreOutOfReach(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		a, b := s.SignUp("a@x.test"), s.SignUp("b@x.test")
 		theirs := current(s, b.Access)
 		missing := s.Do("DELETE", "/v1/auth/sessions/0190d9a4-0000-7000-8000-00000000ffff", nil, harness.Bearer(a.Access)).
@@ -226,7 +273,7 @@ func TestAC109_OnlyListedOriginsMayRead(t *testing.T) {
 }
 
 func TestAC110_OneCredentialPerRequest(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		a, b := s.SignUp("a@x.test"), s.SignUp("b@x.test")
 		_, secret := s.NewKey("secret")
 		_, publishable := s.NewKey("publishable")

@@ -1,15 +1,32 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:    "sign up",
+	calls:   13,
+	prepare: func(_ *harness.Server, p *subject) { p.email = "new-" + p.email },
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		made, err := a.SignUps.Create(ctx, admit.SignUpParams{Email: p.email, Password: strongPassword, Name: "Ada"})
+		return made.SignedIn != nil, err
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		_, err := s.Auth.Users.GetByEmail(s.T.Context(), p.email)
+		return err == nil
+	},
+	again: admit.ErrEmailAlreadyExists,
+})
 
 func signUp(s *harness.Server, email, password, name string) *harness.Answer {
 	s.T.Helper()
@@ -73,7 +90,7 @@ func wait(s *harness.Server, to string) mailer.Message {
 }
 
 func TestAC013_NobodyGivesThemselvesMoreAtSignUp(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		answer := s.Do("POST", "/v1/auth/email/signup", harness.J{
 			"email": "a@x.test", "password": harness.Password, "name": "Ada",
 			"role": "admin", "Role": "admin", "ROLE": "admin", "roles": []string{"admin"}, "is_admin": true, "isAdmin": true,
@@ -178,7 +195,7 @@ func TestAC017_OfManySignUpsWithOneAddressOneSucceeds(t *testing.T) {
 }
 
 func TestAC018_NobodyBecomesAdministratorByBeingFirst(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		answers := harness.Parallel(50, func(i int) *harness.Answer {
 			return signUp(s, fmt.Sprintf("a%d@x.test", i), harness.Password, "Ada")
 		})
@@ -193,7 +210,7 @@ func TestAC018_NobodyBecomesAdministratorByBeingFirst(t *testing.T) {
 
 // AC-019, AE-10: one source makes a bounded number of accounts.
 func TestAC019_OneSourceSignsUpABoundedNumber(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		made := 0
 		for i := range 200 {
 			a := signUp(s, fmt.Sprintf("a%d@x.test", i), harness.Password, "Ada")

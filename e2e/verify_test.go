@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -12,6 +14,63 @@ import (
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:    "ask for a confirmation again",
+	calls:   8,
+	prepare: func(s *harness.Server, p *subject) { letterTo(s, mailer.SignupConfirmation, p.email) },
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.Verifications.Request(ctx, admit.LinkParams{Email: p.email}))
+	},
+	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.SignupConfirmation, p.email) },
+}, faultFlow{
+	name:  "confirm an address",
+	calls: 7,
+	prepare: func(s *harness.Server, p *subject) {
+		p.token = tokenIn(letterTo(s, mailer.SignupConfirmation, p.email))
+	},
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.EmailChanges.Confirm(ctx, admit.TokenParams{Email: p.email, Token: p.token}))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		user, err := s.Auth.Users.GetByEmail(s.T.Context(), p.email)
+		return err == nil && !user.EmailVerifiedAt.IsZero()
+	},
+}, faultFlow{
+	name:  "disown an account",
+	calls: 13,
+	prepare: func(s *harness.Server, p *subject) {
+		p.token = tokenIn(letterTo(s, mailer.SignupConfirmation, p.email))
+	},
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(a.Verifications.Disown(ctx, admit.TokenParams{Email: p.email, Token: p.token}))
+	},
+	done: func(s *harness.Server, p *subject) bool {
+		_, err := s.Auth.Users.GetByEmail(s.T.Context(), p.email)
+		return errors.Is(err, admit.ErrUserNotFound)
+	},
+	again: admit.ErrInvalidToken,
+})
+
+var _ = tokenKinds.add(tokenKind{name: "verify"})
+
+var _ = endings.add(ending{
+	name:   "deletion",
+	before: func(s *harness.Server, p harness.Person) string { return confirmationToken(s, p.Email) },
+	cause: func(s *harness.Server, p harness.Person, token string) {
+		s.Do("POST", confirmPath, harness.J{"email": p.Email, "token": token, "action": "disown"}).Want(200)
+	},
+	ends: every, unproven: true,
+}, ending{
+	name:     "confirmation of the sign-up",
+	before:   func(s *harness.Server, p harness.Person) string { return confirmationToken(s, p.Email) },
+	cause:    func(s *harness.Server, p harness.Person, token string) { confirm(s, p.Email, token).Want(200) },
+	unproven: true,
+}, ending{
+	name:  "new confirmation",
+	cause: func(s *harness.Server, p harness.Person, _ string) { confirmationToken(s, p.Email) },
+	ends:  []string{"verify"}, unproven: true,
+})
 
 const confirmPath = "/v1/auth/signup/email/confirm"
 
@@ -28,7 +87,7 @@ func query(email, token string, more ...string) string {
 }
 
 func TestAC055_OT06_OnlyDeclaredProgramsConfirmByGET(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		var p harness.Person
 		token := mailed(s, mailer.SignupConfirmation, "a@x.test", func() { p = s.SignUp("a@x.test") })
 		target := confirmPath + query("a@x.test", token)
@@ -59,9 +118,12 @@ func TestAC055_OT06_OnlyDeclaredProgramsConfirmByGET(t *testing.T) {
 }
 
 func TestConfirmSendsOnToAnAllowedPage(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		token := mailed(s, mailer.SignupConfirmation, "a@x.test", func() { s.SignUp("a@x.test") })
-		s.Do("GET", confirmPath+query("a@x.test", token, "callbackUrl", "https://evil.test/"), nil, browser()).Want(400, "auth/invalid-callback-url")
+		s.Do("GET", confirmPath+query("a@x.test", token, "callbackUrl", "https://evil.test/"), nil).Want(400, "auth/invalid-callback-url")
+		if page := s.Do("GET", confirmPath+query("a@x.test", token, "callbackUrl", "https://evil.test/"), nil, browser()).Want(200); strings.Contains(string(page.Body), "evil.test") {
+			t.Errorf("the page names a target that is not allowed: %s", page.Body)
+		}
 		form := url.Values{"email": {"a@x.test"}, "token": {token}, "callbackUrl": {"https://app.example/welcome?x=1"}}.Encode()
 		post := func(form string) *harness.Answer { return sendForm(s, confirmPath, form) }
 		wrong := post(strings.Replace(form, "token="+token, "token="+strings.Repeat("A", 43), 1)).Want(303)
@@ -80,7 +142,7 @@ func TestConfirmSendsOnToAnAllowedPage(t *testing.T) {
 // AC-075, OT-11: no token leaves in an address that a page of the host is opened
 // with, and no page of ours tells where its visitor came from.
 func TestAC075_NoTokenReachesThePageThatIsReturnedTo(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		token := mailed(s, mailer.SignupConfirmation, "a@x.test", func() { s.SignUp("a@x.test") })
 		link := confirmPath + query("a@x.test", token, "callbackUrl", "https://app.example/welcome")
 		page := s.Do("GET", link, nil, browser()).Want(200)
@@ -104,7 +166,7 @@ func sendForm(s *harness.Server, path, form string) *harness.Answer {
 // A link that is too old offers a new one, within the limits of every mail.
 func TestAnOldLinkIsRenewedFromItsPage(t *testing.T) {
 	const resetPath = "/v1/auth/password/reset/confirm"
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		old := mailed(s, mailer.SignupConfirmation, "a@x.test", func() { s.SignUp("a@x.test") })
 		reset := resetToken(s, "a@x.test")
 		s.Clock.Advance(24 * time.Hour)
@@ -162,7 +224,7 @@ func TestConfirmOnGetActsOnEveryGETButNotOnHEAD(t *testing.T) {
 }
 
 func TestAC065_ConfirmationsEndOnTheSecondAndTellWhy(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		for i, c := range []struct {
 			age    time.Duration
 			status int
@@ -179,7 +241,7 @@ func TestAC065_ConfirmationsEndOnTheSecondAndTellWhy(t *testing.T) {
 }
 
 func TestRequireVerifiedEmailGivesNoTokensBefore(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		var answer *harness.Answer
 		token := mailed(s, mailer.SignupConfirmation, "a@x.test", func() { answer = signUp(s, "a@x.test", harness.Password, "Ada").Want(201) })
 		if answer.String("accessToken") != "" || answer.String("email") != "a@x.test" {
@@ -194,7 +256,7 @@ func TestRequireVerifiedEmailGivesNoTokensBefore(t *testing.T) {
 }
 
 func TestAE03_PrivateSignUpAnswersTheSameAndTellsTheOwner(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		token := mailed(s, mailer.SignupConfirmation, "a@x.test", func() { signUp(s, "a@x.test", harness.Password, "Ada").Want(201) })
 		s.SignIn("a@x.test", harness.Password).Want(403, "auth/email-not-verified")
 		confirm(s, "a@x.test", token).Want(200)
@@ -216,7 +278,7 @@ func TestAE03_PrivateSignUpAnswersTheSameAndTellsTheOwner(t *testing.T) {
 // asked for the mail, or its owner confirms what a stranger signed up for.
 func TestAConfirmationMailedAgainTellsOfTheSignUp(t *testing.T) {
 	const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		s.Do("POST", "/v1/auth/email/signup", harness.J{"email": "victim@x.test", "password": harness.Password, "name": "Eve"},
 			harness.Header("User-Agent", firefox)).Want(201)
 		first := letterTo(s, mailer.SignupConfirmation, "victim@x.test")

@@ -15,7 +15,9 @@ import (
 
 // A mail API over HTTP is a Mailer of a few lines: it hands over the three
 // parts as they are, lets the API recognise a repeated message by its ID, and
-// tells refusals that no later try can mend from those that one may.
+// tells apart what no later try can mend, what an operator must, and what may
+// pass. The status alone does not tell: such APIs answer 422 for a recipient
+// that does not exist, and for a sender that is not verified too.
 func ExampleFunc_httpAPI() {
 	api := httptest.NewServer(http.HandlerFunc(mailAPI))
 	defer api.Close()
@@ -40,35 +42,50 @@ func ExampleFunc_httpAPI() {
 			return err
 		}
 		defer response.Body.Close()
-		switch response.StatusCode {
-		case http.StatusOK, http.StatusAccepted:
+		if response.StatusCode < 300 {
 			return nil
-		case http.StatusBadRequest, http.StatusUnprocessableEntity:
-			return &mailer.PermanentError{Err: fmt.Errorf("mail API: %s", response.Status)}
 		}
-		return fmt.Errorf("mail API: %s", response.Status)
+		var refusal struct{ Reason string }
+		_ = json.NewDecoder(io.LimitReader(response.Body, 4096)).Decode(&refusal)
+		err = fmt.Errorf("mail API: %s: %s", response.Status, refusal.Reason)
+		switch {
+		case refusal.Reason == "inactive-recipient" || refusal.Reason == "invalid-recipient":
+			return &mailer.PermanentError{Err: err}
+		case response.StatusCode < 500 && response.StatusCode != http.StatusTooManyRequests:
+			return &mailer.OperatorError{Err: err}
+		}
+		return err
 	})
 
 	message := mailer.Message{ID: "0199", To: "ada@example.com", Subject: "Sign in to App", Text: "https://app.example/…"}
 	fmt.Println("sent:", send.Send(context.Background(), message))
 	fmt.Println("sent again:", send.Send(context.Background(), message))
-	message.ID, message.To = "0200", "nobody"
-	err := send.Send(context.Background(), message)
-	fmt.Println(err, "permanent:", mailer.Permanent(err))
+	for _, to := range []string{"nobody@example.com", "trial@example.com"} {
+		message.ID, message.To = "0200", to
+		err := send.Send(context.Background(), message)
+		fmt.Println(err, "permanent:", mailer.Permanent(err), "needs an operator:", mailer.NeedsOperator(err))
+	}
 	// Output:
 	// API got 0199 for ada@example.com: Sign in to App
 	// sent: <nil>
 	// API got 0199 for ada@example.com: Sign in to App
 	// sent again: <nil>
-	// mail API: 422 Unprocessable Entity permanent: true
+	// mail API: 422 Unprocessable Entity: inactive-recipient permanent: true needs an operator: false
+	// mail API: 422 Unprocessable Entity: sender-not-verified permanent: false needs an operator: true
 }
 
 // mailAPI stands for the provider.
 func mailAPI(w http.ResponseWriter, r *http.Request) {
 	var mail struct{ To, Subject string }
 	body, _ := io.ReadAll(r.Body)
-	if json.Unmarshal(body, &mail) != nil || mail.To == "nobody" {
+	if err := json.Unmarshal(body, &mail); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	reasons := map[string]string{"nobody@example.com": "inactive-recipient", "trial@example.com": "sender-not-verified"}
+	if reason, refused := reasons[mail.To]; refused {
 		w.WriteHeader(http.StatusUnprocessableEntity)
+		_ = json.NewEncoder(w).Encode(map[string]string{"reason": reason})
 		return
 	}
 	fmt.Printf("API got %s for %s: %s\n", r.Header.Get("Idempotency-Key"), mail.To, mail.Subject)

@@ -45,4 +45,9 @@ type Events interface {
 	PendingEvents(ctx context.Context, tenant string, limit int) ([]Event, error)
 	// DeliverEvents marks events as delivered.
 	DeliverEvents(ctx context.Context, tenant string, ids []string) error
+	// DeleteEventsBefore removes, oldest first, at most limit events that are
+	// Delivered and whose id sorts before id, and returns how many went. Ids are
+	// ordered by time, so that the first id of a time keeps what came after it.
+	// Zero means none was left.
+	DeleteEventsBefore(ctx context.Context, tenant, id string, limit int) (int, error)
 }

@@ -83,6 +83,10 @@ type Sessions interface {
 	// at r.Now.
 	// It sets Confirmed to r.Generation.
 	RotateSession(ctx context.Context, r Rotation) (bool, error)
+	// RotateSessionUser is RotateSession, and returns the session after the
+	// rotation and its account, as SessionUser does. When it answers false it
+	// returns neither: SessionUser tells why.
+	RotateSessionUser(ctx context.Context, r Rotation) (Session, User, bool, error)
 	// ConfirmSession raises Confirmed to generation, only if generation is the
 	// current one and Confirmed is lower.
 	ConfirmSession(ctx context.Context, tenant, id string, generation int64) error

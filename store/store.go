@@ -18,7 +18,8 @@
 //
 // Stores never read the clock and never make ids: both come in. Times are kept
 // in UTC to the microsecond (finer parts are cut off); the zero time is kept
-// as such and means "never" or "not". Stores see only hashes and sealed bytes,
+// as such and means "never" or "not". A time before the first microsecond of
+// 1970 or after the year 9999 is kept and compared as the nearest time within. Stores see only hashes and sealed bytes,
 // never a secret.
 //
 // Text is kept as given, without folding or trimming: "A" and "a" are two keys.

@@ -1,20 +1,31 @@
 // Testlog reads what `go test -json` writes and prints what a person wants to
 // see of it: a line per package, and everything about tests that failed or
-// were skipped. It fails when any did, or when there was no test at all.
+// were skipped. While nothing of that happens it says every few seconds which
+// tests are running. It fails when a test failed or was skipped, or when there
+// was no test at all.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
+	"time"
 )
 
+// quiet is how long nothing is printed before the running tests are.
+const quiet = 10 * time.Second
+
 func main() {
-	if err := summarize(os.Stdin, os.Stdout); err != nil {
+	beat := time.NewTicker(quiet)
+	defer beat.Stop()
+	if err := summarize(os.Stdin, os.Stdout, beat.C); err != nil {
 		fmt.Fprintln(os.Stderr, "FAILED:", err)
 		os.Exit(1)
 	}
@@ -22,60 +33,130 @@ func main() {
 
 type event struct {
 	Action, Package, Test, Output string
-	ImportPath                    string
 	Elapsed                       float64
 }
 
-func summarize(in io.Reader, out io.Writer) error {
-	var passed, failed, skipped int
-	output := map[string]*strings.Builder{}
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
-		var e event
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			fmt.Fprintln(out, lines.Text()) // what the go command itself has to say
-			continue
+// test is a test that is running. The test of a package has no name.
+type test struct {
+	pkg, name string
+	output    strings.Builder
+	since     time.Time
+}
+
+// log is what has been read so far.
+type log struct {
+	out                     io.Writer
+	passed, failed, skipped int
+	running                 map[string]*test
+	// printed says that something was printed since the last beat.
+	printed bool
+}
+
+func summarize(in io.Reader, out io.Writer, beat <-chan time.Time) error {
+	l := &log{out: out, running: map[string]*test{}}
+	lines, failed := make(chan string), make(chan error, 1)
+	go func() {
+		defer close(lines)
+		scanner := bufio.NewScanner(in)
+		scanner.Buffer(nil, 16<<20)
+		for scanner.Scan() {
+			lines <- scanner.Text()
 		}
-		key := e.Package + " " + e.Test
-		switch e.Action {
-		case "build-output":
-			fmt.Fprint(out, e.Output)
-		case "build-fail":
-			failed++
-		case "output":
-			if output[key] == nil {
-				output[key] = &strings.Builder{}
+		failed <- scanner.Err()
+	}()
+	for open := true; open; {
+		var line string
+		select {
+		case line, open = <-lines:
+			if open {
+				l.read(line)
 			}
-			output[key].WriteString(e.Output)
-		case "pass", "fail", "skip":
-			switch {
-			case e.Test == "":
-				fmt.Fprintf(out, "%-5s %s %.1fs\n", e.Action, e.Package, e.Elapsed)
-			case e.Action == "pass":
-				passed++
-			case e.Action == "skip":
-				skipped++
-			}
-			if e.Action == "fail" {
-				failed++
-			}
-			if log := output[key]; log != nil && (e.Action == "fail" || e.Action == "skip" && e.Test != "") {
-				fmt.Fprint(out, log)
-			}
-			delete(output, key)
+		case <-beat:
+			l.beat(time.Now())
 		}
 	}
-	if err := lines.Err(); err != nil {
+	if err := <-failed; err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", passed, failed, skipped)
+	return l.verdict()
+}
+
+func (l *log) print(format string, values ...any) {
+	l.printed = true
+	fmt.Fprintf(l.out, format, values...)
+}
+
+func (l *log) read(line string) {
+	var e event
+	if err := json.Unmarshal([]byte(line), &e); err != nil {
+		l.print("%s\n", line) // what the go command itself has to say
+		return
+	}
+	key := e.Package + " " + e.Test
+	switch e.Action {
+	case "build-output":
+		l.print("%s", e.Output)
+	case "build-fail":
+		l.failed++
+	case "start", "run":
+		l.running[key] = &test{pkg: e.Package, name: e.Test, since: time.Now()}
+	case "output":
+		if l.running[key] == nil {
+			l.running[key] = &test{pkg: e.Package, name: e.Test, since: time.Now()}
+		}
+		l.running[key].output.WriteString(e.Output)
+	case "pass", "fail", "skip":
+		l.end(e, l.running[key])
+		delete(l.running, key)
+	}
+}
+
+func (l *log) end(e event, ended *test) {
 	switch {
-	case failed > 0:
-		return fmt.Errorf("%d failures", failed)
-	case skipped > 0:
-		return fmt.Errorf("%d tests were skipped", skipped)
-	case passed == 0:
+	case e.Test == "":
+		l.print("%-5s %s %.1fs\n", e.Action, e.Package, e.Elapsed)
+	case e.Action == "pass":
+		l.passed++
+	case e.Action == "skip":
+		l.skipped++
+	}
+	if e.Action == "fail" {
+		l.failed++
+	}
+	if ended != nil && (e.Action == "fail" || e.Action == "skip" && e.Test != "") {
+		l.print("%s", ended.output.String())
+	}
+}
+
+// beat says which tests are running unless something was printed of late: the
+// newest of each package, which is the innermost.
+func (l *log) beat(now time.Time) {
+	if l.printed {
+		l.printed = false
+		return
+	}
+	newest := map[string]*test{}
+	for _, t := range l.running {
+		if known := newest[t.pkg]; known == nil || t.since.After(known.since) {
+			newest[t.pkg] = t
+		}
+	}
+	if len(newest) == 0 {
+		fmt.Fprintln(l.out, "      … building")
+	}
+	for _, t := range slices.SortedFunc(maps.Values(newest), func(a, b *test) int { return cmp.Compare(a.pkg, b.pkg) }) {
+		fmt.Fprintf(l.out, "      … %s %s (%.0f s)\n", t.pkg, t.name, now.Sub(t.since).Seconds())
+	}
+}
+
+func (l *log) verdict() error {
+	fmt.Fprintf(l.out, "%d passed, %d failed, %d skipped\n", l.passed, l.failed, l.skipped)
+	switch {
+	case l.failed > 0:
+		return fmt.Errorf("%d failures", l.failed)
+	case l.skipped > 0:
+		return fmt.Errorf("%d tests were skipped", l.skipped)
+	case l.passed == 0:
 		return errors.New("no test ran")
 	}
 	return nil

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestFailuresAndSkipsFail(t *testing.T) {
@@ -24,10 +27,46 @@ func TestFailuresAndSkipsFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			err := summarize(strings.NewReader(try.in), &out)
+			err := summarize(strings.NewReader(try.in), &out, nil)
 			if (err == nil) != try.ok || !strings.Contains(out.String(), try.shown) {
 				t.Errorf("answered %v and printed %q", err, out.String())
 			}
 		})
+	}
+}
+
+// A reader of the log must not wait for minutes without a word.
+func TestWhatRunsIsNamedWhenNothingIsPrinted(t *testing.T) {
+	in, write := io.Pipe()
+	beat := make(chan time.Time)
+	shown := &strings.Builder{}
+	ended := make(chan error)
+	go func() { ended <- summarize(in, shown, beat) }()
+	say := func(line string) {
+		if _, err := fmt.Fprintln(write, line); err != nil {
+			t.Error(err)
+		}
+	}
+	beat <- time.Now()
+	for _, line := range []string{
+		`{"Action":"start","Package":"p"}`, `{"Action":"run","Package":"p","Test":"T"}`, `{"Action":"run","Package":"p","Test":"T/inner"}`,
+		`{"Action":"start","Package":"q"}`, `{"Action":"run","Package":"q","Test":"U"}`, `{"Action":"pass","Package":"q","Test":"U"}`, "",
+		`{"Action":"output","Package":"p","Test":"T"}`, // once it is written, the line before has been read
+	} {
+		say(line)
+	}
+	beat <- time.Now() // the empty line was printed just now
+	beat <- time.Now()
+	say(`{"Action":"pass","Package":"p","Test":"T/inner"}`)
+	if err := write.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	for _, line := range []string{"… building\n", "… p T/inner (0 s)\n", "… q  (0 s)\n"} {
+		if got := strings.Count(shown.String(), line); got != 1 {
+			t.Errorf("%q stands %d times in %q", line, got, shown)
+		}
 	}
 }

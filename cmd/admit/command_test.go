@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(pgtest.Main(m))
 }
 
 // place is where a test's command runs: a folder and a store of its own.
@@ -51,7 +51,7 @@ func onEachStore(t *testing.T, test func(s *scene)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		s := newScene(t)
-		s.store = pgtest.Open(t)
+		s.store = pgtest.Schema(t)
 		s.ok("migrate", "--apply")
 		test(s)
 	})

@@ -56,7 +56,7 @@ func TestMigrateSaysPlansAndApplies(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { run(newScene(t)) })
 	t.Run("postgres", func(t *testing.T) {
 		s := newScene(t)
-		s.store = pgtest.Open(t)
+		s.store = pgtest.Schema(t)
 		s.fails(1, []string{"the schema lacks", "migrate --apply"}, "key", "list")
 		run(s)
 	})

@@ -1,3 +1,8 @@
+//go:build !race
+
+// The command that these tests build is not raced, so the race detector has
+// nothing to watch.
+
 package main
 
 import (
@@ -113,7 +118,9 @@ func publish(t *testing.T, proxy, path, dir string) {
 
 func goEnv(t *testing.T, name string) string {
 	t.Helper()
-	out, err := exec.Command("go", "env", name).Output()
+	command := exec.Command("go", "env", name)
+	command.Env = append(os.Environ(), "GOFLAGS=")
+	out, err := command.Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,16 @@ func (c *Context) Start(parent context.Context, limit time.Duration) {
 	c.at = time.Now().Add(limit)
 }
 
+// Restart sets the deadline again, at limit from now. Where somebody waits
+// already, it stays as it is.
+func (c *Context) Restart(limit time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.armed == nil {
+		c.at = time.Now().Add(limit)
+	}
+}
+
 // Stop releases the timer; the context is done afterwards.
 func (c *Context) Stop() {
 	c.mu.Lock()

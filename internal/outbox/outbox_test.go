@@ -97,7 +97,7 @@ func (r *rig) add(kind string, m note) {
 // stored returns the messages that wait, or those that were given up.
 func (r *rig) stored(dead bool) []store.Mail {
 	r.t.Helper()
-	list, _, err := r.Store.ListMail(r.t.Context(), r.Tenant, dead, store.Page{Number: 1, Limit: 100})
+	list, _, err := r.Store.ListMail(r.t.Context(), r.Tenant, r.Queue, dead, store.Page{Number: 1, Limit: 100})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -6,6 +6,7 @@
 package webio
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -47,6 +48,40 @@ type FieldError struct {
 func (e *FieldError) Error() string { return e.Field + " " + e.Reason }
 
 func syntax(cause error) error { return fmt.Errorf("%w: %w", ErrSyntax, cause) }
+
+// ReadBody reads the body of a request into memory, up to one byte more than
+// MaxBody, so that whoever decodes it later waits for nobody. What goes wrong is
+// answered to whoever reads the body.
+func ReadBody(r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength > MaxBody {
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+	r.Body = &heldBody{Reader: bytes.NewReader(body), closer: r.Body, err: err}
+}
+
+// heldBody is a body that was read, and the error that ended it.
+type heldBody struct {
+	*bytes.Reader
+	closer io.Closer
+	err    error
+}
+
+func (b *heldBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err == io.EOF && b.err != nil {
+		err = b.err
+	}
+	return n, err
+}
+
+// WriteTo is not bytes.Reader's: it would hide the error.
+func (b *heldBody) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, struct{ io.Reader }{b})
+}
+
+// Close closes the body of the connection.
+func (b *heldBody) Close() error { return b.closer.Close() }
 
 // Decode reads the body of a route that needs one: one JSON object, read as
 // package strictjson does.

@@ -278,6 +278,45 @@ func TestEximTellsWhoCanMend(t *testing.T) {
 	x.delivered(1)
 }
 
+// Exim refuses a header that breaks the rules (header_syntax).
+func TestMailEximTakesLongNamesAndHeaders(t *testing.T) {
+	x := newExim(t)
+	x.start()
+	m := x.mailer()
+	name := strings.Repeat("差出人の名前", 18) + "日本"
+	m.From, m.ReplyTo, m.EnvelopeSender = name+" <no-reply@app.example>", name+" <help@app.example>", "bounces@app.example"
+	m.Headers = map[string]string{"X-PM-Message-Stream": "outbound", "X-Note": strings.Repeat("grün ", 60)}
+	if err := m.CheckTo(context.Background(), "ada@example.com"); err != nil {
+		t.Fatalf("CheckTo: %v", err)
+	}
+	// This exim relays to no other domain, not even to that of From.
+	if err := m.Check(context.Background()); err == nil || !strings.Contains(err.Error(), "RCPT: 550") {
+		t.Errorf("Check: %v", err)
+	}
+	if err := send(m, sample("1")); err != nil {
+		t.Fatal(err)
+	}
+	got := x.delivered(1)[0]
+	for field, want := range map[string]string{"From": "no-reply@app.example", "Reply-To": "help@app.example"} {
+		address, err := mail.ParseAddress(got.Header.Get(field))
+		if err != nil || address.Name != name || address.Address != want {
+			t.Errorf("%s is %v, %v", field, address, err)
+		}
+	}
+	if got.Header.Get("X-Pm-Message-Stream") != "outbound" {
+		t.Errorf("the headers are %v", got.Header)
+	}
+	m = x.mailer()
+	m.Password = "wrong"
+	if err := m.Check(context.Background()); err == nil || !strings.Contains(err.Error(), "AUTH") || !mailer.NeedsOperator(err) {
+		t.Errorf("Check with a wrong password: %v", err)
+	}
+	if err := x.mailer().CheckTo(context.Background(), "nobody@example.com"); err == nil || !strings.Contains(err.Error(), "RCPT") {
+		t.Errorf("CheckTo of nobody: %v", err)
+	}
+	x.delivered(1)
+}
+
 func TestEximKilledBetweenTwoMessages(t *testing.T) {
 	x := newExim(t)
 	x.start()

@@ -199,7 +199,6 @@ func TestCountersAreLockedInOneOrder(t *testing.T) {
 		if d.dialect != sqlstore.Postgres || d.conns == 1 {
 			return
 		}
-		d.home = ""
 		source := d.source(t)
 		db := d.connect(t, source)
 		s := d.store(db)

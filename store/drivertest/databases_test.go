@@ -2,7 +2,6 @@ package drivertest
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"io/fs"
 	"net/url"
@@ -35,9 +34,6 @@ type database struct {
 	driver  string
 	dialect sqlstore.Dialect
 	conns   int
-	// home is a PostgreSQL database to make schemas in, which costs less than
-	// databases; "" makes a database each time.
-	home string
 	// durable makes commits wait for the disk, which no test can tell and all
 	// would wait for. Benchmarks do.
 	durable bool
@@ -67,30 +63,18 @@ func databases() []database {
 // eachDatabase runs a test on all databases.
 func eachDatabase(t *testing.T, run func(t *testing.T, d database)) {
 	for _, d := range databases() {
-		t.Run(d.name, func(t *testing.T) {
-			if d.dialect == sqlstore.Postgres {
-				d.home = pgtest.Open(t)
-			}
-			run(t, d)
-		})
+		t.Run(d.name, func(t *testing.T) { run(t, d) })
 	}
 }
 
-// source makes an empty database and returns what the driver calls it.
+// source makes an empty database, or schema, and returns what the driver calls
+// it.
 func (d database) source(t testing.TB) string {
 	t.Helper()
-	switch {
-	case d.dialect == sqlstore.SQLite:
+	if d.dialect == sqlstore.SQLite {
 		return filepath.Join(t.TempDir(), "admit.db")
-	case d.home == "":
-		return pgtest.Open(t)
-	default:
-		schema := "s" + strings.ToLower(rand.Text())
-		if _, err := d.connect(t, d.home).Exec("CREATE SCHEMA " + schema); err != nil {
-			t.Fatal(err)
-		}
-		return d.home + "&search_path=" + schema
 	}
+	return pgtest.Schema(t)
 }
 
 // connect opens a pool of the right size, for this driver even where another

@@ -30,8 +30,7 @@ var readsAll = map[string]string{
 // uncounted are the statements that may touch much on PostgreSQL until their
 // table is counted, and why nobody is kept waiting.
 var uncounted = map[string]string{
-	"claim mail":        "a worker sorts the mail that is due, of which there is much only after an outage",
-	"list waiting mail": "a list that an administrator pages through",
+	"claim mail": "a worker sorts the mail that is due, of which there is much only after an outage",
 }
 
 // picksBy are the statements that pick a few records out of an ordered list,
@@ -72,9 +71,10 @@ func TestEveryStatementHasAnIndexBehindIt(t *testing.T) {
 				})
 				delete(arguments, q.Name)
 			}
-			if d.dialect == sqlstore.Postgres {
-				delete(arguments, "find full counter") // it answers that when it hits
-			}
+			// What is one statement on PostgreSQL is two on SQLite.
+			delete(arguments, map[sqlstore.Dialect]string{
+				sqlstore.Postgres: "find full counter", sqlstore.SQLite: "rotate session and read user",
+			}[d.dialect])
 			if len(arguments) > 0 {
 				t.Errorf("planArguments has what the engine does not run: %v", slices.Sorted(maps.Keys(arguments)))
 			}
@@ -139,7 +139,8 @@ func planArguments() map[string][]any {
 		"claim address": {"", "n", user, now}, "reserve address": {"", email, user, later}, "free address": {"", email, user},
 		"read password": {"", user}, "put password": {"", user, "h", now}, "swap password": {"", user, "p", "q", now}, "delete password": {"", user},
 		"create session": sessionRow, "read session and user": {"", id}, "rotate session": {"", id, 1, hash, []byte("n"), now, later},
-		"confirm session": {"", id, 1}, "touch sessions": {activity}, "list sessions": append([]any{"", user, now}, page...),
+		"rotate session and read user": {"", id, 1, hash, []byte("n"), now, later},
+		"confirm session":              {"", id, 1}, "touch sessions": {activity}, "list sessions": append([]any{"", user, now}, page...),
 		"count sessions": {"", user, now}, "end session": {"", id, user, now, "r"}, "end sessions": {"", user, now, "", "r"},
 		"end oldest sessions": {"", user, now, "", "r", 10}, "end sessions before": {"", now, now, "r", 20},
 		"create token": {"", "k", []byte("n"), user, email, nil, 0, 0, nil, 0, 0, 0}, "read token": {"", "k", hash},
@@ -161,7 +162,7 @@ func planArguments() map[string][]any {
 		"add record's refs": {"", "identity", id, `["n", "m"]`}, "drop record's refs": {"", "identity", id},
 		"append event": {"", "new", "k", "", "", "", "", "", nil, 0, 0}, "list events": {"", id, 20},
 		"list events of subject": {"", "", 20, user}, "list events of kind": {"", id, 20, "k7"},
-		"list events of subject and kind": {"", "", 20, user, "k7"}, "list pending events": {"", 20}, "deliver events": {"", ids},
+		"list events of subject and kind": {"", "", 20, user, "k7"}, "list pending events": {"", 20}, "deliver events": {"", ids}, "delete events before": {"", id, 20},
 		"hit counters": {now, counters}, "find full counter": {now, counters}, "unhit counters": {"", ids}, "clear counters": {"", ids},
 		"add mail": {"", "new", "mail", "", []byte("s"), 0, 0, 0, 0, "", "", 0}, "claim mail": {"", "webhook", "w", now, later, 20},
 		"remove mail": {"", id, "w"}, "defer mail": {"", id, "w", later, "r"}, "bury mail": {"", id, "w", now, "r"},
@@ -173,8 +174,10 @@ func planArguments() map[string][]any {
 	}
 }
 
-// tables are the tables that hold records, without their prefix.
-var tables = []string{"users", "addresses", "passwords", "sessions", "tokens", "api_keys", "keys", "records", "record_keys", "record_refs", "events", "counters", "outbox", "leases"}
+// tables are the tables that hold records, without their prefix. One that refers
+// to another comes after it.
+var tables = []string{"users", "addresses", "passwords", "sessions", "tokens", "api_keys", "keys", "records", "record_keys", "record_refs", "events", "counters", "outbox",
+	"leases"}
 
 // count has the database count what its tables hold.
 func count(t *testing.T, db *sql.DB) {
@@ -194,7 +197,7 @@ func fillTables(t *testing.T, d database, db *sql.DB) {
 	}
 	from := fmt.Sprintf(" FROM "+numbers, rows-1)
 	replace := strings.NewReplacer("ID", "'i' || (100000 + i)", "USER", "'u' || (100000 + i)", "MAIL", "'e' || (100000 + i)", "HASH", bytes)
-	tables := map[string]string{
+	filled := map[string]string{
 		"users":     `'', USER, MAIL, MAIL, i % 2, 'name', '', '', 'en', 'user', 'completed', 0, 0, 0, '', 0, i, i, 1`,
 		"addresses": `'', MAIL, USER, CASE WHEN i % 10 = 0 THEN i ELSE 0 END`,
 		"passwords": `'', USER, 'p', i`,
@@ -212,11 +215,8 @@ func fillTables(t *testing.T, d database, db *sql.DB) {
 		"record_refs": `'', USER, 'identity', ID`,
 		"leases":      `'', ID, 'w', i`,
 	}
-	// In this order records come before their keys and refs, which refer to them.
-	names := slices.Sorted(maps.Keys(tables))
-	slices.Reverse(names)
-	for _, table := range names {
-		columns := tables[table]
+	for _, table := range tables {
+		columns := filled[table]
 		if _, err := db.Exec("INSERT INTO admit_" + table + " SELECT " + replace.Replace(columns) + from); err != nil {
 			t.Fatalf("%s: %v", table, err)
 		}

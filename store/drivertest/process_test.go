@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/admit-go/admit/store/drivertest/pgtest"
 	"github.com/admit-go/admit/store/internal/sqlstore"
 )
 
@@ -48,7 +49,7 @@ func roles() map[string]role {
 func TestMain(m *testing.M) {
 	given := os.Getenv(orderVariable)
 	if given == "" {
-		os.Exit(m.Run())
+		os.Exit(pgtest.Main(m))
 	}
 	if err := obey(given); err != nil {
 		fmt.Fprintln(os.Stderr, err)

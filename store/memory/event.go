@@ -83,3 +83,20 @@ func (s *Store) DeliverEvents(ctx context.Context, tenant string, ids []string) 
 		return nil
 	})
 }
+
+// DeleteEventsBefore is described at store.Events.
+func (s *Store) DeleteEventsBefore(ctx context.Context, tenant, id string, limit int) (removed int, err error) {
+	err = s.write(ctx, text.Key(tenant, id), func(st *state) error {
+		for at, e := range st.events.before(under(tenant), id) {
+			if removed >= limit {
+				break
+			}
+			if e.Delivered {
+				st.events = st.events.drop(at)
+				removed++
+			}
+		}
+		return nil
+	})
+	return removed, err
+}

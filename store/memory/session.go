@@ -101,7 +101,13 @@ func (s *Store) SessionUser(ctx context.Context, tenant, id string) (x store.Ses
 }
 
 // RotateSession is described at store.Sessions.
-func (s *Store) RotateSession(ctx context.Context, r store.Rotation) (rotated bool, err error) {
+func (s *Store) RotateSession(ctx context.Context, r store.Rotation) (bool, error) {
+	_, _, rotated, err := s.RotateSessionUser(ctx, r)
+	return rotated, err
+}
+
+// RotateSessionUser is described at store.Sessions.
+func (s *Store) RotateSessionUser(ctx context.Context, r store.Rotation) (rotatedTo store.Session, owner store.User, rotated bool, err error) {
 	err = s.write(ctx, text.Key(r.Tenant, r.ID), func(st *state) error {
 		now := cut(r.Now)
 		old := st.sessions.get(row{r.Tenant, r.ID})
@@ -109,7 +115,8 @@ func (s *Store) RotateSession(ctx context.Context, r store.Rotation) (rotated bo
 			return nil
 		}
 		// A ban or a deletion need not wait until the sessions have been ended.
-		if u := st.living(r.Tenant, old.UserID); u == nil || u.Banned(now) {
+		u := st.living(r.Tenant, old.UserID)
+		if u == nil || u.Banned(now) {
 			return nil
 		}
 		x := *old
@@ -119,10 +126,11 @@ func (s *Store) RotateSession(ctx context.Context, r store.Rotation) (rotated bo
 			x.ExpiresAt = x.AbsoluteExpiresAt
 		}
 		st.putSession(x)
-		rotated = true
+		rotatedTo, owner, rotated = x, *u, true
+		rotatedTo.SecretHash = clone(x.SecretHash)
 		return nil
 	})
-	return rotated, err
+	return rotatedTo, owner, rotated, err
 }
 
 // ConfirmSession is described at store.Sessions.

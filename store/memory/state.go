@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit/store"
+	"github.com/admit-go/admit/store/internal/text"
 )
 
 // row is the key of a record: unique within a role.
@@ -96,12 +97,7 @@ func moment(t time.Time) string {
 }
 
 // cut gives a time the form in which it is kept and compared.
-func cut(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return t.Truncate(time.Microsecond).UTC()
-}
+func cut(t time.Time) time.Time { return text.Time(t) }
 
 // due is the place in an index over all tenants of what happens at a time.
 func due(at time.Time, parts ...string) string { return moment(at) + place(parts...) }

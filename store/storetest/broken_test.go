@@ -89,6 +89,8 @@ var broken = map[string]func() store.Store{
 	"DeleteUser happens once":                                                 readThenWrite("DeleteUser"),
 	"SwapPassword follows one reader":                                         readThenWrite("SwapPassword"),
 	"CreateSession gives an id to one session":                                readThenWrite("CreateSession"),
+	"RotateSessionUser accepts a token once":                                  readThenWrite("RotateSessionUser"),
+	"DeleteEventsBefore counts each event once":                               readThenWrite("DeleteEventsBefore"),
 	"RotateSession accepts a token once":                                      readThenWrite("RotateSession"),
 	"EndSession happens once":                                                 readThenWrite("EndSession"),
 	"EndSessions counts each session once":                                    readThenWrite("EndSessions"),

@@ -69,4 +69,29 @@ var eventChecks = []check{
 		s.must(err)
 		equalAll(s, got, []store.Event{first, second, done, third})
 	}},
+	{"DeleteEventsBefore removes the oldest that were delivered", func(s *scene) {
+		var all []store.Event
+		for i := range 6 {
+			e := s.newEvent()
+			e.Delivered = i != 1
+			s.must(s.store.AppendEvent(s.ctx, e))
+			all = append(all, e)
+		}
+		left := func(want ...store.Event) {
+			s.Helper()
+			got, err := s.store.ListEvents(s.ctx, store.EventQuery{Tenant: s.tenant, Limit: 10})
+			s.must(err)
+			equalAll(s, got, want)
+		}
+		s.count(0)(s.store.DeleteEventsBefore(s.ctx, s.elsewhere().tenant, all[5].ID, 10))
+		s.count(0)(s.store.DeleteEventsBefore(s.ctx, s.tenant, all[0].ID, 10))
+		s.count(0)(s.store.DeleteEventsBefore(s.ctx, s.tenant, all[5].ID, 0))
+		s.count(2)(s.store.DeleteEventsBefore(s.ctx, s.tenant, all[5].ID, 2))
+		left(all[1], all[3], all[4], all[5])
+		s.count(1)(s.store.DeleteEventsBefore(s.ctx, s.tenant, all[4].ID, 10))
+		left(all[1], all[4], all[5])
+		s.must(s.store.DeliverEvents(s.ctx, s.tenant, []string{all[1].ID}))
+		s.count(2)(s.store.DeleteEventsBefore(s.ctx, s.tenant, all[5].ID, 10))
+		left(all[5])
+	}},
 }

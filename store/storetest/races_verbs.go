@@ -136,6 +136,31 @@ var verbRaces = []race{
 		x := s.newSession(s.user())
 		return one(func(int) (int, error) { return took(s.store.CreateSession(s.ctx, x), store.ErrConflict) }, nil)
 	}},
+	{"RotateSessionUser accepts a token once", func(s *scene) contest {
+		x := s.session(s.user())
+		next := several(racers, s.hash)
+		return one(func(racer int) (int, error) {
+			r := s.rotation(x)
+			r.NextHash = next[racer]
+			session, _, rotated, err := s.store.RotateSessionUser(s.ctx, r)
+			if rotated && !bytes.Equal(session.SecretHash, next[racer]) {
+				s.Errorf("a winner was given another's session")
+			}
+			return won(rotated, err)
+		}, func() {
+			if got := s.keptSession(x); got.Generation != 2 {
+				s.Errorf("one rotation left generation %d", got.Generation)
+			}
+		})
+	}},
+	{"DeleteEventsBefore counts each event once", func(s *scene) contest {
+		e := s.newEvent()
+		e.Delivered = true
+		s.must(s.store.AppendEvent(s.ctx, e))
+		return one(func(int) (int, error) {
+			return s.store.DeleteEventsBefore(s.ctx, s.tenant, e.ID+"!", 10)
+		}, nil)
+	}},
 	{"RotateSession accepts a token once", func(s *scene) contest {
 		x := s.session(s.user())
 		next := several(racers, s.hash)

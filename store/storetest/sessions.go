@@ -63,6 +63,25 @@ var sessionChecks = []check{
 			s.Errorf("after two rotations: generation %d, confirmed %d", got.Generation, got.Confirmed)
 		}
 	}},
+	{"RotateSessionUser rotates and returns what then stands", func(s *scene) {
+		u := s.user()
+		x := s.session(u)
+		r := s.rotation(x)
+		session, user, rotated, err := s.store.RotateSessionUser(s.ctx, r)
+		s.yes(rotated, err)
+		equal(s, session, s.keptSession(x))
+		equal(s, user, s.kept(u))
+		if session.Generation != x.Generation+1 {
+			s.Errorf("rotated to generation %d", session.Generation)
+		}
+		session, user, rotated, err = s.store.RotateSessionUser(s.ctx, r)
+		s.no(rotated, err)
+		equal(s, session, store.Session{})
+		equal(s, user, store.User{})
+		s.yes(s.store.DeleteUser(s.ctx, s.tenant, u.ID, now, now))
+		_, _, rotated, err = s.store.RotateSessionUser(s.ctx, s.rotation(s.keptSession(x)))
+		s.no(rotated, err)
+	}},
 	{"TK-08 RotateSession never goes past the absolute end", func(s *scene) {
 		x := s.session(s.user())
 		r := s.rotation(x)

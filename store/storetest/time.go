@@ -6,6 +6,12 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
+// firstTime and lastTime are the first and the last time that a store keeps.
+var (
+	firstTime = time.Date(1970, 1, 1, 0, 0, 0, 1000, time.UTC)
+	lastTime  = time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC)
+)
+
 // withTimes is a session with every field of time set to at.
 func (s *scene) withTimes(u store.User, at time.Time) store.Session {
 	x := s.newSession(u)
@@ -31,6 +37,46 @@ var timeChecks = []check{
 			s.must(s.store.CreateSession(s.ctx, x))
 			equal(s, s.keptSession(x), x)
 		}
+	}},
+	{"TestS21_times before 1970 and after 9999 become the nearest that can be kept", func(s *scene) {
+		u := s.user()
+		for _, c := range []struct{ given, kept time.Time }{
+			{time.Unix(0, 0), firstTime},
+			{time.Unix(0, 999), firstTime},
+			{time.Date(1969, 7, 20, 20, 17, 40, 0, time.UTC), firstTime},
+			{time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), firstTime},
+			{time.Date(-5000, 1, 1, 0, 0, 0, 0, time.UTC), firstTime},
+			{time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), lastTime},
+			{time.Date(300_000, 1, 1, 0, 0, 0, 0, time.UTC), lastTime},
+			{time.Unix(1<<40, 0), lastTime},
+		} {
+			x := s.withTimes(u, c.given)
+			s.must(s.store.CreateSession(s.ctx, x))
+			equal(s, s.keptSession(x), func() store.Session {
+				want := x
+				want.RotatedAt, want.AuthTime, want.CreatedAt, want.LastActivityAt = c.kept, c.kept, c.kept, c.kept
+				want.ExpiresAt, want.AbsoluteExpiresAt, want.EndedAt = c.kept, c.kept, c.kept
+				return want
+			}())
+		}
+	}},
+	{"TestS21_a ban until a year that cannot be kept is a ban", func(s *scene) {
+		u := s.newUser()
+		u.BannedAt, u.BanExpiresAt, u.EmailVerifiedAt = now, time.Date(300_000, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(0, 0)
+		s.must(s.store.CreateUser(s.ctx, u))
+		got := s.kept(u)
+		if !got.Banned(now) || !got.Banned(time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)) {
+			s.Errorf("banned until %v", got.BanExpiresAt)
+		}
+		if got.EmailVerifiedAt.IsZero() {
+			s.Errorf("an address verified at the first moment of 1970 is not verified any more")
+		}
+		x := s.newSession(u)
+		s.must(s.store.CreateSession(s.ctx, x))
+		rotated, err := s.store.RotateSession(s.ctx, store.Rotation{
+			Tenant: s.tenant, ID: x.ID, Generation: x.Generation, SecretHash: x.SecretHash, NextHash: s.hash(), Now: now, ExpiresAt: after(60),
+		})
+		s.no(rotated, err)
 	}},
 	{"another zone is the same moment, and comes back in UTC", func(s *scene) {
 		u := s.user()

@@ -30,7 +30,8 @@ type cast struct {
 	apiKey       store.APIKey
 	key          store.Key
 	record       store.Record
-	event        store.Event
+	// event waits to be delivered; an older one was.
+	event store.Event
 	// due may be claimed, held is claimed by "holder", dead was given up.
 	due, held, dead store.Mail
 	password        store.Password
@@ -59,6 +60,9 @@ func newCast(s *scene) cast {
 	c.password, c.session, c.token = s.password(c.user), s.newSession(c.user), s.token(c.user)
 	c.session.Generation = 2
 	s.must(s.store.CreateSession(s.ctx, c.session))
+	delivered := s.newEvent()
+	delivered.Delivered = true
+	s.must(s.store.AppendEvent(s.ctx, delivered))
 	c.apiKey, c.key, c.record, c.event = s.apiKey(c.user), s.key(1), s.record(c.user), s.event()
 	c.dead = s.claimed("holder")
 	s.yes(s.store.BuryMail(s.ctx, s.tenant, c.dead.ID, "holder", now, "550"))
@@ -172,6 +176,10 @@ var verbs = []verb{
 	{"RotateSession", true, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.RotateSession(ctx, texts(c, c.rotation(c.session))))
 	}},
+	{"RotateSessionUser", true, func(ctx context.Context, s store.Store, c cast) error {
+		_, _, _, err := s.RotateSessionUser(ctx, texts(c, c.rotation(c.session)))
+		return err
+	}},
 	{"ConfirmSession", true, func(ctx context.Context, s store.Store, c cast) error {
 		return s.ConfirmSession(ctx, c.scope(), c.text("ID", c.session.ID), c.session.Generation)
 	}},
@@ -276,6 +284,9 @@ var verbs = []verb{
 	}},
 	{"PendingEvents", false, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.PendingEvents(ctx, c.scope(), 10))
+	}},
+	{"DeleteEventsBefore", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.DeleteEventsBefore(ctx, c.scope(), c.text("ID", c.event.ID), 1))
 	}},
 	{"DeliverEvents", true, func(ctx context.Context, s store.Store, c cast) error {
 		return s.DeliverEvents(ctx, c.scope(), []string{c.event.ID, c.text("ID", c.event.ID)})

@@ -85,6 +85,19 @@ func (w wrapped) RotateSession(ctx context.Context, r store.Rotation) (bool, err
 	})
 }
 
+func (w wrapped) RotateSessionUser(ctx context.Context, r store.Rotation) (store.Session, store.User, bool, error) {
+	type rotated struct {
+		session store.Session
+		user    store.User
+		done    bool
+	}
+	got, err := answer(ctx, w, "RotateSessionUser", func(ctx context.Context, to store.Store) (rotated, error) {
+		session, user, done, err := to.RotateSessionUser(ctx, r)
+		return rotated{session, user, done}, err
+	})
+	return got.session, got.user, got.done, err
+}
+
 func (w wrapped) ConfirmSession(ctx context.Context, tenant, id string, generation int64) error {
 	return w.via(ctx, w.inner, "ConfirmSession", func(ctx context.Context, to store.Store) error { return to.ConfirmSession(ctx, tenant, id, generation) })
 }
@@ -258,6 +271,12 @@ func (w wrapped) ListEvents(ctx context.Context, q store.EventQuery) ([]store.Ev
 func (w wrapped) PendingEvents(ctx context.Context, tenant string, limit int) ([]store.Event, error) {
 	return answer(ctx, w, "PendingEvents", func(ctx context.Context, to store.Store) ([]store.Event, error) {
 		return to.PendingEvents(ctx, tenant, limit)
+	})
+}
+
+func (w wrapped) DeleteEventsBefore(ctx context.Context, tenant, id string, limit int) (int, error) {
+	return answer(ctx, w, "DeleteEventsBefore", func(ctx context.Context, to store.Store) (int, error) {
+		return to.DeleteEventsBefore(ctx, tenant, id, limit)
 	})
 }
 

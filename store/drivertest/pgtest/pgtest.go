@@ -1,4 +1,4 @@
-// Package pgtest gives each test a PostgreSQL database of its own.
+// Package pgtest gives each test a PostgreSQL database, or a schema, of its own.
 //
 // The server is the one that ADMIT_TEST_POSTGRES names (a URL of a user who may
 // create databases), or else the one on 127.0.0.1:5432 if it lets the user
@@ -32,10 +32,7 @@ const (
 // Without a server the test is skipped, and says how to have one.
 func Open(t testing.TB) string {
 	t.Helper()
-	admin, err := server()
-	if err != nil {
-		t.Skipf("no PostgreSQL: %v; install the package postgresql, or set %s to the URL of a server", err, variable)
-	}
+	admin := need(t)
 	name := "admit_test_" + strings.ToLower(rand.Text())
 	execute(t, admin, "CREATE DATABASE "+name)
 	t.Cleanup(func() { execute(t, admin, "DROP DATABASE "+name+" WITH (FORCE)") })
@@ -44,35 +41,137 @@ func Open(t testing.TB) string {
 	return mine.String()
 }
 
-// CheckDeadlocks fails when transactions in a database have waited for each
-// other. The store runs the loser again, so that nothing but a second's delay
-// tells. All connections must have been closed.
-func CheckDeadlocks(t testing.TB, url string) {
+// Schema creates an empty schema and returns the URL of its database, in which
+// the schema is the search path. Making a schema is cheaper than making a
+// database: all schemas of a process stand in one database, which [Main] drops.
+// The schema is dropped at the end of the test.
+func Schema(t testing.TB) string {
 	t.Helper()
-	db, err := sql.Open("pgx", url)
+	home, err := shared.open(t)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
-	// A connection adds what it saw to the statistics when it ends.
-	const query = `SELECT deadlocks, (SELECT count(*) FROM pg_stat_activity
-			WHERE datname = d.datname AND pid <> pg_backend_pid() AND backend_type = 'client backend')
-		FROM pg_stat_database d WHERE datname = current_database()`
+	name := "s" + strings.ToLower(rand.Text())
+	execute(t, home, "CREATE SCHEMA "+name)
+	t.Cleanup(func() { execute(t, home, "DROP SCHEMA "+name+" CASCADE") })
+	mine := *home
+	settings := mine.Query()
+	settings.Set("search_path", name)
+	settings.Set("application_name", name)
+	mine.RawQuery = settings.Encode()
+	source := mine.String()
+	deadlocks, _ := traces(t, source)
+	shared.deadlocks.Store(source, deadlocks)
+	return source
+}
+
+// Main runs the tests of a package that uses [Schema] and drops the database of
+// their schemas. It is called by TestMain and returns the exit code.
+func Main(m *testing.M) int {
+	shared.mu.Lock()
+	shared.dropped = true
+	shared.mu.Unlock()
+	code := m.Run()
+	if err := shared.drop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// home is the database in which the tests of a process have their schemas.
+type home struct {
+	mu sync.Mutex
+	// dropped says that somebody drops the database at the end.
+	dropped bool
+	name    string
+	// deadlocks is what the database had counted when a source was made.
+	deadlocks sync.Map
+}
+
+var shared home
+
+func (h *home) open(t testing.TB) (*url.URL, error) {
+	t.Helper()
+	admin := need(t)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.dropped {
+		return nil, errors.New("pgtest: Schema needs a TestMain that calls pgtest.Main")
+	}
+	if h.name == "" {
+		name := "admit_test_" + strings.ToLower(rand.Text())
+		execute(t, admin, "CREATE DATABASE "+name)
+		h.name = name
+	}
+	mine := *admin
+	mine.Path = "/" + h.name
+	return &mine, nil
+}
+
+func (h *home) drop() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.name == "" {
+		return nil
+	}
+	admin, err := server()
+	if err != nil {
+		return err
+	}
+	return run(admin, "DROP DATABASE "+h.name+" WITH (FORCE)")
+}
+
+// CheckDeadlocks fails when transactions in a database have waited for each
+// other since [Open] or [Schema] made it. The store runs the loser again, so
+// that nothing but a second's delay tells. All connections must have been
+// closed.
+func CheckDeadlocks(t testing.TB, source string) {
+	t.Helper()
+	before, _ := shared.deadlocks.Load(source)
+	known, _ := before.(int)
 	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(5 * time.Millisecond) {
-		var deadlocks, others int
-		if err := db.QueryRowContext(context.Background(), query).Scan(&deadlocks, &others); err != nil {
-			t.Fatal(err)
-		}
+		deadlocks, others := traces(t, source)
 		switch {
 		case others > 0 && time.Now().Before(deadline):
 			continue
 		case others > 0:
 			t.Errorf("%d connections are still open", others)
-		case deadlocks > 0:
-			t.Errorf("%d deadlocks: transactions take their rows in different orders", deadlocks)
+		case deadlocks > known:
+			t.Errorf("%d deadlocks: transactions take their rows in different orders", deadlocks-known)
 		}
 		return
 	}
+}
+
+// traces returns how many deadlocks a database has counted, and how many
+// connections of the same application are open. A connection adds to the
+// statistics when it ends.
+func traces(t testing.TB, source string) (deadlocks, others int) {
+	t.Helper()
+	db, err := sql.Open("pgx", source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const query = `SELECT deadlocks, (SELECT count(*) FROM pg_stat_activity
+			WHERE datname = d.datname AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+			AND application_name = current_setting('application_name'))
+		FROM pg_stat_database d WHERE datname = current_database()`
+	if err := db.QueryRowContext(context.Background(), query).Scan(&deadlocks, &others); err != nil {
+		t.Fatal(err)
+	}
+	return deadlocks, others
+}
+
+// need returns the server, without which the test is skipped.
+func need(t testing.TB) *url.URL {
+	t.Helper()
+	admin, err := server()
+	if err != nil {
+		t.Skipf("no PostgreSQL: %v; install the package postgresql, or set %s to the URL of a server", err, variable)
+	}
+	return admin
 }
 
 // server finds or starts the server, once in a process.
@@ -112,14 +211,21 @@ func reach(u *url.URL) error {
 
 func execute(t testing.TB, server *url.URL, statement string) {
 	t.Helper()
+	if err := run(server, statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func run(server *url.URL, statement string) error {
 	db, err := sql.Open("pgx", server.String())
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer db.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	if _, err := db.ExecContext(ctx, statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+		return fmt.Errorf("%s: %w", statement, err)
 	}
+	return nil
 }

@@ -37,6 +37,15 @@ func (s *Store) Check(ctx context.Context) ([]store.Finding, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var findings []store.Finding
+	if s.dialect == Postgres {
+		found, err := s.checkPooler(ctx)
+		if err != nil {
+			return nil, s.fault(ctx, "check", err)
+		}
+		if len(found) > 0 {
+			return found, nil // what else there is cannot be seen that way
+		}
+	}
 	for _, look := range []func(context.Context) ([]store.Finding, error){s.checkSchema, s.checkSafety, s.checkPool} {
 		found, err := look(ctx)
 		if err != nil {

@@ -69,6 +69,9 @@ const (
 	divisionByZero       = "22012"
 
 	insufficientPrivilege = "42501"
+	noSuchStatement       = "26000"
+	statementExists       = "42P05"
+	protocolViolation     = "08P01"
 
 	sqliteBusy   = 5
 	sqliteLocked = 6

@@ -18,7 +18,7 @@ func eventFields(e *store.Event) []any {
 }
 
 type eventStatements struct {
-	add, list, listOfSubject, listOfKind, listOfBoth, pending, deliver *query
+	add, list, listOfSubject, listOfKind, listOfBoth, pending, deliver, removeBefore *query
 }
 
 func newEventStatements(c *catalogue) eventStatements {
@@ -34,6 +34,9 @@ func newEventStatements(c *catalogue) eventStatements {
 		listOfKind:    c.read("list events of kind", selected(byKind)+` AND kind = $4`+page),
 		listOfBoth:    c.read("list events of subject and kind", selected(bySubject)+` AND subject_id = $4 AND subject_id <> '' AND kind = $5`+page),
 		pending:       c.read("list pending events", `SELECT `+eventColumns+` FROM admit_events`+c.by("admit_events_pending")+` WHERE tenant = $1 AND delivered = 0 ORDER BY id LIMIT $2`),
+		removeBefore: c.write("delete events before", c.held(`
+			SELECT id FROM admit_events WHERE tenant = $1 AND id < $2 AND delivered = 1 ORDER BY id LIMIT $3`)+`
+			DELETE FROM admit_events WHERE tenant = $1 AND id IN (SELECT id FROM due)`),
 		deliver: c.write("deliver events", `
 			UPDATE admit_events SET delivered = 1 WHERE tenant = $1 AND `+unset("delivered")+` AND `+c.among("id", "$2")),
 	}
@@ -87,4 +90,13 @@ func (s *Store) DeliverEvents(ctx context.Context, tenant string, ids []string) 
 	}
 	_, err = s.exec(ctx, s.q.events.deliver, tenant, argument)
 	return err
+}
+
+// DeleteEventsBefore implements store.Events.
+func (s *Store) DeleteEventsBefore(ctx context.Context, tenant, id string, limit int) (int, error) {
+	if err := text.Key(tenant, id); err != nil {
+		return 0, err
+	}
+	n, err := s.exec(ctx, s.q.events.removeBefore, tenant, id, int64(limit))
+	return int(n), err
 }

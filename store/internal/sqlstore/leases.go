@@ -14,7 +14,8 @@ func newLeaseStatements(c *catalogue) leaseStatements {
 		acquire: c.write("acquire lease", `
 			INSERT INTO admit_leases AS l (tenant, name, holder, until) VALUES ($1, $2, $3, $5)
 			ON CONFLICT (tenant, name) DO UPDATE SET holder = excluded.holder, until = excluded.until
-			WHERE l.holder = excluded.holder OR l.until <= $4 OR $5 > $4 AND l.until > $5 + ($5 - $4)`),
+			WHERE l.holder = excluded.holder OR l.until <= $4
+				OR excluded.until > $4 AND l.until > excluded.until + (excluded.until - $4)`),
 	}
 }
 

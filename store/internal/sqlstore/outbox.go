@@ -33,9 +33,8 @@ func newOutboxStatements(c *catalogue) outboxStatements {
 		waiting = ` FROM admit_outbox WHERE tenant = $1 AND queue = $2 AND dead_at = 0`
 		dead    = ` FROM admit_outbox WHERE tenant = $1 AND queue = $2 AND dead_at > 0`
 		page    = ` ORDER BY id LIMIT $3 OFFSET $4`
-		due     = `SELECT id FROM admit_outbox
-			WHERE tenant = $1 AND queue = $2 AND dead_at = 0 AND next_at <= $4 AND lease_until <= $4 ORDER BY next_at, id LIMIT $6`
-		claim = `UPDATE admit_outbox AS m SET holder = $3, lease_until = $5, tries = tries + 1`
+		due     = `SELECT id` + waiting + ` AND next_at <= $4 AND lease_until <= $4 ORDER BY next_at, id LIMIT $6`
+		claim   = `UPDATE admit_outbox AS m SET holder = $3, lease_until = $5, tries = tries + 1`
 	)
 	return outboxStatements{
 		add: c.write("add mail", `INSERT INTO admit_outbox (`+mailColumns+`) VALUES (`+values(12)+`) ON CONFLICT DO NOTHING`),

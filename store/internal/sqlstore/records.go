@@ -46,8 +46,8 @@ func newRecordStatements(c *catalogue) recordStatements {
 		from    = ` FROM admit_records`
 		byID    = ` WHERE tenant = $1 AND kind = $2 AND id = $3`
 		written = ` data = $5, updated_at = $6, expires_at = $7, version = version + 1`
-		listed  = ` FROM admit_record_refs f JOIN admit_records r ON r.tenant = f.tenant AND r.kind = f.kind AND r.id = f.id
-			WHERE f.tenant = $1 AND f.kind = $2 AND f.ref = $3`
+		ofRef   = ` FROM admit_record_refs WHERE tenant = $1 AND kind = $2 AND ref = $3`
+		pageOf  = ofRef + ` ORDER BY id LIMIT $4 OFFSET $5`
 		page    = ` LIMIT $3 OFFSET $4`
 		removed = ` RETURNING tenant, kind, id`
 	)
@@ -56,13 +56,18 @@ func newRecordStatements(c *catalogue) recordStatements {
 		create: c.write("create record", `INSERT INTO admit_records (`+recordColumns+`) VALUES (`+values(10)+`) ON CONFLICT DO NOTHING`),
 		get:    c.read("read record", `SELECT `+recordColumns+from+byID),
 		lock:   c.read("lock record", `SELECT `+recordColumns+from+byID+c.pick("", " FOR UPDATE")),
-		byKey: c.read("read record by key", `SELECT `+qualified("r", recordColumns)+`
-			FROM admit_record_keys k JOIN admit_records r ON r.tenant = k.tenant AND r.kind = k.kind AND r.id = k.id
-			WHERE k.tenant = $1 AND k.kind = $2 AND k.key = $3`),
-		list:    c.read("list records", `SELECT `+recordColumns+from+` WHERE tenant = $1 AND kind = $2 ORDER BY id`+page),
-		count:   c.read("count records", `SELECT count(*)`+from+` WHERE tenant = $1 AND kind = $2`),
-		listOf:  c.read("list records of ref", `SELECT `+qualified("r", recordColumns)+listed+` ORDER BY f.id LIMIT $4 OFFSET $5`),
-		countOf: c.read("count records of ref", `SELECT count(*) FROM admit_record_refs WHERE tenant = $1 AND kind = $2 AND ref = $3`),
+		byKey: c.read("read record by key", `SELECT `+recordColumns+from+` WHERE tenant = $1 AND kind = $2
+			AND id = (SELECT id FROM admit_record_keys WHERE tenant = $1 AND kind = $2 AND key = $3)`),
+		list:  c.read("list records", `SELECT `+recordColumns+from+` WHERE tenant = $1 AND kind = $2 ORDER BY id`+page),
+		count: c.read("count records", `SELECT count(*)`+from+` WHERE tenant = $1 AND kind = $2`),
+		// The page's ids come first, and each record is found by its id: before
+		// PostgreSQL has counted the tables, it would join all records of the kind.
+		// OFFSET 0 keeps it from that.
+		listOf: c.read("list records of ref", c.pick(
+			`SELECT `+recordColumns+from+` WHERE tenant = $1 AND kind = $2 AND id IN (SELECT id`+pageOf+`) ORDER BY id`,
+			`SELECT `+qualified("r", recordColumns)+` FROM (SELECT id`+pageOf+`) f
+			CROSS JOIN LATERAL (SELECT `+recordColumns+from+` WHERE tenant = $1 AND kind = $2 AND id = f.id OFFSET 0) r ORDER BY r.id`)),
+		countOf: c.read("count records of ref", `SELECT count(*)`+ofRef),
 		// The usual swap leaves keys and refs as they are, and is one statement.
 		swapData: c.write("swap record's data", `
 			UPDATE admit_records SET`+written+byID+` AND version = $4 AND keys = $8 AND refs = $9`),

@@ -21,7 +21,7 @@ func sessionFields(n *store.Session) []any {
 }
 
 type sessionStatements struct {
-	create, withUser, rotate, confirm, touch, list, count *query
+	create, withUser, rotate, rotateUser, confirm, touch, list, count *query
 
 	end, endAll, endOldest, endBefore *query
 }
@@ -30,18 +30,27 @@ func newSessionStatements(c *catalogue) sessionStatements {
 	// live is a session of the account $2 that lives at $3.
 	const live = `tenant = $1 AND user_id = $2 AND ended_at = 0 AND expires_at > $3 AND absolute_expires_at > $3`
 	byUser := c.by("admit_sessions_user")
-	return sessionStatements{
-		create: c.write("create session", `INSERT INTO admit_sessions (`+sessionColumns+`) VALUES (`+values(18)+`) ON CONFLICT DO NOTHING`),
-		withUser: c.packed("read session and user", qualified("s", sessionColumns)+", "+qualified("u", userColumns), "s.secret_hash", `
-			FROM admit_sessions s JOIN admit_users u ON u.tenant = s.tenant AND u.id = s.user_id
-			WHERE s.tenant = $1 AND s.id = $2`),
-		rotate: c.write("rotate session", `
+	rotate := `
 			UPDATE admit_sessions SET generation = generation + 1, confirmed = generation, secret_hash = $5, rotated_at = $6,
 				last_activity_at = $6, expires_at = CASE WHEN absolute_expires_at < $7 THEN absolute_expires_at ELSE $7 END
 			WHERE tenant = $1 AND id = $2 AND generation = $3 AND secret_hash = $4
-				AND `+unset("ended_at")+` AND expires_at > $6 AND absolute_expires_at > $6
+				AND ` + unset("ended_at") + ` AND expires_at > $6 AND absolute_expires_at > $6
 				AND EXISTS (SELECT 1 FROM admit_users u WHERE u.tenant = admit_sessions.tenant AND u.id = admit_sessions.user_id
-					AND u.deleted_at = 0 AND (u.banned_at = 0 OR (u.ban_expires_at <> 0 AND u.ban_expires_at <= $6)))`),
+					AND u.deleted_at = 0 AND (u.banned_at = 0 OR (u.ban_expires_at <> 0 AND u.ban_expires_at <= $6)))`
+	both := qualified("s", sessionColumns) + ", " + qualified("u", userColumns)
+	var rotateUser *query
+	if c.dialect == Postgres {
+		rotateUser = c.write("rotate session and read user", `WITH rotated AS (`+rotate+` RETURNING *) SELECT `+c.pack(both, "s.secret_hash")+`
+			FROM rotated s JOIN admit_users u ON u.tenant = s.tenant AND u.id = s.user_id`)
+		rotateUser.packed = true
+	}
+	return sessionStatements{
+		rotateUser: rotateUser,
+		create:     c.write("create session", `INSERT INTO admit_sessions (`+sessionColumns+`) VALUES (`+values(18)+`) ON CONFLICT DO NOTHING`),
+		withUser: c.packed("read session and user", both, "s.secret_hash", `
+			FROM admit_sessions s JOIN admit_users u ON u.tenant = s.tenant AND u.id = s.user_id
+			WHERE s.tenant = $1 AND s.id = $2`),
+		rotate: c.write("rotate session", rotate),
 		confirm: c.write("confirm session", `
 			UPDATE admit_sessions SET confirmed = $3 WHERE tenant = $1 AND id = $2 AND generation = $3 AND confirmed < $3`),
 		// Sessions are locked in one order, so that two batches cannot wait for
@@ -95,13 +104,18 @@ func (s *Store) SessionUser(ctx context.Context, tenant, id string) (store.Sessi
 	if err := text.Key(tenant, id); err != nil {
 		return store.Session{}, store.User{}, err
 	}
+	return s.sessionUser(ctx, s.q.sessions.withUser, tenant, id)
+}
+
+// sessionUser reads a session and its account.
+func (s *Store) sessionUser(ctx context.Context, q *query, args ...any) (store.Session, store.User, error) {
 	// One block of memory for both, since every guarded request makes them.
 	var found struct {
 		session store.Session
 		user    store.User
 	}
 	fields := append(sessionFields(&found.session), userFields(&found.user)...)
-	if err := s.one(ctx, s.q.sessions.withUser, fields, tenant, id); err != nil {
+	if err := s.one(ctx, q, fields, args...); err != nil {
 		return store.Session{}, store.User{}, err
 	}
 	return found.session, found.user, nil
@@ -112,7 +126,31 @@ func (s *Store) RotateSession(ctx context.Context, r store.Rotation) (bool, erro
 	if err := text.Key(r.Tenant, r.ID); err != nil {
 		return false, err
 	}
-	return s.done(ctx, s.q.sessions.rotate, r.Tenant, r.ID, r.Generation, full(r.SecretHash), full(r.NextHash), micros(r.Now), micros(r.ExpiresAt))
+	return s.done(ctx, s.q.sessions.rotate, rotationArguments(r)...)
+}
+
+func rotationArguments(r store.Rotation) []any {
+	return []any{r.Tenant, r.ID, r.Generation, full(r.SecretHash), full(r.NextHash), micros(r.Now), micros(r.ExpiresAt)}
+}
+
+// RotateSessionUser implements store.Sessions. SQLite, which is no exchange away,
+// reads in a second statement.
+func (s *Store) RotateSessionUser(ctx context.Context, r store.Rotation) (n store.Session, u store.User, rotated bool, err error) {
+	if err := text.Key(r.Tenant, r.ID); err != nil {
+		return n, u, false, err
+	}
+	if s.dialect == Postgres {
+		n, u, err = s.sessionUser(ctx, s.q.sessions.rotateUser, rotationArguments(r)...)
+		return n, u, err == nil, ignoreNotFound(err)
+	}
+	err = s.atomically(ctx, func(ctx context.Context, t *Store) error {
+		if rotated, err = t.done(ctx, t.q.sessions.rotate, rotationArguments(r)...); err != nil || !rotated {
+			return err
+		}
+		n, u, err = t.sessionUser(ctx, t.q.sessions.withUser, r.Tenant, r.ID)
+		return err
+	})
+	return n, u, rotated && err == nil, err
 }
 
 // ConfirmSession implements store.Sessions.

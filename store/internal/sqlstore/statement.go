@@ -168,12 +168,17 @@ func (c *catalogue) among(column, argument string) string {
 // unless it is "", holds bytes. They come as one column, because all drivers spend more on a
 // column than on finding the row.
 func (c *catalogue) packed(name, columns, blob, rest string) *query {
+	q := c.read(name, "SELECT "+c.pack(columns, blob)+" "+rest)
+	q.packed = true
+	return q
+}
+
+// pack is columns as the one column of a packed row.
+func (c *catalogue) pack(columns, blob string) string {
 	if blob != "" {
 		columns = strings.Replace(columns, blob, c.pick("hex("+blob+")", "encode("+blob+", 'hex')"), 1)
 	}
-	q := c.read(name, "SELECT "+c.pick("json_array("+columns+")", "CAST(json_build_array("+columns+") AS TEXT)")+" "+rest)
-	q.packed = true
-	return q
+	return c.pick("json_array("+columns+")", "CAST(json_build_array("+columns+") AS TEXT)")
 }
 
 // add takes text with the placeholders $1, $2 … and the default prefix.

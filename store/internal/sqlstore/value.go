@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/admit-go/admit/store/internal/text"
 )
 
 // micros is a time as it is kept: microseconds since 1970, 0 for the zero time.
@@ -11,7 +13,7 @@ func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
-	return t.UnixMicro()
+	return text.Time(t).UnixMicro()
 }
 
 // bit is a truth as it is kept.

@@ -24,11 +24,12 @@ CREATE TABLE admit_record_keys (
     kind   TEXT COLLATE "C" NOT NULL,
     key    TEXT COLLATE "C" NOT NULL,
     id     TEXT COLLATE "C" NOT NULL,
-    PRIMARY KEY (tenant, kind, key),
+    PRIMARY KEY (key, kind, tenant),
     FOREIGN KEY (tenant, kind, id) REFERENCES admit_records ON DELETE CASCADE
 );
 
-CREATE INDEX admit_record_keys_record ON admit_record_keys (tenant, kind, id);
+-- It begins with the id, so that no planner takes it, or the key, for the other.
+CREATE INDEX admit_record_keys_record ON admit_record_keys (id, kind, tenant);
 
 CREATE TABLE admit_record_refs (
     tenant TEXT COLLATE "C" NOT NULL,
@@ -39,7 +40,7 @@ CREATE TABLE admit_record_refs (
     FOREIGN KEY (tenant, kind, id) REFERENCES admit_records ON DELETE CASCADE
 );
 
-CREATE INDEX admit_record_refs_record ON admit_record_refs (tenant, kind, id);
+CREATE INDEX admit_record_refs_record ON admit_record_refs (id, kind, tenant);
 
 -- What was in the outbox before it had queues is mail.
 ALTER TABLE admit_outbox ADD COLUMN queue TEXT COLLATE "C" NOT NULL DEFAULT 'mail';

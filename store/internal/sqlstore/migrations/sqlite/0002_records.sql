@@ -23,10 +23,11 @@ CREATE TABLE admit_record_keys (
     kind   TEXT NOT NULL,
     key    TEXT NOT NULL,
     id     TEXT NOT NULL,
-    PRIMARY KEY (tenant, kind, key)
+    PRIMARY KEY (key, kind, tenant)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX admit_record_keys_record ON admit_record_keys (tenant, kind, id);
+-- It begins with the id, so that no planner takes it, or the key, for the other.
+CREATE INDEX admit_record_keys_record ON admit_record_keys (id, kind, tenant);
 
 CREATE TABLE admit_record_refs (
     tenant TEXT NOT NULL,
@@ -36,7 +37,7 @@ CREATE TABLE admit_record_refs (
     PRIMARY KEY (tenant, ref, kind, id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX admit_record_refs_record ON admit_record_refs (tenant, kind, id);
+CREATE INDEX admit_record_refs_record ON admit_record_refs (id, kind, tenant);
 
 -- What was in the outbox before it had queues is mail.
 ALTER TABLE admit_outbox ADD COLUMN queue TEXT NOT NULL DEFAULT 'mail';

@@ -1,5 +1,0 @@
-//go:build !race
-
-package harness
-
-import _ "modernc.org/sqlite" // the SQLite driver

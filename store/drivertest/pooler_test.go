@@ -1,0 +1,138 @@
+package drivertest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/admit-go/admit/store"
+	"github.com/admit-go/admit/store/drivertest/pgtest"
+	"github.com/admit-go/admit/store/internal/sqlstore"
+	"github.com/admit-go/admit/store/postgres"
+	"github.com/admit-go/admit/store/storetest"
+)
+
+// poolerModes are the ways to open a driver behind PgBouncer in transaction mode.
+// Those that are safe are the ones that docs/postgres.md names.
+var poolerModes = []struct {
+	name, driver, setting string
+	safe                  bool
+}{
+	{"pgx exec", "pgx", "default_query_exec_mode=exec", true},
+	{"pgx simple protocol", "pgx", "default_query_exec_mode=simple_protocol", true},
+	{"pgx cache describe", "pgx", "default_query_exec_mode=cache_describe", true},
+	{"pq binary parameters", "postgres", "binary_parameters=yes", true},
+	{"pgx as it is", "pgx", "", false},
+	{"pgx describe exec", "pgx", "default_query_exec_mode=describe_exec", false},
+	{"pq as it is", "postgres", "", false},
+}
+
+// openPooled opens a pool through PgBouncer.
+func openPooled(t testing.TB, driver, url, setting string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(driver, url+"&"+setting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	db.SetMaxOpenConns(many)
+	db.SetMaxIdleConns(many)
+	return db
+}
+
+// pooled makes an empty database whose commits do not wait for the disk, and
+// returns its URL through PgBouncer.
+func pooled(t testing.TB, at func(string) string) string {
+	t.Helper()
+	url := pgtest.Open(t)
+	db := openPooled(t, "pgx", url, "")
+	if _, err := db.Exec("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$"); err != nil {
+		t.Fatal(err)
+	}
+	return at(url)
+}
+
+func TestStoreKeepsTheContractBehindPgBouncerInTransactionMode(t *testing.T) {
+	if raced {
+		t.Skip("the race detector watches the engine without a pooler; run without -race")
+	}
+	at := pgtest.Bouncer(t, pgtest.Open(t))
+	for _, mode := range poolerModes {
+		if mode.safe {
+			t.Run(mode.name, func(t *testing.T) {
+				storetest.Run(t, func(t *testing.T) store.Store {
+					s := postgres.New(openPooled(t, mode.driver, pooled(t, at), mode.setting))
+					if err := s.Migrate(context.Background()); err != nil {
+						t.Fatal(err)
+					}
+					return s
+				})
+			})
+		}
+	}
+}
+
+func TestCheckFindsADriverThatPreparesBehindPgBouncer(t *testing.T) {
+	ctx := context.Background()
+	at := pgtest.Bouncer(t, pgtest.Open(t))
+	for _, mode := range poolerModes {
+		t.Run(mode.name, func(t *testing.T) {
+			url := pooled(t, at)
+			if err := postgres.New(openPooled(t, "pgx", url, "default_query_exec_mode=exec")).Migrate(ctx); err != nil {
+				t.Fatal(err)
+			}
+			db := openPooled(t, mode.driver, url, mode.setting)
+			findings, err := postgres.New(db).Check(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := strings.Contains(codes(findings), "pooler-statements")
+			if found == mode.safe {
+				t.Errorf("found %+v", findings)
+			}
+			if found && (len(findings) != 1 || !strings.Contains(findings[0].Mend, "default_query_exec_mode=exec") || !strings.Contains(findings[0].Mend, "binary_parameters=yes")) {
+				t.Errorf("the finding does not name the cure: %+v", findings)
+			}
+		})
+	}
+}
+
+// TestPgBouncerInTransactionModeWithEightClients is what was reported: of 48
+// sign-ups 42 failed.
+func TestPgBouncerInTransactionModeWithEightClients(t *testing.T) {
+	ctx := context.Background()
+	at := pgtest.Bouncer(t, pgtest.Open(t))
+	for _, mode := range poolerModes {
+		if !mode.safe {
+			continue
+		}
+		t.Run(mode.name, func(t *testing.T) {
+			s := sqlstore.New(openPooled(t, mode.driver, pooled(t, at), mode.setting), sqlstore.Postgres, sqlstore.Options{})
+			if err := s.Migrate(ctx); err != nil {
+				t.Fatal(err)
+			}
+			errs := make([]error, 48)
+			var group sync.WaitGroup
+			for client := range 8 {
+				group.Go(func() {
+					for i := client; i < len(errs); i += 8 {
+						errs[i] = s.Tx(ctx, func(ctx context.Context, tx store.Store) error {
+							return errors.Join(tx.CreateUser(ctx, someUser(i)), tx.CreateSession(ctx, someSession(i)))
+						})
+					}
+				})
+			}
+			group.Wait()
+			if err := errors.Join(errs...); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,92 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+
+	"github.com/admit-go/admit/store"
+)
+
+// findingPooler is the finding of checkPooler.
+const findingPooler = "pooler-statements"
+
+// poolerRuns is how often each connection runs a statement in checkPooler, so
+// that a pooler mixes the connections up.
+const poolerRuns = 25
+
+// checkPooler looks for a driver that prepares statements behind a pooler which
+// hands each transaction to another server: PgBouncer in transaction mode.
+// Several connections run a statement with an argument at once, in turns inside
+// and outside a transaction. Straight to PostgreSQL none can fail.
+func (s *Store) checkPooler(ctx context.Context) ([]store.Finding, error) {
+	conns, err := s.several(ctx)
+	if err != nil {
+		return nil, err
+	}
+	errs := make([]error, len(conns))
+	var group sync.WaitGroup
+	for i, c := range conns {
+		group.Go(func() {
+			for run := 0; run < poolerRuns && errs[i] == nil; run++ {
+				errs[i] = ask(ctx, c, run%2 == 0)
+			}
+		})
+	}
+	group.Wait()
+	for _, c := range conns {
+		errs = append(errs, c.Close())
+	}
+	for _, err := range errs {
+		switch sqlState(err) {
+		case noSuchStatement, statementExists, protocolViolation:
+			return []store.Finding{{
+				Code: findingPooler,
+				Message: "The driver prepares statements, and a pooler in front of the database gives each transaction another server, " +
+					"which does not have them (" + err.Error() + ").",
+				Mend: "Add default_query_exec_mode=exec to pgx's URL, or binary_parameters=yes to lib/pq's, or let the pooler work in session mode (docs/postgres.md).",
+			}}, nil
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+// ask runs a statement with an argument, alone or in a transaction.
+func ask(ctx context.Context, c *sql.Conn, alone bool) error {
+	const query = `SELECT CAST($1 AS BIGINT) + CAST($2 AS BIGINT)`
+	var sum int64
+	if alone {
+		return c.QueryRowContext(ctx, query, int64(1), int64(2)).Scan(&sum)
+	}
+	tx, err := c.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	err = tx.QueryRowContext(ctx, query, int64(1), int64(2)).Scan(&sum)
+	if rolledBack := tx.Rollback(); err == nil {
+		err = rolledBack
+	}
+	return err
+}
+
+// several takes some connections at once, but leaves one to whoever works
+// meanwhile.
+func (s *Store) several(ctx context.Context) ([]*sql.Conn, error) {
+	want := 8
+	if most := s.db.Stats().MaxOpenConnections; most > 0 {
+		want = max(min(want, most-1), 1)
+	}
+	taken := make([]*sql.Conn, 0, want)
+	for range want {
+		c, err := s.db.Conn(ctx)
+		if err != nil {
+			if len(taken) > 0 {
+				break
+			}
+			return nil, err
+		}
+		taken = append(taken, c)
+	}
+	return taken, nil
+}
