@@ -85,18 +85,22 @@ type village struct {
 
 func password(who int) string { return []string{"quiet harbour lamp", "green bicycle tower"}[who] }
 
-func newVillage(private bool) (*village, error) {
+func newVillage(private bool, change ...func(*Config)) (*village, error) {
 	v := &village{
 		now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), boxes: map[string][]queuedMail{}, kinds: map[string][]mailer.Kind{},
 		tried: [2]map[string]bool{{}, {}}, moves: [2]map[string]bool{{}, {}}, proven: map[string]int{},
 	}
 	var err error
-	v.Auth, err = New(Config{
+	config := Config{
 		BaseURL: "http://127.0.0.1:8080", Secrets: Secrets("q7Wm2ZpX9rTe4UvB8nKc1LsD6fGhJ0yAiR3oVtYu"), Store: tap{memory.New(), &v.mails},
 		Mailer:    mailer.Func(func(context.Context, mailer.Message) error { return nil }),
 		Passwords: PasswordConfig{InsecureFastHash: true}, Logger: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return v.now }, InsecureNoLimits: true, PrivateSignUp: private,
-	})
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	v.Auth, err = New(config)
 	return v, err
 }
 
