@@ -83,6 +83,7 @@ const (
 	endedByReuse    = "reuse"
 	endedByFork     = "unknown-generation"
 	endedByLimit    = "too-many-sessions"
+	endedByAgain    = "signed-in-again"
 	endedByRestore  = "issued-before"
 	endedByPassword = "password"
 	endedByDelete   = "deleted"

@@ -21,7 +21,7 @@ var _ = faultFlows.add(faultFlow{
 	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.EmailVerification, moved(p)) },
 }, faultFlow{
 	name:  "change an address",
-	calls: 11,
+	calls: 10,
 	prepare: mailFor(mailer.EmailVerification, moved, func(s *harness.Server, p *subject) error {
 		return s.Auth.EmailChanges.Request(s.T.Context(), admit.EmailChangeParams{UserID: p.signed.User.ID, Email: moved(p)})
 	}),
