@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/webio"
@@ -50,6 +52,9 @@ type EmailChangeParams struct {
 	UserID, Email string
 	// CallbackURL is where the page that confirms leads. Default: nowhere.
 	CallbackURL string
+	// Locale is the language (BCP 47) to write in. Default: the account's, else
+	// what the request's Accept-Language asks for.
+	Locale string
 }
 
 // Request mails a link to an address that a user wants to move to.
@@ -76,29 +81,34 @@ func (e *EmailChanges) Request(ctx context.Context, in EmailChangeParams) error 
 	if err := e.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
 		return err
 	}
-	holder, err := e.store.UserByEmail(ctx, tenant, address.Key)
+	holder, err := holder(ctx, e.kernel, e.store, address)
 	taken := err == nil && holder.ID != userID
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fault(err)
 	}
 	return e.tx(ctx, func(ctx context.Context, tx *txn) error {
 		user, err := existing(tx.lock(ctx, userID))
-		if err != nil {
-			return err
-		}
 		switch {
-		case user.EmailKey == address.Key:
-			// It may be a stranger's, typed at sign-up: its owner is asked as then.
-			return e.verifications.resend(ctx, tx, &user, callbackURL, true)
-		case taken:
+		case err != nil:
+			return err
+		case user.EmailKey != address.Key && taken:
 			// Its owner learns of it, and no token exists that could work.
 			return tx.mail(ctx, mailer.AccountExists, holder.Email, holder.Locale, e.about(ctx, &holder, mailer.Values{}))
 		}
-		return e.send(ctx, tx, &user, address, callbackURL)
+		return inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, _ bool) error {
+			if user.EmailKey == address.Key {
+				// It may be a stranger's, typed at sign-up: its owner is asked as then.
+				return e.verifications.resend(ctx, tx, user, callbackURL, true)
+			}
+			return e.send(ctx, tx, user, address, callbackURL)
+		})(ctx, tx, &user, true)
 	})
 }
 
-// send replaces what was pending by one token, bound to both addresses.
+// send replaces what was pending by one token, bound to both addresses. The mail
+// names the address that the account has, so that nobody moves the account of
+// another to a mailbox of their own; masked, since the new address may have been
+// mistyped.
 func (e *EmailChanges) send(ctx context.Context, tx *txn, user *store.User, address emailaddress.Address, callbackURL string) error {
 	data, err := json.Marshal(addressMove{From: user.Email, FromKey: user.EmailKey, To: address.Display})
 	if err != nil {
@@ -109,7 +119,7 @@ func (e *EmailChanges) send(ctx context.Context, tx *txn, user *store.User, addr
 		url: func(secret string) (string, error) {
 			return e.verifyLink(verifyConfirmPath, callbackURL, secret, address.Display)
 		},
-		values: mailer.Values{NewEmail: address.Display},
+		values: mailer.Values{NewEmail: address.Display, UserEmail: masked(user.Email)},
 	})
 }
 
@@ -118,59 +128,106 @@ func (e *EmailChanges) send(ctx context.Context, tx *txn, user *store.User, addr
 // with the same token is a success. It answers ErrInvalidEmail, ErrInvalidToken,
 // ErrTokenExpired, ErrEmailAlreadyExists, ErrAccountBanned or ErrUnavailable.
 func (e *EmailChanges) Confirm(ctx context.Context, in TokenParams) error {
-	address, err := addressOf(in.Email, in.Token)
+	_, err := e.confirmWith(ctx, in)
+	return err
+}
+
+func (e *EmailChanges) confirmWith(ctx context.Context, in TokenParams) (done confirmation, err error) {
+	given, err := readSecret(in.Email, in.Token)
 	if err != nil {
-		return err
+		return done, err
 	}
-	return e.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		found, err := tx.openSecret(ctx, in.Token, kindVerify, kindChange)
+	err = e.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
+		found, err := tx.openSecret(ctx, given.token, kindVerify, kindChange)
 		switch {
 		case err != nil:
 			return err
-		case found.token.EmailKey != address.Key:
+		case !given.fits(found.token.EmailKey):
 			return ErrInvalidToken
 		case found.kind == kindVerify:
-			return e.verifications.confirm(ctx, tx, address, found)
+			done, err = e.verifications.confirm(ctx, tx, given, found)
+			return err
 		case !found.used:
-			return e.move(ctx, tx, address, found)
-		case found.user.EmailKey == address.Key:
+			done.email, err = e.move(ctx, tx, found)
+			return err
+		case found.user.EmailKey == found.token.EmailKey:
+			done.email = found.user.Email
 			return nil // repeated
 		}
 		return ErrInvalidToken
 	})
+	return done, err
 }
 
 // move gives an account the address that a token proved. The address it leaves
-// stays reserved, and can take the change back.
-func (e *EmailChanges) move(ctx context.Context, tx *txn, address emailaddress.Address, found opened) error {
+// is told. One that was verified stays reserved, too, and can take the change
+// back. One that was only typed has no such right: it may be a stranger's, whom
+// the owner got rid of by moving.
+func (e *EmailChanges) move(ctx context.Context, tx *txn, found opened) (email string, err error) {
 	var move addressMove
 	if err := json.Unmarshal(found.token.Data, &move); err != nil {
-		return ErrInternal.because(err)
+		return "", ErrInternal.because(err)
 	}
 	user := &found.user
 	now := e.now()
-	err := tx.ClaimEmail(ctx, store.EmailClaim{
-		Tenant: tenant, UserID: user.ID, FromKey: move.FromKey, Email: move.To, EmailKey: address.Key,
-		VerifiedAt: now, ReserveUntil: now.Add(undoLife), Now: now,
-	})
+	claim := store.EmailClaim{
+		Tenant: tenant, UserID: user.ID, FromKey: move.FromKey, Email: move.To, EmailKey: found.token.EmailKey, VerifiedAt: now, Now: now,
+	}
+	proven := !user.EmailVerifiedAt.IsZero()
+	if proven {
+		claim.ReserveUntil = now.Add(undoLife)
+	}
+	err = tx.ClaimEmail(ctx, claim)
+	if errors.Is(err, store.ErrConflict) {
+		if moved, failed := makeRoom(ctx, tx, claim.EmailKey); failed != nil {
+			return "", failed
+		} else if moved {
+			err = tx.ClaimEmail(ctx, claim)
+		}
+	}
 	switch {
 	case errors.Is(err, store.ErrConflict):
-		return ErrEmailAlreadyExists
+		return "", ErrEmailAlreadyExists
 	case errors.Is(err, store.ErrNotFound):
-		return ErrInvalidToken // the account has moved since
+		return "", ErrInvalidToken // the account has moved since
 	case err != nil:
-		return err
+		return "", err
 	}
-	err = tx.mailLink(ctx, link{
-		kind: kindUndo, mail: mailer.EmailChanged, kills: afterAddressChange, life: undoLife, user: user,
-		to: emailaddress.Address{Display: move.From, Key: move.FromKey}, data: found.token.Data, wanted: true,
-		url:    func(secret string) (string, error) { return e.callbackLink("", undoPath, "token", secret) },
-		values: mailer.Values{NewEmail: move.To},
-	})
+	if proven {
+		err = tx.mailLink(ctx, link{
+			kind: kindUndo, mail: mailer.EmailChanged, kills: afterAddressChange, life: undoLife, user: user,
+			to: emailaddress.Address{Display: move.From, Key: move.FromKey}, data: found.token.Data, wanted: true,
+			url:    func(secret string) (string, error) { return e.callbackLink("", undoPath, "token", secret) },
+			values: mailer.Values{NewEmail: move.To},
+		})
+	} else {
+		err = e.leave(ctx, tx, user, move)
+	}
 	if err != nil {
+		return "", err
+	}
+	return move.To, tx.record(ctx, event{kind: eventEmailChanged, subject: user.ID})
+}
+
+// leave tells an address that was never proven that an account has moved away.
+// Its reader may be a stranger, who is not told where to.
+func (e *EmailChanges) leave(ctx context.Context, tx *txn, user *store.User, move addressMove) error {
+	if err := tx.kill(ctx, afterAddressChange, user.ID, move.FromKey); err != nil {
 		return err
 	}
-	return tx.record(ctx, event{kind: eventEmailChanged, subject: user.ID})
+	values := e.about(ctx, user, mailer.Values{NewEmail: masked(move.To)})
+	return tx.mail(ctx, mailer.EmailChanged, move.From, user.Locale, values)
+}
+
+// masked shows of an address what its owner recognises and a stranger cannot
+// write to: "a•••@example.com".
+func masked(email string) string {
+	at := strings.LastIndexByte(email, '@')
+	if at < 1 {
+		return ""
+	}
+	_, size := utf8.DecodeRuneInString(email)
+	return email[:size] + "•••" + email[at:]
 }
 
 // Undo gives an account back to the address it had, with the token that was
@@ -178,14 +235,12 @@ func (e *EmailChanges) move(ctx context.Context, tx *txn, address emailaddress.A
 // set a new password is mailed. It answers ErrInvalidToken, ErrTokenExpired,
 // ErrAccountBanned or ErrUnavailable.
 func (e *EmailChanges) Undo(ctx context.Context, token string) error {
-	if token == "" {
-		return ErrInvalidRequest.detail("token", "is missing")
-	}
-	if !wellFormed(token) {
-		return ErrInvalidToken
+	given, err := readSecret("", token)
+	if err != nil {
+		return err
 	}
 	return e.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		found, err := tx.openSecret(ctx, token, kindUndo)
+		found, err := tx.openSecret(ctx, given.token, kindUndo)
 		if err != nil {
 			return err
 		}
@@ -224,7 +279,7 @@ func (e *EmailChanges) handleVerifySend(w http.ResponseWriter, r *http.Request) 
 	}
 	c := callerFrom(r.Context())
 	if !c.signedIn {
-		if err := e.verifications.Request(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
+		if err := e.verifications.Request(asked(r), in.linkParams()); err != nil {
 			return err
 		}
 		return writeSent(w, http.StatusOK, in.Email, "")
@@ -238,26 +293,39 @@ func (e *EmailChanges) handleVerifySend(w http.ResponseWriter, r *http.Request) 
 			return err
 		}
 	}
-	if err := e.Request(r.Context(), EmailChangeParams{UserID: c.user.ID, Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
+	if err := e.Request(asked(r), EmailChangeParams{UserID: c.user.ID, Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale}); err != nil {
 		return err
 	}
 	return writeSent(w, http.StatusOK, in.Email, "")
 }
 
+// handleVerifyPage shows which account moves where. Both addresses come from the
+// token: what somebody wrote into the link is shown nowhere.
 func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := readQuery(r)
+	in, err := openedBy(e.kernel, r)
 	if err != nil {
-		return err
+		return pageOr(e.kernel, w, r, err)
 	}
-	if err := e.checkCallback(in.CallbackURL); err != nil {
-		return err
+	found, user, err := lookAt(r.Context(), e.kernel, in.Token, kindChange, kindVerify)
+	if err != nil {
+		return deadLink(e.kernel, w, r, err)
 	}
-	return e.writePage(w, http.StatusOK, ui.Page{
+	in.Email = "" // the token says which address is meant
+	page := ui.Page{
 		Title:      "Confirm this address",
 		Paragraphs: []string{"If you asked to use this address here, confirm it. If not, close this page: nothing will change."},
-		Facts:      []ui.Fact{{Label: "Address", Value: in.Email}},
+		Facts:      []ui.Fact{{Label: "Address", Value: user.Email}},
 		Forms:      []ui.Form{{Action: e.config.BasePath + verifyConfirmPath, Button: "Confirm this address", Hidden: in.hidden("")}},
-	})
+	}
+	var move addressMove
+	if found.Kind == kindChange && json.Unmarshal(found.Data, &move) == nil {
+		page.Paragraphs = []string{
+			"When you confirm it, the account below has the new address instead of its present one.",
+			"If the account is not yours, or you did not ask for this, close this page: nothing will change.",
+		}
+		page.Facts = []ui.Fact{{Label: "Account", Value: masked(move.From)}, {Label: "New address", Value: move.To}}
+	}
+	return e.writePage(w, r, http.StatusOK, page)
 }
 
 func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Request) error {
@@ -272,9 +340,9 @@ func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Reques
 		// Above all not "disown": confirming is the opposite.
 		return ErrInvalidRequest.detail("action", "must be left out")
 	}
-	err = e.Confirm(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
+	done, err := e.confirmWith(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
 	if isForm {
-		return e.verifications.confirmAndAnswer(w, r, in, http.StatusSeeOther, err)
+		return e.verifications.confirmAndAnswer(w, r, in, http.StatusSeeOther, done, err)
 	}
 	if err != nil {
 		return err
@@ -286,11 +354,11 @@ func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Reques
 }
 
 func (e *EmailChanges) handleUndoPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := readQuery(r)
+	in, err := openedBy(e.kernel, r)
 	if err != nil {
-		return err
+		return pageOr(e.kernel, w, r, err)
 	}
-	return e.writePage(w, http.StatusOK, ui.Page{
+	return e.writePage(w, r, http.StatusOK, ui.Page{
 		Title: "Take the change of address back",
 		Paragraphs: []string{
 			"The account moved to another address. If that was not you, take it back.",

@@ -56,19 +56,19 @@ type Auth struct {
 // which feature stands on which.
 func assemble(k *kernel) *Auth {
 	a := &Auth{
-		kernel:        k,
-		Passwords:     &Passwords{k},
-		MagicLinks:    &MagicLinks{k},
-		Verifications: &Verifications{k},
-		Sessions:      &Sessions{k},
-		Users:         &Users{k},
-		APIKeys:       &APIKeys{k},
-		Imports:       &Imports{k},
-		Outbox:        &Outbox{k},
-		Sealing:       &Sealing{k},
+		kernel:     k,
+		Passwords:  &Passwords{k},
+		MagicLinks: &MagicLinks{k},
+		Sessions:   &Sessions{k},
+		APIKeys:    &APIKeys{k},
+		Imports:    &Imports{k},
+		Outbox:     &Outbox{k},
+		Sealing:    &Sealing{k},
 	}
 	a.PasswordResets = &PasswordResets{k}
+	a.Verifications = &Verifications{k, a.PasswordResets}
 	a.SignUps = &SignUps{k, a.Verifications}
+	a.Users = &Users{k, a.PasswordResets}
 	a.EmailChanges = &EmailChanges{k, a.Verifications, a.PasswordResets}
 	return a
 }

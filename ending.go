@@ -27,6 +27,9 @@ const (
 	// kindDevice opens nothing: it marks a device that an account has signed in
 	// from, so that an unknown one can be told of.
 	kindDevice = "device"
+	// kindContest opens nothing either: it marks an account that a second
+	// sign-up has contested while nobody had proven its address.
+	kindContest = "contest"
 )
 
 // happening is something after which pending tokens may be worth nothing.
@@ -41,6 +44,7 @@ const (
 	afterDelete        happening = "deletion"
 	afterSignOutAll    happening = "sign-out everywhere"
 	afterClaim         happening = "proof of the mailbox by its owner"
+	afterContest       happening = "confirmation of a contested account"
 	afterNewVerify     happening = "new verification link"
 	afterNewReset      happening = "new reset link"
 	afterNewMagic      happening = "new magic link"
@@ -56,6 +60,8 @@ func killed(h happening) []string {
 		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
 	case afterBan, afterDelete, afterClaim, afterUndo:
 		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth}
+	case afterContest: // the confirmation itself may be repeated
+		return []string{kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth}
 	case afterSignOutAll:
 		return []string{kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
 	case afterNewVerify:
@@ -77,6 +83,7 @@ const (
 	endedByReuse    = "reuse"
 	endedByFork     = "unknown-generation"
 	endedByLimit    = "too-many-sessions"
+	endedByAgain    = "signed-in-again"
 	endedByRestore  = "issued-before"
 	endedByPassword = "password"
 	endedByDelete   = "deleted"

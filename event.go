@@ -18,6 +18,7 @@ const (
 	eventEmailChanged      = "email.changed"
 	eventEmailChangeUndone = "email.change-undone"
 	eventAccountClaimed    = "account.claimed"
+	eventAccountContested  = "account.contested"
 	eventSessionCreated    = "session.created"
 	eventSessionPaused     = "session.paused"
 	eventSessionEnded      = "session.ended"

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -175,6 +176,9 @@ func (t *txn) openSession(ctx context.Context, user store.User, in proof) (outco
 		ExpiresAt:         now.Add(lifetime.RefreshTTL),
 		AbsoluteExpiresAt: now.Add(lifetime.AbsoluteTTL),
 	}
+	if err := endFormer(ctx, t, &o.session); err != nil {
+		return outcome{}, err
+	}
 	if err := t.CreateSession(ctx, o.session); err != nil {
 		return outcome{}, err
 	}
@@ -190,6 +194,33 @@ func (t *txn) openSession(ctx context.Context, user store.User, in proof) (outco
 	return o, t.record(ctx, event{kind: eventSessionCreated, subject: user.ID, data: eventData{
 		"session": o.session.ID, "methods": in.methods,
 	}})
+}
+
+// endFormer ends the sessions that a browser leaves behind when somebody signs
+// in with it again: those of the same account with the same User-Agent from the
+// same address. Programs are left alone: many of one kind may share an address
+// and sign in at once.
+func endFormer(ctx context.Context, t *txn, next *store.Session) error {
+	if !strings.HasPrefix(next.UserAgent, "Mozilla/") || next.IPAddress == "" {
+		return nil
+	}
+	live, _, err := t.ListSessions(ctx, tenant, next.UserID, next.CreatedAt, store.Page{Number: 1, Limit: 100})
+	if err != nil {
+		return err
+	}
+	for _, former := range live {
+		if former.UserAgent != next.UserAgent || former.IPAddress != next.IPAddress {
+			continue
+		}
+		if _, err := t.EndSession(ctx, tenant, next.UserID, former.ID, next.CreatedAt, endedByAgain); err != nil {
+			return err
+		}
+		err := t.record(ctx, event{kind: eventSessionEnded, subject: next.UserID, data: eventData{"session": former.ID, "reason": endedByAgain}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // noteDevice remembers the device of a session by its name, and mails a notice

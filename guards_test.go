@@ -168,7 +168,7 @@ func TestRequireVerifiedLetsAVerifiedAddressPass(t *testing.T) {
 	h := newHost(t)
 	ctx := context.Background()
 	_, err := h.Users.Create(ctx, admit.CreateUserParams{
-		Email: "ann@x.test", Password: "quiet-harbour-lamp", Name: "Ann", EmailVerified: true,
+		Email: "ann@x.test", InsecurePassword: "quiet-harbour-lamp", Name: "Ann", EmailVerified: true,
 	})
 	if err != nil {
 		t.Fatal(err)

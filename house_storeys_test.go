@@ -18,7 +18,7 @@ import (
 var storeys = [][]string{
 	{"doc", "errors", "records", "ending", "context", "hook", "instrument"},
 	{"config", "secret", "leaked"},
-	{"kernel", "recheck", "gate", "caller", "access", "onetime", "account", "mailbox", "passwordcheck", "ratelimit", "event", "outbox"},
+	{"kernel", "recheck", "gate", "caller", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "ratelimit", "event", "outbox"},
 	{"feature", "reply", "page"},
 	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "apikey", "import", "mail", "reseal"},
 	{"auth", "hidden", "serve", "middleware", "policy"},
@@ -27,6 +27,8 @@ var storeys = [][]string{
 // uses are the features that another feature may call: what assemble hands over.
 var uses = map[string][]string{
 	"signup":  {"verify"},
+	"verify":  {"reset"},
+	"user":    {"reset"},
 	"address": {"verify", "reset"},
 	"email":   {"signup", "password", "magiclink"},
 }

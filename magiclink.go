@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
+	"golang.org/x/text/unicode/norm"
 )
 
 // ErrMagicLinkDisabled answers where signing in by link is switched off.
@@ -55,6 +57,9 @@ type MagicLinkParams struct {
 	// SignUp makes an account for an address that has none, once the link is
 	// followed.
 	SignUp bool
+	// Locale is the language (BCP 47) to write in, and that of a new account.
+	// Default: the account's, else what the request's Accept-Language asks for.
+	Locale string
 }
 
 // RedeemCodeParams is a code and the id of the request that it was mailed for.
@@ -84,10 +89,10 @@ func (m *MagicLinks) Request(ctx context.Context, in MagicLinkParams) (requestID
 	if err := m.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
 		return "", err
 	}
-	err = m.mailQuietly(ctx, address, in.SignUp, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+	err = m.mailQuietly(ctx, address, in.SignUp, inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		requestID, err = m.send(ctx, tx, user, callbackURL, wanted)
 		return err
-	})
+	}))
 	if err != nil {
 		return "", err
 	}
@@ -107,9 +112,9 @@ func (m *MagicLinks) send(ctx context.Context, tx *txn, user *store.User, callba
 		return "", err
 	}
 	err = tx.mailLink(ctx, link{
-		kind: kindMagic, mail: mailer.MagicLink, kills: afterNewMagic, life: m.config.MagicLink.TTL, user: user, data: []byte(user.Email), wanted: wanted,
+		kind: kindMagic, mail: mailer.MagicLink, kills: afterNewMagic, life: m.config.MagicLink.TTL, user: user, data: mailedTo(user), wanted: wanted,
 		url:    func(secret string) (string, error) { return m.callbackLink(callbackURL, callbackPath, "token", secret) },
-		values: mailer.Values{Code: code},
+		values: mailer.Values{Code: code, CodeOnly: callbackURL == ""},
 	})
 	if err != nil {
 		return "", err
@@ -117,7 +122,7 @@ func (m *MagicLinks) send(ctx context.Context, tx *txn, user *store.User, callba
 	now := m.now()
 	request := store.Token{
 		Tenant: tenant, Kind: kindCode, Hash: hash, UserID: user.ID, EmailKey: user.EmailKey,
-		Data: []byte(user.Email), MaxTries: codeTries, CreatedAt: now, ExpiresAt: now.Add(codeLife),
+		Data: mailedTo(user), MaxTries: codeTries, CreatedAt: now, ExpiresAt: now.Add(codeLife),
 	}
 	if wanted {
 		keyID, mac := m.ring.MAC(codePurpose, hash, []byte(code))
@@ -141,17 +146,63 @@ func newCode() (string, error) {
 	}
 }
 
+// noCode is ErrInvalidToken for what cannot be a code: whoever typed it is told
+// so, and loses no try.
+func noCode() *Error {
+	e := *ErrInvalidToken
+	e.Message = "A code has six digits. Please look at the mail again."
+	return &e
+}
+
+// cleanCode reads a code as somebody types or pastes it: with blanks, hyphens
+// and invisible characters, in digits of any width or script. It answers whether
+// six digits are left.
+func cleanCode(typed string) (code string, ok bool) {
+	const longest = 256 // bytes looked at
+	if len(typed) > longest {
+		return "", false
+	}
+	var digits []byte
+	for _, r := range norm.NFKC.String(typed) {
+		switch value, digit := digitOf(r); {
+		case digit:
+			digits = append(digits, '0'+value)
+		case unicode.IsSpace(r), unicode.In(r, unicode.Cf, unicode.Pd):
+		default:
+			return "", false
+		}
+	}
+	return string(digits), len(digits) == 6
+}
+
+// digitOf is the value of a decimal digit of any script. Their digits stand in
+// rows of ten, in order, so that the row's first is found by counting back.
+func digitOf(r rune) (byte, bool) {
+	if !unicode.Is(unicode.Nd, r) {
+		return 0, false
+	}
+	for _, row := range unicode.Nd.R16 {
+		if rune(row.Lo) <= r && r <= rune(row.Hi) {
+			return byte((r - rune(row.Lo)) % 10), true
+		}
+	}
+	for _, row := range unicode.Nd.R32 {
+		if rune(row.Lo) <= r && r <= rune(row.Hi) {
+			return byte((r - rune(row.Lo)) % 10), true
+		}
+	}
+	return 0, false
+}
+
 // Redeem signs in with the token of a mailed link, and makes the account where
 // the link was asked for to sign up. It answers ErrInvalidToken, ErrTokenExpired,
 // ErrAccountBanned or ErrUnavailable.
 func (m *MagicLinks) Redeem(ctx context.Context, token string) (SignedIn, error) {
-	if token == "" {
-		return SignedIn{}, ErrInvalidRequest.detail("token", "is missing")
+	given, err := readSecret("", token)
+	if err != nil {
+		return SignedIn{}, err
 	}
-	if !wellFormed(token) {
-		return SignedIn{}, ErrInvalidToken
-	}
-	return m.redeem(ctx, kindMagic, hashSecret(token), nil)
+	return m.redeem(ctx, kindMagic, hashSecret(given.token), nil)
 }
 
 // RedeemCode signs in with a mailed code and the id of the request for it. Five
@@ -162,7 +213,11 @@ func (m *MagicLinks) RedeemCode(ctx context.Context, in RedeemCodeParams) (Signe
 	if requestID == "" || code == "" {
 		return SignedIn{}, ErrInvalidRequest.detail("code", "must come with its requestId")
 	}
-	if !wellFormed(requestID) || len(code) != 6 || strings.Trim(code, "0123456789") != "" {
+	code, ok := cleanCode(code)
+	if !ok {
+		return SignedIn{}, noCode()
+	}
+	if !wellFormed(requestID) {
 		return SignedIn{}, ErrInvalidToken
 	}
 	hash := hashSecret(requestID)
@@ -245,7 +300,8 @@ func (m *MagicLinks) redeem(ctx context.Context, kind string, hash []byte, try *
 
 // userFromMailbox makes an account for an address that its owner has proven.
 func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.Token) (store.User, error) {
-	address, err := emailaddress.Parse(string(found.Data))
+	email, language := readMailedTo(found)
+	address, err := emailaddress.Parse(email)
 	if err != nil || !hmac.Equal([]byte(address.Key), []byte(found.EmailKey)) {
 		return store.User{}, ErrInvalidToken
 	}
@@ -255,7 +311,7 @@ func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.T
 		name = "New user"
 	}
 	user := m.newUser(address, name, RoleUser)
-	user.EmailVerifiedAt = user.CreatedAt
+	user.EmailVerifiedAt, user.Locale = user.CreatedAt, language
 	if err := m.askSignUp(ctx, SignUpAttempt{Email: address.Display, Name: name, Method: "magiclink"}); err != nil {
 		return user, err
 	}
@@ -266,24 +322,25 @@ func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.T
 // was named. It says who would sign in, and spends nothing: tokens would be of
 // no use to a browser that no page of the host waits in.
 func (m *MagicLinks) handleCallbackPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := readQuery(r)
+	in, err := openedBy(m.kernel, r)
 	if err != nil {
-		return err
+		return pageOr(m.kernel, w, r, err)
 	}
 	found, err := m.lookAtLink(r.Context(), in.Token)
 	switch {
 	case err != nil && wantsPage(r):
-		return m.writeErrorPage(w, err)
+		return m.writeErrorPage(w, r, err)
 	case err != nil:
 		return err
 	}
-	return m.writePage(w, http.StatusOK, ui.Page{
+	email, _ := readMailedTo(found)
+	return m.writePage(w, r, http.StatusOK, ui.Page{
 		Title: "Sign in with your code",
 		Paragraphs: []string{
 			"To sign in, go back to where you asked for this mail and type the six digits that stand in it.",
 			"If you did not ask to sign in, close this page: nobody was signed in by opening it.",
 		},
-		Facts: []ui.Fact{{Label: "Account", Value: string(found.Data)}},
+		Facts: []ui.Fact{{Label: "Account", Value: email}},
 	})
 }
 

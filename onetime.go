@@ -8,7 +8,9 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/admit-go/admit/store"
 )
@@ -44,6 +46,19 @@ func newSecret() (text string, hash []byte, err error) {
 func hashSecret(text string) []byte {
 	hash := sha256.Sum256([]byte(text))
 	return slices.Clone(hash[:])
+}
+
+// cleanSecret takes off what gets stuck to a secret that is copied from a mail
+// and pasted: blanks, line breaks and invisible characters at both ends, and the
+// punctuation that closes or opens the sentence around a link. No secret begins
+// or ends with such a character.
+func cleanSecret(text string) string {
+	if wellFormed(text) {
+		return text
+	}
+	return strings.TrimFunc(text, func(r rune) bool {
+		return r != '-' && r != '_' && (unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.P) || r == '<' || r == '>')
+	})
 }
 
 // wellFormed refuses what cannot be a secret before any look-up.
@@ -83,7 +98,7 @@ type opened struct {
 // that is unknown, ErrTokenExpired for one that came too late, and
 // ErrAccountBanned; one that was used already is told by opened.used.
 func (t *txn) openSecret(ctx context.Context, secret string, kinds ...string) (opened, error) {
-	if !wellFormed(secret) {
+	if secret = cleanSecret(secret); !wellFormed(secret) {
 		return opened{}, ErrInvalidToken
 	}
 	for _, kind := range kinds {
@@ -128,4 +143,33 @@ func (t *txn) spendToken(ctx context.Context, found store.Token) (user store.Use
 		return user, false, ErrTokenExpired
 	}
 	return user, true, nil
+}
+
+// lookAt finds the token of a secret and its account without using it up, for a
+// page that says what the secret is good for. A token that was used before is
+// found too. It answers ErrInvalidToken, or ErrTokenExpired with the account.
+func lookAt(ctx context.Context, k *kernel, secret string, kinds ...string) (store.Token, store.User, error) {
+	if !wellFormed(secret) {
+		return store.Token{}, store.User{}, ErrInvalidToken
+	}
+	for _, kind := range kinds {
+		found, err := k.store.Token(ctx, tenant, kind, hashSecret(secret))
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return found, store.User{}, fault(err)
+		}
+		user, err := k.store.User(ctx, tenant, found.UserID)
+		switch {
+		case errors.Is(err, store.ErrNotFound), err == nil && user.Deleted():
+			return found, user, ErrInvalidToken
+		case err != nil:
+			err = fault(err)
+		case found.UsedAt.IsZero() && !k.now().Before(found.ExpiresAt):
+			err = ErrTokenExpired
+		}
+		return found, user, err
+	}
+	return store.Token{}, store.User{}, ErrInvalidToken
 }

@@ -26,6 +26,9 @@ type formInput struct {
 	CallbackURL string `json:"callbackUrl"`
 	NewPassword string `json:"newPassword"`
 	Action      string `json:"action"`
+	Locale      string `json:"locale"`
+	// RevokeAPIKeys goes with a new password.
+	RevokeAPIKeys bool `json:"revokeApiKeys"`
 }
 
 // readForm reads a body that is JSON or a form, and says which.
@@ -40,25 +43,60 @@ func readForm(w http.ResponseWriter, r *http.Request) (in formInput, isForm bool
 	return in, true, in.fill(values)
 }
 
-// readQuery reads the same fields from the address of a page.
-func readQuery(r *http.Request) (in formInput, err error) {
+// openedBy reads the same fields from the address of a page. A link may have been
+// damaged on its way: cut, escaped twice, copied out of HTML, older than the list
+// of allowed targets. A browser gets as far as its token leads, which alone finds
+// the account; so what else cannot be read is left out. A program is told.
+func openedBy(k *kernel, r *http.Request) (in formInput, err error) {
+	browser := wantsPage(r)
 	values, err := webio.Query(r)
-	if err != nil {
+	if err != nil && !browser {
 		return in, err
 	}
-	return in, in.fill(values)
+	if err != nil {
+		values, _ = url.ParseQuery(r.URL.RawQuery) // what could be read of it
+	}
+	if err := in.fill(values); err != nil {
+		return in, err
+	}
+	in.Token = cleanSecret(in.Token)
+	if browser && showEmail(in.Email) == "" {
+		in.Email = ""
+	}
+	if err := k.checkCallback(in.CallbackURL); err != nil {
+		if !browser {
+			return in, err
+		}
+		in.CallbackURL = ""
+	}
+	return in, nil
+}
+
+// pageOr answers a browser that followed a link with a page, whatever went
+// wrong, and anything else with the error.
+func pageOr(k *kernel, w http.ResponseWriter, r *http.Request, err error, otherwise ...ui.Form) error {
+	if wantsPage(r) {
+		return k.writeErrorPage(w, r, err, otherwise...)
+	}
+	return err
 }
 
 func (in *formInput) fill(values url.Values) error {
-	return webio.Fields(values, map[string]*string{
+	var revoke string
+	err := webio.Fields(values, map[string]*string{
 		"token": &in.Token, "email": &in.Email, "callbackUrl": &in.CallbackURL,
-		"newPassword": &in.NewPassword, "action": &in.Action,
+		"newPassword": &in.NewPassword, "action": &in.Action, "locale": &in.Locale, "revokeApiKeys": &revoke,
 	})
+	in.RevokeAPIKeys = revoke == "true"
+	return err
 }
 
 // hidden are the fields that a page's form sends along.
 func (in *formInput) hidden(action string) []ui.Field {
-	fields := []ui.Field{{Name: "token", Value: in.Token}, {Name: "email", Value: in.Email}}
+	fields := []ui.Field{{Name: "token", Value: in.Token}}
+	if in.Email != "" {
+		fields = append(fields, ui.Field{Name: "email", Value: in.Email})
+	}
 	if in.CallbackURL != "" {
 		fields = append(fields, ui.Field{Name: "callbackUrl", Value: in.CallbackURL})
 	}
@@ -66,6 +104,17 @@ func (in *formInput) hidden(action string) []ui.Field {
 		fields = append(fields, ui.Field{Name: "action", Value: action})
 	}
 	return fields
+}
+
+// linkParams says where a link is to be mailed.
+func (in *formInput) linkParams() LinkParams {
+	return LinkParams{Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale}
+}
+
+// asked is the context of a request that leads to a mail: the mail is in a
+// language that the client accepts, where neither body nor account names one.
+func asked(r *http.Request) context.Context {
+	return WithLanguages(r.Context(), r.Header.Get("Accept-Language"))
 }
 
 // renewal is the form that asks for a new link to the same address; none where
@@ -82,7 +131,7 @@ func (in formInput) renewal(action string) []ui.Form {
 func (k *kernel) renew(w http.ResponseWriter, r *http.Request, isForm bool, in formInput, send func(ctx context.Context, in LinkParams) error) error {
 	err := k.spend(r.Context(), ErrTooManyCodeRequests, clientCounter(r.Context(), limitMail)...)
 	if err == nil {
-		err = send(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL})
+		err = send(asked(r), in.linkParams())
 	}
 	return k.answerForm(w, r, isForm, err, ui.Page{
 		Title: "Check your mail",
@@ -100,11 +149,11 @@ func (k *kernel) answerForm(w http.ResponseWriter, r *http.Request, isForm bool,
 	asPage := isForm && wantsPage(r)
 	switch {
 	case err != nil && asPage:
-		return k.writeErrorPage(w, err, otherwise...)
+		return k.writeErrorPage(w, r, err, otherwise...)
 	case err != nil:
 		return err
 	case asPage:
-		return k.writePage(w, http.StatusOK, page)
+		return k.writePage(w, r, http.StatusOK, page)
 	}
 	return webio.Write(w, http.StatusOK, body)
 }
@@ -126,8 +175,9 @@ func wantsPage(r *http.Request) bool {
 }
 
 // writePage shows a page.
-func (k *kernel) writePage(w http.ResponseWriter, status int, page ui.Page) error {
+func (k *kernel) writePage(w http.ResponseWriter, r *http.Request, status int, page ui.Page) error {
 	page.SiteName = k.config.SiteName
+	page.Languages = append(page.Languages, ui.Accepted(r.Header.Get("Accept-Language"))...)
 	if err := k.pages.Write(w, status, page); err != nil {
 		return ErrInternal.because(err)
 	}
@@ -135,12 +185,26 @@ func (k *kernel) writePage(w http.ResponseWriter, status int, page ui.Page) erro
 }
 
 // writeErrorPage shows an error to a person.
-func (k *kernel) writeErrorPage(w http.ResponseWriter, err error, otherwise ...ui.Form) error {
+func (k *kernel) writeErrorPage(w http.ResponseWriter, r *http.Request, err error, otherwise ...ui.Form) error {
 	answer := asError(err)
 	if answer.Status >= http.StatusInternalServerError {
 		return err // logged and answered in one place
 	}
 	answer.failure().Headers(w.Header())
+	return k.writePage(w, r, answer.Status, errorPage(err, otherwise))
+}
+
+// deadLink is the page of a link that is worth nothing any more. It is what the
+// link leads to, and no failure of the request: the status is 200.
+func deadLink(k *kernel, w http.ResponseWriter, r *http.Request, err error, otherwise ...ui.Form) error {
+	if asError(err).Status >= http.StatusInternalServerError {
+		return err
+	}
+	return k.writePage(w, r, http.StatusOK, errorPage(err, otherwise))
+}
+
+func errorPage(err error, otherwise []ui.Form) ui.Page {
+	answer := asError(err)
 	page := ui.Page{Title: "That did not work", Alert: answer.Message}
 	for _, tooOld := range []*Error{ErrInvalidToken, ErrTokenExpired, ErrVerificationTokenNotFound, ErrVerificationTokenExpired} {
 		if errors.Is(err, tooOld) {
@@ -148,5 +212,5 @@ func (k *kernel) writeErrorPage(w http.ResponseWriter, err error, otherwise ...u
 			page.Forms = otherwise
 		}
 	}
-	return k.writePage(w, answer.Status, page)
+	return page
 }

@@ -31,7 +31,7 @@ func TestAC030_EverySignInCostsOneHash(t *testing.T) {
 	const password = "Kupfer-Wolke-7319"
 	create := func(email, password string) User {
 		t.Helper()
-		user, err := a.Users.Create(ctx, CreateUserParams{Email: email, Name: "Ada", Password: password})
+		user, err := a.Users.Create(ctx, CreateUserParams{Email: email, Name: "Ada", InsecurePassword: password})
 		if err != nil {
 			t.Fatal(err)
 		}

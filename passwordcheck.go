@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -38,9 +39,9 @@ type knownPassword struct {
 }
 
 // checkPassword finds the account of an address and verifies its password.
-func (k *kernel) checkPassword(ctx context.Context, emailKey, given string) (store.User, knownPassword, error) {
+func (k *kernel) checkPassword(ctx context.Context, address emailaddress.Address, given string) (store.User, knownPassword, error) {
 	var known knownPassword
-	user, err := k.store.UserByEmail(ctx, tenant, emailKey)
+	user, err := holder(ctx, k, k.store, address)
 	if err == nil {
 		known.stored, err = k.store.Password(ctx, tenant, user.ID)
 	}
@@ -172,26 +173,68 @@ func tooLong(password string) bool {
 	return len(password) > passhash.MaxPasswordBytes || utf8.RuneCountInString(password) > maxPassword
 }
 
-// replacePassword stores a new password and ends what the old one opened.
-func (t *txn) replacePassword(ctx context.Context, user *store.User, h happening, hash string) error {
+// NewPassword says what a new password left alive.
+type NewPassword struct {
+	// LiveAPIKeys counts the API keys of the account that still work.
+	LiveAPIKeys int
+	// RevokedAPIKeys counts those that were revoked because the caller asked.
+	RevokedAPIKeys int
+}
+
+// replacePassword stores a new password and ends what the old one opened. API
+// keys are ended where that was asked for, and counted else.
+func (t *txn) replacePassword(ctx context.Context, user *store.User, h happening, hash string, revokeKeys bool) (done NewPassword, err error) {
 	now := t.now()
-	err := t.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: now})
+	err = t.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: now})
 	if err != nil {
-		return err
+		return done, err
 	}
 	ended, err := t.EndSessions(ctx, store.SessionEnd{Tenant: tenant, UserID: user.ID, At: now, Reason: endedByPassword})
 	if err != nil {
-		return err
+		return done, err
+	}
+	if revokeKeys {
+		done.RevokedAPIKeys, err = t.RevokeAPIKeysOf(ctx, tenant, user.ID, now)
+	} else {
+		done.LiveAPIKeys, err = liveAPIKeys(ctx, t, user, now)
+	}
+	if err != nil {
+		return done, err
 	}
 	if err := t.kill(ctx, h, user.ID, user.EmailKey); err != nil {
-		return err
+		return done, err
 	}
 	if err := t.notify(ctx, user, mailer.PasswordChanged); err != nil {
-		return err
+		return done, err
 	}
-	return t.record(ctx, event{kind: eventPasswordChanged, subject: user.ID, data: eventData{
-		"by": string(h), "ended": ended,
-	}})
+	told := eventData{"by": string(h), "ended": ended}
+	if done.RevokedAPIKeys > 0 {
+		told["revokedKeys"] = done.RevokedAPIKeys
+	}
+	return done, t.record(ctx, event{kind: eventPasswordChanged, subject: user.ID, data: told})
+}
+
+// liveAPIKeys counts the API keys that an account has made and that work. Those
+// of an account that is no administrator do not.
+func liveAPIKeys(ctx context.Context, s store.Store, user *store.User, now time.Time) (live int, err error) {
+	if user.Role != RoleAdmin {
+		return 0, nil
+	}
+	page := store.Page{Number: 1, Limit: 100}
+	for ; ; page.Number++ {
+		keys, total, err := s.ListAPIKeys(ctx, tenant, page)
+		if err != nil {
+			return 0, err
+		}
+		for _, key := range keys {
+			if key.OwnerID == user.ID && key.RevokedAt.IsZero() && (key.ExpiresAt.IsZero() || now.Before(key.ExpiresAt)) {
+				live++
+			}
+		}
+		if len(keys) == 0 || page.Number*page.Limit >= total {
+			return live, nil
+		}
+	}
 }
 
 // inWords says what a new password needs beside its length.

@@ -61,40 +61,46 @@ func (p *PasswordResets) send(ctx context.Context, tx *txn, user *store.User, ca
 // ConfirmPasswordResetParams is the mailed token, the address it was mailed to,
 // and the password to set.
 type ConfirmPasswordResetParams struct {
-	Email, Token, NewPassword string
+	// Email may be "": the token alone finds its account. An address that is
+	// given must be the one that the token was mailed to.
+	Email              string
+	Token, NewPassword string
+	// RevokeAPIKeys revokes the API keys that the account has made.
+	RevokeAPIKeys bool
 }
 
 // Confirm sets a new password with a mailed token. Every session ends and
-// every pending token dies; the address counts as verified. A password that is
+// every pending token dies; the address counts as verified. API keys go on
+// working unless RevokeAPIKeys is set; the result counts them. A password that is
 // refused leaves the token usable. It answers ErrInvalidEmail,
 // ErrInvalidPasswordFormat, ErrWeakPassword, ErrVerificationTokenNotFound,
 // ErrVerificationTokenExpired, ErrAccountBanned or ErrUnavailable.
-func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetParams) error {
-	token, newPassword := in.Token, in.NewPassword
-	address, err := addressOf(in.Email, token)
+func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetParams) (done NewPassword, err error) {
+	given, err := readSecret(in.Email, in.Token)
 	if errors.Is(err, ErrInvalidToken) {
-		return ErrVerificationTokenNotFound
+		return done, ErrVerificationTokenNotFound
 	}
 	if err != nil {
-		return err
+		return done, err
 	}
-	user, err := p.find(ctx, address, token)
+	user, err := p.find(ctx, given)
 	if err != nil {
-		return err
+		return done, err
 	}
-	if err := p.checkNewPassword(ctx, newPassword, address, user.Name); err != nil {
-		return err
+	address := emailaddress.Address{Display: user.Email, Key: user.EmailKey}
+	if err := p.checkNewPassword(ctx, in.NewPassword, address, user.Name); err != nil {
+		return done, err
 	}
-	hash, err := p.hash(ctx, newPassword)
+	hash, err := p.hash(ctx, in.NewPassword)
 	if err != nil {
-		return err
+		return done, err
 	}
 	err = p.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		found, err := tx.openSecret(ctx, token, kindReset)
+		found, err := tx.openSecret(ctx, given.token, kindReset)
 		switch {
 		case errors.Is(err, ErrTokenExpired):
 			return ErrVerificationTokenExpired
-		case errors.Is(err, ErrInvalidToken), err == nil && (found.used || found.token.EmailKey != address.Key || found.user.EmailKey != address.Key):
+		case errors.Is(err, ErrInvalidToken), err == nil && (found.used || !given.fits(found.token.EmailKey) || found.user.EmailKey != found.token.EmailKey):
 			return ErrVerificationTokenNotFound
 		case err != nil:
 			return err
@@ -102,36 +108,33 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 		if err := tx.claim(ctx, &found.user); err != nil {
 			return err
 		}
-		return tx.replacePassword(ctx, &found.user, afterReset, hash)
+		done, err = tx.replacePassword(ctx, &found.user, afterReset, hash, in.RevokeAPIKeys)
+		return err
 	})
-	if err == nil {
-		p.clearBudget(ctx, budget(firstFactor, address.Key, accountBounds()))
+	if err != nil {
+		return NewPassword{}, err
 	}
-	return err
+	p.clearBudget(ctx, budget(firstFactor, user.EmailKey, accountBounds()))
+	return done, nil
 }
 
-// find returns the account of a reset token without using the token up.
-func (p *PasswordResets) find(ctx context.Context, address emailaddress.Address, token string) (store.User, error) {
-	found, err := p.store.Token(ctx, tenant, kindReset, hashSecret(token))
-	if errors.Is(err, store.ErrNotFound) || err == nil && (!found.UsedAt.IsZero() || found.EmailKey != address.Key) {
-		return store.User{}, ErrVerificationTokenNotFound
-	}
-	if err != nil {
-		return store.User{}, fault(err)
-	}
-	if !p.now().Before(found.ExpiresAt) {
-		return store.User{}, ErrVerificationTokenExpired
-	}
-	user, err := p.store.User(ctx, tenant, found.UserID)
-	if errors.Is(err, store.ErrNotFound) {
+// find returns the account of a reset token that works, without using the token
+// up.
+func (p *PasswordResets) find(ctx context.Context, given mailedSecret) (store.User, error) {
+	found, user, err := lookAt(ctx, p.kernel, given.token, kindReset)
+	switch {
+	case errors.Is(err, ErrInvalidToken), found.Kind != "" && (!found.UsedAt.IsZero() || !given.fits(found.EmailKey)):
 		return user, ErrVerificationTokenNotFound
+	case errors.Is(err, ErrTokenExpired):
+		return user, ErrVerificationTokenExpired
 	}
-	return user, fault(err)
+	return user, err
 }
 
 type resetRequestInput struct {
 	Email       string `json:"email"`
 	CallbackURL string `json:"callbackUrl"`
+	Locale      string `json:"locale"`
 }
 
 func (p *PasswordResets) handleResetRequest(w http.ResponseWriter, r *http.Request) error {
@@ -139,29 +142,44 @@ func (p *PasswordResets) handleResetRequest(w http.ResponseWriter, r *http.Reque
 	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
-	if err := p.Request(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
+	if err := p.Request(asked(r), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale}); err != nil {
 		return err
 	}
 	return webio.Write(w, http.StatusOK, webio.Message("If there is an account with this address, a mail is on its way."))
 }
 
+// handleResetPage asks for the new password, or says at once that the link is
+// worth nothing.
 func (p *PasswordResets) handleResetPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := readQuery(r)
+	in, err := openedBy(p.kernel, r)
 	if err != nil {
-		return err
+		return pageOr(p.kernel, w, r, err)
 	}
-	return p.resetPage(w, http.StatusOK, in, "")
+	user, err := p.find(r.Context(), mailedSecret{token: in.Token})
+	if err != nil {
+		return deadLink(p.kernel, w, r, err, in.renewal(p.config.BasePath+resetPath)...)
+	}
+	in.Email = user.Email // the account's own, whatever stands in the link
+	return p.resetPage(w, r, http.StatusOK, &user, in, "")
 }
 
-func (p *PasswordResets) resetPage(w http.ResponseWriter, status int, in formInput, alert string) error {
-	return p.writePage(w, status, ui.Page{
+func (p *PasswordResets) resetPage(w http.ResponseWriter, r *http.Request, status int, user *store.User, in formInput, alert string) error {
+	form := ui.Form{
+		Action: p.config.BasePath + resetPath, Button: "Set the password", Hidden: in.hidden(""),
+		NewPassword: true, MinLength: p.config.Passwords.MinLength, Rules: p.config.Passwords.inWords(),
+	}
+	live, err := liveAPIKeys(r.Context(), p.store, user, p.now())
+	if err != nil {
+		return pageOr(p.kernel, w, r, fault(err))
+	}
+	if live > 0 {
+		form.Checkbox = ui.Field{Name: "revokeApiKeys", Value: "Revoke the API keys that this account has made, too"}
+	}
+	return p.writePage(w, r, status, ui.Page{
 		Title: "Choose a new password", Alert: alert,
 		Paragraphs: []string{"You will be signed out on every device."},
-		Facts:      []ui.Fact{{Label: "Account", Value: in.Email}},
-		Forms: []ui.Form{{
-			Action: p.config.BasePath + resetPath, Button: "Set the password", Hidden: in.hidden(""),
-			NewPassword: true, MinLength: p.config.Passwords.MinLength, Rules: p.config.Passwords.inWords(),
-		}},
+		Facts:      []ui.Fact{{Label: "Account", Value: user.Email}},
+		Forms:      []ui.Form{form},
 	})
 }
 
@@ -173,10 +191,20 @@ func (p *PasswordResets) handleResetConfirm(w http.ResponseWriter, r *http.Reque
 	if in.Action == actionRenew {
 		return p.renew(w, r, isForm, in, p.Request)
 	}
-	err = p.Confirm(r.Context(), ConfirmPasswordResetParams{Email: in.Email, Token: in.Token, NewPassword: in.NewPassword})
+	done, err := p.Confirm(r.Context(), ConfirmPasswordResetParams{
+		Email: in.Email, Token: in.Token, NewPassword: in.NewPassword, RevokeAPIKeys: in.RevokeAPIKeys,
+	})
 	if isForm && wantsPage(r) && (errors.Is(err, ErrInvalidPasswordFormat) || errors.Is(err, ErrWeakPassword)) {
-		return p.resetPage(w, http.StatusBadRequest, in, asError(err).Message)
+		// The token still works, so its account is known.
+		user, lost := p.find(r.Context(), mailedSecret{token: cleanSecret(in.Token)})
+		if lost != nil {
+			return pageOr(p.kernel, w, r, lost)
+		}
+		return p.resetPage(w, r, http.StatusBadRequest, &user, in, asError(err).Message)
 	}
 	page := ui.Page{Title: "Your password is set", Paragraphs: []string{"Every device was signed out. Sign in with the new password."}}
-	return p.answerForm(w, r, isForm, err, page, webio.Message("The password was set. Every session has ended."), in.renewal(p.config.BasePath+resetPath)...)
+	if done.LiveAPIKeys > 0 {
+		page.Paragraphs = append(page.Paragraphs, "API keys that this account has made still work. Revoke those that you do not know.")
+	}
+	return p.answerForm(w, r, isForm, err, page, newPasswordBody{"The password was set. Every session has ended.", done.LiveAPIKeys, done.RevokedAPIKeys}, in.renewal(p.config.BasePath+resetPath)...)
 }

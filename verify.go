@@ -34,6 +34,7 @@ const (
 // Verifications proves that an account's address is its owner's.
 type Verifications struct {
 	*kernel
+	resets *PasswordResets
 }
 
 func (v *Verifications) feature() feature {
@@ -46,7 +47,7 @@ func (v *Verifications) feature() feature {
 			{method: http.MethodPost, path: "/auth/email/verify/resend", who: anyone, scope: "auth:verify", limit: limitMail, exchanges: true, serve: v.handleResend},
 		},
 		mails:  []mailer.Kind{mailer.SignupConfirmation, mailer.AccountDeleted},
-		events: []string{eventEmailVerified, eventUserDeleted, eventAccountClaimed},
+		events: []string{eventEmailVerified, eventUserDeleted, eventAccountClaimed, eventAccountContested},
 		errors: []*Error{ErrInvalidCallbackURL, ErrAlreadyVerified, ErrEmailNotVerified, ErrTooManyCodeRequests},
 	}
 }
@@ -71,6 +72,12 @@ type signUpOrigin struct {
 	Device    string    `json:"device,omitzero"`
 	IPAddress string    `json:"ipAddress,omitzero"`
 	At        time.Time `json:"at"`
+}
+
+// originOf is the origin of an account that the client of ctx signs up for.
+func originOf(ctx context.Context, at time.Time) signUpOrigin {
+	client := clientFrom(ctx)
+	return signUpOrigin{Device: device.Name(client.UserAgent), IPAddress: client.IPAddress, At: at}
 }
 
 // Request mails a new confirmation to an address that belongs to an
@@ -103,55 +110,88 @@ func (v *Verifications) resend(ctx context.Context, tx *txn, user *store.User, c
 }
 
 // Confirm proves an account's address with a mailed token. Repeating it with the
-// same token is a success. It answers ErrInvalidEmail, ErrInvalidToken,
-// ErrTokenExpired, ErrAccountBanned or ErrUnavailable.
+// same token is a success. Where a second sign-up has contested the account, the
+// proof takes away whatever was in it, and a link to set a password is mailed. It
+// answers ErrInvalidEmail, ErrInvalidToken, ErrTokenExpired, ErrAccountBanned or
+// ErrUnavailable.
 func (v *Verifications) Confirm(ctx context.Context, in TokenParams) error {
-	address, err := addressOf(in.Email, in.Token)
+	_, err := v.confirmWith(ctx, in)
+	return err
+}
+
+// confirmation is what a redeemed token has proven.
+type confirmation struct {
+	// email is the address that is proven now.
+	email string
+	// reset says that the account had been contested, so that a link to set a
+	// password was mailed.
+	reset bool
+}
+
+func (v *Verifications) confirmWith(ctx context.Context, in TokenParams) (done confirmation, err error) {
+	given, err := readSecret(in.Email, in.Token)
 	if err != nil {
-		return err
+		return done, err
 	}
-	return v.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		found, err := tx.openSecret(ctx, in.Token, kindVerify)
+	err = v.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
+		found, err := tx.openSecret(ctx, given.token, kindVerify)
 		if err != nil {
 			return err
 		}
-		return v.confirm(ctx, tx, address, found)
+		done, err = v.confirm(ctx, tx, given, found)
+		return err
 	})
+	return done, err
 }
 
 // confirm verifies the address that a redeemed token was sent to, where it is
 // still the account's.
-func (v *Verifications) confirm(ctx context.Context, tx *txn, address emailaddress.Address, found opened) error {
-	if found.token.EmailKey != address.Key || found.user.EmailKey != address.Key || found.used && found.user.EmailVerifiedAt.IsZero() {
-		return ErrInvalidToken
+func (v *Verifications) confirm(ctx context.Context, tx *txn, given mailedSecret, found opened) (confirmation, error) {
+	user := &found.user
+	done := confirmation{email: user.Email}
+	switch {
+	case !given.fits(found.token.EmailKey), user.EmailKey != found.token.EmailKey, found.used && user.EmailVerifiedAt.IsZero():
+		return done, ErrInvalidToken
+	case found.used, !user.EmailVerifiedAt.IsZero():
+		return done, nil
 	}
-	if found.used {
-		return nil
+	// Whoever reads the mailbox may not be who chose the password: with two
+	// sign-ups, nobody can tell.
+	var err error
+	if done.reset, err = contested(ctx, tx, user); err != nil {
+		return done, err
 	}
-	verified, err := tx.VerifyEmail(ctx, tenant, found.user.ID, address.Key, v.now())
+	if done.reset {
+		if err := claimAfter(ctx, tx, user, afterContest); err != nil {
+			return done, err
+		}
+		return done, v.resets.send(ctx, tx, user, "", true)
+	}
+	verified, err := tx.VerifyEmail(ctx, tenant, user.ID, user.EmailKey, v.now())
 	if err != nil || !verified {
-		return err
+		return done, err
 	}
-	return tx.record(ctx, event{kind: eventEmailVerified, subject: found.user.ID})
+	return done, tx.record(ctx, event{kind: eventEmailVerified, subject: user.ID})
 }
 
 // Disown deletes an account that somebody else made with this address: the
 // second button of the confirmation page. It works until the address is proven,
 // and answers as Confirm does.
 func (v *Verifications) Disown(ctx context.Context, in TokenParams) error {
-	address, err := addressOf(in.Email, in.Token)
+	given, err := readSecret(in.Email, in.Token)
 	if err != nil {
 		return err
 	}
 	return v.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		found, err := tx.openSecret(ctx, in.Token, kindVerify)
+		found, err := tx.openSecret(ctx, given.token, kindVerify)
 		if err != nil {
 			return err
 		}
-		if found.used || found.token.EmailKey != address.Key || found.user.EmailKey != address.Key || !found.user.EmailVerifiedAt.IsZero() {
+		user := &found.user
+		if found.used || !given.fits(found.token.EmailKey) || user.EmailKey != found.token.EmailKey || !user.EmailVerifiedAt.IsZero() {
 			return ErrInvalidToken
 		}
-		return tx.deleteAccount(ctx, &found.user, "disowned")
+		return tx.deleteAccount(ctx, user, "disowned")
 	})
 }
 
@@ -160,7 +200,7 @@ func (v *Verifications) handleResend(w http.ResponseWriter, r *http.Request) err
 	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
-	if err := v.Request(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
+	if err := v.Request(asked(r), in.linkParams()); err != nil {
 		return err
 	}
 	return writeSent(w, http.StatusOK, in.Email, "")
@@ -169,40 +209,54 @@ func (v *Verifications) handleResend(w http.ResponseWriter, r *http.Request) err
 // handleConfirmPage is what the mailed link opens. Mail scanners open links
 // too, so only a program that declares itself, and not HEAD, is acted on.
 func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := readQuery(r)
+	in, err := openedBy(v.kernel, r)
 	if err != nil {
-		return err
-	}
-	if err := v.checkCallback(in.CallbackURL); err != nil {
-		return err
+		return pageOr(v.kernel, w, r, err)
 	}
 	if r.Method == http.MethodGet && (wantsJSON(r) || v.config.ConfirmOnGet) {
-		return v.confirmAndAnswer(w, r, in, http.StatusFound, v.Confirm(r.Context(), TokenParams{Email: in.Email, Token: in.Token}), in.renewal(v.config.BasePath+confirmPath)...)
+		done, err := v.confirmWith(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
+		return v.confirmAndAnswer(w, r, in, http.StatusFound, done, err, in.renewal(v.config.BasePath+confirmPath)...)
 	}
 	page := ui.Page{
 		Title:      "Confirm your address",
-		Paragraphs: []string{"Somebody signed up here with this address. If it was you, confirm it."},
-		Facts:      []ui.Fact{{Label: "Address", Value: in.Email}},
-		Forms: []ui.Form{
-			{Action: v.config.BasePath + confirmPath, Button: "Confirm my address", Hidden: in.hidden("")},
-			{Action: v.config.BasePath + confirmPath, Button: "I did not create this", Quiet: true, Hidden: in.hidden(actionDisown)},
-		},
+		Paragraphs: []string{"Confirm that this e-mail address is yours. Then your account is ready."},
+		Facts:      []ui.Fact{{Label: "Address", Value: showEmail(in.Email)}},
 	}
-	if wellFormed(in.Token) {
-		found, err := v.store.Token(r.Context(), tenant, kindVerify, hashSecret(in.Token))
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return fault(err)
-		}
+	found, user, err := lookAt(r.Context(), v.kernel, in.Token, kindVerify)
+	switch {
+	case errors.Is(err, ErrInvalidToken):
+	case err != nil && !errors.Is(err, ErrTokenExpired):
+		return pageOr(v.kernel, w, r, err)
+	case !found.UsedAt.IsZero() && !user.EmailVerifiedAt.IsZero() && user.EmailKey == found.EmailKey:
+		return v.writePage(w, r, http.StatusOK, ui.Page{
+			Title: "Your address is confirmed", Paragraphs: []string{"That was done already.", "You can close this page and go on where you left off."},
+			Facts: []ui.Fact{{Label: "Address", Value: user.Email}},
+		})
+	case user.EmailKey == found.EmailKey:
+		// The account's own address, whatever stands in the link.
+		in.Email = user.Email
+		page.Facts[0].Value = user.Email
 		var origin signUpOrigin
-		if err == nil && json.Unmarshal(found.Data, &origin) == nil {
+		if json.Unmarshal(found.Data, &origin) == nil {
 			page.Facts = append(page.Facts,
-				ui.Fact{Label: "Signed up", Value: origin.At.UTC().Format("2 January 2006, 15:04 UTC")})
+				ui.Fact{Label: "Signed up", At: origin.At})
 			if origin.Device != "" {
 				page.Facts = append(page.Facts, ui.Fact{Label: "Device", Value: origin.Device})
 			}
 		}
+		twice, err := contested(r.Context(), v.store, &user)
+		if err != nil {
+			return pageOr(v.kernel, w, r, fault(err))
+		}
+		if twice && user.EmailVerifiedAt.IsZero() {
+			page.Paragraphs = append(page.Paragraphs, "This address was used to sign up more than once. When you confirm it, we mail you a link to set a password. Passwords that were set before stop working.")
+		}
 	}
-	return v.writePage(w, http.StatusOK, page)
+	page.Forms = []ui.Form{
+		{Action: v.config.BasePath + confirmPath, Button: "Confirm my address", Hidden: in.hidden("")},
+		{Action: v.config.BasePath + confirmPath, Button: "I did not create this", Quiet: true, Hidden: in.hidden(actionDisown)},
+	}
+	return v.writePage(w, r, http.StatusOK, page)
 }
 
 func (v *Verifications) handleConfirm(w http.ResponseWriter, r *http.Request) error {
@@ -215,7 +269,8 @@ func (v *Verifications) handleConfirm(w http.ResponseWriter, r *http.Request) er
 	}
 	switch in.Action {
 	case "":
-		return v.confirmAndAnswer(w, r, in, http.StatusSeeOther, v.Confirm(r.Context(), TokenParams{Email: in.Email, Token: in.Token}), in.renewal(v.config.BasePath+confirmPath)...)
+		done, err := v.confirmWith(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
+		return v.confirmAndAnswer(w, r, in, http.StatusSeeOther, done, err, in.renewal(v.config.BasePath+confirmPath)...)
 	case actionRenew:
 		return v.renew(w, r, isForm, in, v.Request)
 	case actionDisown:
@@ -238,12 +293,12 @@ type verifiedData struct {
 
 // confirmAndAnswer sends the outcome to the host's page where it named one. A
 // page of our own offers what else can be done where it failed.
-func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request, in formInput, redirect int, outcome error, otherwise ...ui.Form) error {
+func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request, in formInput, redirect int, done confirmation, outcome error, otherwise ...ui.Form) error {
 	if outcome != nil && asError(outcome).Status >= http.StatusInternalServerError {
 		return outcome
 	}
 	if in.CallbackURL != "" {
-		query := []string{"verified", "true", "email", in.Email}
+		query := []string{"verified", "true", "email", done.email}
 		if outcome != nil {
 			query = []string{"verified", "false", "error", asError(outcome).Code}
 		}
@@ -258,14 +313,16 @@ func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request,
 	}
 	if wantsPage(r) {
 		if outcome != nil {
-			return v.writeErrorPage(w, outcome, otherwise...)
+			return v.writeErrorPage(w, r, outcome, otherwise...)
 		}
-		return v.writePage(w, http.StatusOK, ui.Page{
-			Title: "Your address is confirmed", Paragraphs: []string{"You can close this page and go on where you left off."},
-		})
+		page := ui.Page{Title: "Your address is confirmed", Paragraphs: []string{"You can close this page and go on where you left off."}}
+		if done.reset {
+			page.Paragraphs = []string{"This address was used to sign up more than once. Look into your mailbox for a link to set your password."}
+		}
+		return v.writePage(w, r, http.StatusOK, page)
 	}
 	if outcome != nil {
 		return outcome
 	}
-	return webio.Write(w, http.StatusOK, verifiedBody{true, verifiedData{true, showEmail(in.Email)}})
+	return webio.Write(w, http.StatusOK, verifiedBody{true, verifiedData{true, done.email}})
 }

@@ -115,7 +115,7 @@ func TestAC029_SignInAnswersTheSameForEveryKindOfAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		for email, in := range map[string]admit.CreateUserParams{
-			"verified@x.test": {Password: harness.Password, EmailVerified: true}, "no-password@x.test": {EmailVerified: true},
+			"verified@x.test": {InsecurePassword: harness.Password, EmailVerified: true}, "no-password@x.test": {EmailVerified: true},
 		} {
 			in.Email, in.Name = email, "Ada"
 			if _, err := s.Auth.Users.Create(t.Context(), in); err != nil {

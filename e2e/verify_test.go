@@ -122,7 +122,10 @@ func TestAC055_OT06_OnlyDeclaredProgramsConfirmByGET(t *testing.T) {
 func TestConfirmSendsOnToAnAllowedPage(t *testing.T) {
 	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		token := mailed(s, mailer.SignupConfirmation, "a@x.test", func() { s.SignUp("a@x.test") })
-		s.Do("GET", confirmPath+query("a@x.test", token, "callbackUrl", "https://evil.test/"), nil, browser()).Want(400, "auth/invalid-callback-url")
+		s.Do("GET", confirmPath+query("a@x.test", token, "callbackUrl", "https://evil.test/"), nil).Want(400, "auth/invalid-callback-url")
+		if page := s.Do("GET", confirmPath+query("a@x.test", token, "callbackUrl", "https://evil.test/"), nil, browser()).Want(200); strings.Contains(string(page.Body), "evil.test") {
+			t.Errorf("the page names a target that is not allowed: %s", page.Body)
+		}
 		form := url.Values{"email": {"a@x.test"}, "token": {token}, "callbackUrl": {"https://app.example/welcome?x=1"}}.Encode()
 		post := func(form string) *harness.Answer { return sendForm(s, confirmPath, form) }
 		wrong := post(strings.Replace(form, "token="+token, "token="+strings.Repeat("A", 43), 1)).Want(303)

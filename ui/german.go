@@ -9,6 +9,16 @@ var german = catalogue{
 		return "Mindestens " + strconv.Itoa(minLength) + " Zeichen" + before(", ", rules) + ". Ein paar Wörter, die nichts miteinander zu tun haben, eignen sich gut."
 	},
 	texts: map[string]string{
+		// Who an address belongs to.
+		"When you confirm it, the account below has the new address instead of its present one.":          "Wenn Sie bestätigen, hat das folgende Konto die neue Adresse statt seiner bisherigen.",
+		"If the account is not yours, or you did not ask for this, close this page: nothing will change.": "Wenn das Konto nicht Ihres ist oder Sie das nicht angefordert haben, schließen Sie diese Seite: Es ändert sich nichts.",
+		"New address": "Neue Adresse",
+		"API keys that this account has made still work. Revoke those that you do not know.": "API-Schlüssel dieses Kontos gelten weiter. Widerrufen Sie die, die Sie nicht kennen.",
+		"Revoke the API keys that this account has made, too":                                "Auch die API-Schlüssel dieses Kontos widerrufen",
+		"That was done already.": "Das ist schon geschehen.",
+		"This address was used to sign up more than once. When you confirm it, we mail you a link to set a password. Passwords that were set before stop working.": "Mit dieser Adresse hat sich mehr als einmal jemand registriert. Wenn Sie bestätigen, erhalten Sie per E-Mail einen Link, um ein Passwort festzulegen. Früher gesetzte Passwörter gelten dann nicht mehr.",
+		"This address was used to sign up more than once. Look into your mailbox for a link to set your password.":                                                 "Mit dieser Adresse hat sich mehr als einmal jemand registriert. In Ihrem Postfach finden Sie einen Link, um Ihr Passwort festzulegen.",
+
 		// Confirming an address.
 		"Confirm your address":  "Adresse bestätigen",
 		"Confirm my address":    "Meine Adresse bestätigen",

@@ -9,6 +9,16 @@ var japanese = catalogue{
 		return strconv.Itoa(minLength) + "文字以上" + before("、", rules) + "。関連のない単語をいくつか組み合わせると安全です。"
 	},
 	texts: map[string]string{
+		// Who an address belongs to.
+		"When you confirm it, the account below has the new address instead of its present one.":          "確認すると、下記のアカウントのメールアドレスが現在のものから新しいものに変わります。",
+		"If the account is not yours, or you did not ask for this, close this page: nothing will change.": "お客様のアカウントでない場合やお心当たりのない場合は、このページを閉じてください。何も変更されません。",
+		"New address": "新しいメールアドレス",
+		"API keys that this account has made still work. Revoke those that you do not know.": "このアカウントで作成したAPIキーは引き続き有効です。お心当たりのないキーは無効にしてください。",
+		"Revoke the API keys that this account has made, too":                                "このアカウントで作成したAPIキーも無効にする",
+		"That was done already.": "すでに完了しています。",
+		"This address was used to sign up more than once. When you confirm it, we mail you a link to set a password. Passwords that were set before stop working.": "このメールアドレスで複数回の登録がありました。確認すると、パスワード設定用のリンクをメールでお送りします。以前に設定されたパスワードは使えなくなります。",
+		"This address was used to sign up more than once. Look into your mailbox for a link to set your password.":                                                 "このメールアドレスで複数回の登録がありました。メールに記載のリンクからパスワードを設定してください。",
+
 		// Confirming an address.
 		"Confirm your address":  "メールアドレスの確認",
 		"Confirm my address":    "メールアドレスを確認する",

@@ -60,6 +60,9 @@ type Form struct {
 	NewPassword bool
 	MinLength   int
 	Rules       []string
+	// Checkbox, when it has a name, is a choice that is off at first: a field
+	// that is sent as "true". Its Value is what the label says.
+	Checkbox Field
 }
 
 // Field is one value of a form.
