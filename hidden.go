@@ -16,7 +16,7 @@ import (
 // hiddenFields are the names of fields whose values are secrets.
 func hiddenFields() []string {
 	return []string{
-		"Password", "CurrentPassword", "NewPassword", "PasswordHash", "Hash", "Token", "AccessToken", "RefreshToken", "Code", "RequestID", "Key", "Secrets",
+		"Password", "InsecurePassword", "CurrentPassword", "NewPassword", "PasswordHash", "Hash", "Token", "AccessToken", "RefreshToken", "Code", "RequestID", "Key", "Secrets",
 	}
 }
 
