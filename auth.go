@@ -78,7 +78,7 @@ func (a *Auth) declared() []feature {
 	return []feature{
 		(&emailDoors{k, a.SignUps, a.Passwords, a.MagicLinks}).feature(), a.SignUps.feature(), a.Passwords.feature(),
 		a.MagicLinks.feature(), (&keySet{k}).feature(), a.Sessions.feature(), a.PasswordResets.feature(),
-		a.Verifications.feature(), a.EmailChanges.feature(), (&me{k}).feature(), a.Users.feature(), a.APIKeys.feature(),
+		a.Verifications.feature(), a.EmailChanges.feature(), (&me{k}).feature(), a.Users.feature(), a.Imports.feature(), a.APIKeys.feature(),
 	}
 }
 

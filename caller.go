@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/admit-go/admit/internal/clientip"
 	"github.com/admit-go/admit/internal/deadline"
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/store"
@@ -120,66 +121,6 @@ func (k *kernel) identifyKey(r *http.Request, c *caller) error {
 	return nil
 }
 
-// identifyUser checks the access token when it is there.
-func (k *kernel) identifyUser(ctx context.Context, r *http.Request, c *caller, fresh bool) error {
-	raw, err := bearer(r)
-	if err != nil || raw == "" {
-		return err
-	}
-	return k.verifyAccess(ctx, raw, fresh, c)
-}
-
-// bearer returns the token of the Authorization header (RFC 6750, section 2.1),
-// or "" when there is none. Tokens are taken from nowhere else.
-func bearer(r *http.Request) (string, error) {
-	values := r.Header["Authorization"]
-	if len(values) == 0 {
-		return "", nil
-	}
-	if len(values) > 1 {
-		return "", ErrInvalidToken
-	}
-	scheme, token, ok := strings.Cut(values[0], " ")
-	if !ok || token == "" || !strings.EqualFold(scheme, "Bearer") {
-		return "", ErrInvalidToken
-	}
-	return token, nil
-}
-
-// verifyAccess fills in the caller that an access token stands for: the token
-// is genuine, its session lives, and its user may still be here.
-func (k *kernel) verifyAccess(ctx context.Context, raw string, fresh bool, c *caller) error {
-	now := k.now()
-	token, err := k.tokens.Verify(ctx, k.store, raw, now)
-	if err != nil {
-		return fault(err)
-	}
-	if err := k.live.Find(ctx, k.store, token.Session, now, fresh, &c.session, &c.user); err != nil {
-		return fault(err)
-	}
-	if token.Generation > c.session.Generation && !fresh {
-		// What is remembered is older than a refresh in another process.
-		if err := k.live.Find(ctx, k.store, token.Session, now, true, &c.session, &c.user); err != nil {
-			return fault(err)
-		}
-	}
-	if err := mayGoOn(&c.session, &c.user, token.Subject, now); err != nil {
-		return err
-	}
-	if token.Generation == c.session.Generation && c.session.Confirmed < token.Generation {
-		if err := k.store.ConfirmSession(ctx, tenant, c.session.ID, token.Generation); err != nil {
-			// The session is read and lives; a store that cannot be written
-			// to at the moment must not shut its users out.
-			k.log.WarnContext(ctx, "could not confirm a refreshed session", "session", c.session.ID, "error", err)
-		} else {
-			k.live.Forget(c.user.ID)
-		}
-	}
-	k.active.Seen(&c.session, now)
-	c.signedIn = true
-	return nil
-}
-
 // mayGoOn refuses a session that has ended and a user who may not be here.
 func mayGoOn(session *store.Session, user *store.User, subject string, now time.Time) error {
 	switch {
@@ -257,8 +198,8 @@ func clientFrom(ctx context.Context) Client {
 }
 
 // describe says where a request comes from.
-func (k *kernel) describe(r *http.Request, id string) *Client {
-	c := &Client{address: k.clients.Address(r), UserAgent: device.Clean(r.UserAgent()), RequestID: id}
+func describe(clients *clientip.Resolver, r *http.Request, id string) *Client {
+	c := &Client{address: clients.Address(r), UserAgent: device.Clean(r.UserAgent()), RequestID: id}
 	if c.address.IsValid() {
 		c.IPAddress = c.address.String()
 	}
@@ -289,7 +230,7 @@ func (c *requestContext) Value(key any) any {
 	case callerKey:
 		return &c.caller
 	case clientKey:
-		return c.auth.describe(c.request, c.requestID)
+		return describe(c.auth.clients, c.request, c.requestID)
 	}
 	return c.Context.Value(key)
 }

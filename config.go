@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit/internal/accesstoken"
+	"github.com/admit-go/admit/internal/refreshtoken"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
@@ -104,6 +105,12 @@ type Config struct {
 	Now func() time.Time
 }
 
+// What Sessions.OnReuse may be.
+const (
+	reuseEndsAll = "all"
+	reuseEndsOne = "session"
+)
+
 // SessionConfig sets how long a sign-in lasts.
 type SessionConfig struct {
 	// AccessTTL is the life of an access token. Default 1 hour.
@@ -128,6 +135,14 @@ type SessionConfig struct {
 	// RememberedTokens is how many access tokens are remembered as verified, at
 	// some 250 bytes each. Default 65,536; a negative number remembers none.
 	RememberedTokens int
+	// RefreshGrace is how long after a refresh the token before is answered with
+	// the same successor, whoever has used the successor: for lost answers, two
+	// tabs, and pages rendered on a server that cannot store the new token.
+	// Default 10 seconds, at most 5 minutes.
+	RefreshGrace time.Duration
+	// OnReuse says what ends when a refresh token was used twice: "all" sessions
+	// of the user (default) or that "session" alone.
+	OnReuse string
 	// MaxPerUser is how many sessions a user may have; the oldest ends when
 	// there are more. Default 100.
 	MaxPerUser int
@@ -187,6 +202,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Sessions.AbsoluteTTL, max(30*24*time.Hour, c.Sessions.RefreshTTL))
 	setDefault(&c.Sessions.Algorithm, "ES256")
 	setDefault(&c.Sessions.TokenType, accesstoken.TypeAccessToken)
+	setDefault(&c.Sessions.RefreshGrace, refreshtoken.Grace)
+	setDefault(&c.Sessions.OnReuse, reuseEndsAll)
 	setDefault(&c.Sessions.MaxPerUser, 100)
 	setDefault(&c.Passwords.MinLength, 8)
 	setDefault(&c.MagicLink.TTL, 15*time.Minute)
@@ -283,6 +300,12 @@ func (c SessionConfig) validate(p *problems) {
 	}
 	if c.TokenType != accesstoken.TypeAccessToken && c.TokenType != accesstoken.TypeJWT {
 		p.addf("Sessions.TokenType %q: must be at+jwt or JWT", c.TokenType)
+	}
+	if c.RefreshGrace < time.Second || c.RefreshGrace > 5*time.Minute {
+		p.addf("Sessions.RefreshGrace %v: must be from 1s to 5m", c.RefreshGrace)
+	}
+	if c.OnReuse != reuseEndsAll && c.OnReuse != reuseEndsOne {
+		p.addf("Sessions.OnReuse %q: must be all or session", c.OnReuse)
 	}
 	if c.MaxPerUser < 1 {
 		p.addf("Sessions.MaxPerUser %d: must be at least 1", c.MaxPerUser)

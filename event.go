@@ -12,6 +12,7 @@ import (
 // The kinds of event. Each is recorded in the transaction of what it tells.
 const (
 	eventUserCreated       = "user.created"
+	eventUserImported      = "user.imported" // an import changed an account that existed
 	eventUserDeleted       = "user.deleted"
 	eventEmailVerified     = "email.verified"
 	eventEmailChanged      = "email.changed"

@@ -169,7 +169,7 @@ func (t *txn) openSession(ctx context.Context, user store.User, in proof) (outco
 	lifetime := t.config.Sessions
 	o.session = store.Session{
 		Tenant: tenant, ID: t.newID(), UserID: user.ID,
-		Generation: 1, Confirmed: 1, SecretHash: hash[:], RotatedAt: now,
+		Generation: 1, Confirmed: 1, Used: 0, UsedBefore: store.NoAnswer, SecretHash: hash[:], RotatedAt: now,
 		AuthTime: now, AMR: in.methods,
 		UserAgent: client.UserAgent, IPAddress: client.IPAddress,
 		CreatedAt: now, LastActivityAt: now,

@@ -276,7 +276,7 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 			return SignedIn{}, err
 		}
 		next := s.refresh.Successor(&t, &session)
-		switch refreshtoken.Judge(&t, next, &session, now) {
+		switch refreshtoken.Judge(&t, next, &session, now, s.config.Sessions.RefreshGrace) {
 		case refreshtoken.Rotate:
 			won, err := s.store.RotateSession(ctx, store.Rotation{
 				Tenant: tenant, ID: id, Generation: t.Generation, SecretHash: refreshtoken.Hash(t.Secret), NextHash: refreshtoken.Hash(next),
@@ -289,7 +289,7 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 				continue
 			}
 			s.afterCommit(func() { s.live.Forget(user.ID) })
-			session.Confirmed = session.Generation
+			session.Confirmed, session.Answers = session.Generation, 0
 			session.Generation++
 			session.RotatedAt, session.LastActivityAt = now, now
 			session.ExpiresAt = now.Add(s.config.Sessions.RefreshTTL)
@@ -298,9 +298,22 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 			}
 			return s.renewed(ctx, key, &session, &user, next)
 		case refreshtoken.Repeat:
+			if session.Answers = 0; !refreshtoken.WithinGrace(session.RotatedAt, now, s.config.Sessions.RefreshGrace) {
+				// Whoever else holds an answer to this token must not go unnoticed.
+				session.Answers, err = s.store.AnswerSession(ctx, tenant, id, session.Generation)
+				if errors.Is(err, store.ErrNotFound) {
+					continue
+				}
+				if err != nil {
+					return SignedIn{}, fault(err)
+				}
+			}
 			return s.renewed(ctx, key, &session, &user, next)
 		case refreshtoken.Theft:
-			return SignedIn{}, s.reuse(ctx, &session, now)
+			if err := s.reuse(ctx, &session, now); err != nil {
+				return SignedIn{}, err
+			}
+			return SignedIn{}, ErrInvalidRefreshToken
 		case refreshtoken.Fork:
 			return SignedIn{}, s.fork(ctx, &session, now)
 		}
@@ -314,28 +327,6 @@ func (s *Sessions) renewed(ctx context.Context, key *accesstoken.Key, session *s
 		return SignedIn{}, err
 	}
 	return SignedIn{User: *user, Session: *session, Tokens: tokens}, nil
-}
-
-// reuse ends every session of a user whose refresh token was used twice (RFC
-// 9700, section 4.14.2), and says so once: whoever comes second finds nothing
-// live.
-func (s *Sessions) reuse(ctx context.Context, session *store.Session, now time.Time) error {
-	err := s.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		if _, err := tx.lock(ctx, session.UserID); err != nil {
-			return err
-		}
-		ended, err := tx.EndSessions(ctx, store.SessionEnd{Tenant: tenant, UserID: session.UserID, At: now, Reason: endedByReuse})
-		if err != nil || ended == 0 {
-			return err
-		}
-		return tx.record(ctx, event{kind: eventRefreshReused, subject: session.UserID, data: eventData{
-			"session": session.ID, "ended": ended,
-		}})
-	})
-	if err != nil {
-		return err
-	}
-	return ErrInvalidRefreshToken
 }
 
 // fork ends the one session whose token the store does not know.

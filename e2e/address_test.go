@@ -18,7 +18,7 @@ var _ = faultFlows.add(faultFlow{
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		return told(a.EmailChanges.Request(ctx, admit.EmailChangeParams{UserID: p.signed.User.ID, Email: moved(p)}))
 	},
-	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.EmailVerification, moved(p)) },
+	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, p, mailer.EmailVerification, moved(p)) },
 }, faultFlow{
 	name:  "change an address",
 	calls: 10,

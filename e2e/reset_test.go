@@ -22,7 +22,7 @@ var _ = faultFlows.add(faultFlow{
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		return told(a.PasswordResets.Request(ctx, admit.LinkParams{Email: p.email}))
 	},
-	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.PasswordReset, p.email) },
+	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, p, mailer.PasswordReset, p.email) },
 }, faultFlow{
 	name:  "reset a password",
 	calls: 17,

@@ -16,13 +16,15 @@ import (
 )
 
 var _ = faultFlows.add(faultFlow{
-	name:    "ask for a confirmation again",
-	calls:   8,
-	prepare: func(s *harness.Server, p *subject) { letterTo(s, mailer.SignupConfirmation, p.email) },
+	name:  "ask for a confirmation again",
+	calls: 8,
+	prepare: func(s *harness.Server, p *subject) {
+		p.token = tokenIn(letterTo(s, mailer.SignupConfirmation, p.email))
+	},
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		return told(a.Verifications.Request(ctx, admit.LinkParams{Email: p.email}))
 	},
-	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.SignupConfirmation, p.email) },
+	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, p, mailer.SignupConfirmation, p.email) },
 }, faultFlow{
 	name:  "confirm an address",
 	calls: 7,

@@ -62,7 +62,7 @@ func TestHashesOfOtherSystemsVerify(t *testing.T) {
 		if !upgrade && !strings.Contains(v.Encoded, "argon2id$") {
 			t.Errorf("%s: %.20s is not to be upgraded", v.Maker, v.Encoded)
 		}
-		wrong := v.Password + " "
+		wrong := v.Password + "!" // WordPress takes blanks off the ends
 		if ok, upgrade, err := h.Verify(ctx, v.Encoded, wrong); ok || upgrade || err != nil {
 			t.Errorf("%s: %.20s verifies %q: %v, %v, %v", v.Maker, v.Encoded, wrong, ok, upgrade, err)
 		}
@@ -191,7 +191,7 @@ func FuzzRecognise(f *testing.F) {
 // Whatever is recognised runs without a panic, and fits what it promises to cost.
 func FuzzCheapStringsRun(f *testing.F) {
 	for _, v := range vectors(f) {
-		if v.Firebase == nil && !strings.Contains(v.Maker, "published") && !strings.Contains(v.Maker, "better-auth") {
+		if v.Firebase == nil && !strings.Contains(v.Maker, "published") && !strings.Contains(v.Maker, "better-auth") && !strings.Contains(v.Maker, "Spring Security 5") {
 			f.Add(v.Encoded, v.Password) // the others take long each time
 		}
 	}

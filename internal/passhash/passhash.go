@@ -109,6 +109,7 @@ type Hasher struct {
 	queue   int64
 	wait    time.Duration
 	runs    atomic.Uint64
+	others  []Verifier
 }
 
 // New makes a Hasher. Parameters are not judged here: see Params.Validate.
@@ -150,10 +151,12 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // does, and the hash is foreign or weaker than the current parameters: hash the
 // password again and store the result, unless the stored one has changed.
 //
-// The one derivation is the stored format's own. ErrUnrecognised still costs
-// one under the current parameters.
+// The one derivation is the stored format's own. A format that costs next to
+// nothing, such as a salted digest, is followed by one under the current
+// parameters, so that its answer comes no sooner than another. ErrUnrecognised
+// still costs one under the current parameters.
 func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, upgrade bool, err error) {
-	stored, err := parse(encoded, h.params)
+	stored, err := h.parse(encoded)
 	if err != nil {
 		if wasted := h.Waste(ctx, password); wasted != nil {
 			return false, false, wasted
@@ -165,6 +168,9 @@ func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, upgr
 	}
 	defer h.leave()
 	ok = stored.matches(password)
+	if stored.quick {
+		h.argon2id(password, make([]byte, saltBytes))
+	}
 	return ok, ok && stored.outdated, nil
 }
 
