@@ -157,16 +157,7 @@ func (k *kernel) newUser(address emailaddress.Address, name, role string) store.
 
 // createUser stores an account and, unless hash is "", its password.
 func (t *txn) createUser(ctx context.Context, user store.User, hash string) error {
-	err := t.CreateUser(ctx, user)
-	if errors.Is(err, store.ErrConflict) {
-		moved, failed := makeRoom(ctx, t, user.EmailKey)
-		if failed != nil {
-			return failed
-		}
-		if moved {
-			err = t.CreateUser(ctx, user)
-		}
-	}
+	err := create(ctx, t, user)
 	if errors.Is(err, store.ErrConflict) {
 		return ErrEmailAlreadyExists
 	}

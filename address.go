@@ -177,6 +177,9 @@ func (e *EmailChanges) move(ctx context.Context, tx *txn, found opened) (email s
 	if proven {
 		claim.ReserveUntil = now.Add(undoLife)
 	}
+	if err := refile(ctx, tx, claim.Email); err != nil {
+		return "", err
+	}
 	err = tx.ClaimEmail(ctx, claim)
 	if errors.Is(err, store.ErrConflict) {
 		if moved, failed := makeRoom(ctx, tx, claim.EmailKey); failed != nil {

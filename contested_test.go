@@ -3,6 +3,7 @@ package admit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -225,6 +226,16 @@ func TestS7_TwelvePrivateSignUpsMailAtMostFiveTimes(t *testing.T) {
 func TestS8_AccountsUnderAFormerKeyAreFoundAndMakeRoom(t *testing.T) {
 	for name, first := range map[string]func(l living) error{
 		"its owner comes first": func(l living) error { return l.signIn("straße@x.test", password(0)) },
+		"its owner signs up again": func(l living) error {
+			if _, err := l.signUp("Straße@x.test", password(1)); !errors.Is(err, ErrEmailAlreadyExists) {
+				return fmt.Errorf("the mailbox has two accounts: %w", err)
+			}
+			return nil
+		},
+		"the other is imported": func(l living) error {
+			_, err := l.Imports.User(l.t.Context(), ImportUserParams{Email: "strasse@x.test", Name: "Eve", EmailVerified: true})
+			return err
+		},
 		"the other comes first": func(l living) error { _, err := l.signUp("strasse@x.test", password(1)); return err },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -50,6 +50,40 @@ func rekey(ctx context.Context, k *kernel, s store.Store, user store.User) (stor
 	return user, err
 }
 
+// create stores a new account, unless its mailbox has one, under whatever key.
+// store.ErrConflict when it has, or the address is reserved, or the id is
+// another account's.
+func create(ctx context.Context, t *txn, user store.User) error {
+	if err := refile(ctx, t, user.Email); err != nil {
+		return err
+	}
+	err := t.CreateUser(ctx, user)
+	if !errors.Is(err, store.ErrConflict) {
+		return err
+	}
+	moved, failed := makeRoom(ctx, t, user.EmailKey)
+	switch {
+	case failed != nil:
+		return failed
+	case moved:
+		return t.CreateUser(ctx, user)
+	}
+	return err
+}
+
+// refile gives an account that was stored under a former key of an address the
+// key of today.
+func refile(ctx context.Context, t *txn, email string) error {
+	address, err := emailaddress.Parse(email)
+	if err != nil || address.FormerKey() == "" {
+		return nil //nolint:nilerr // what cannot be parsed has no former key
+	}
+	if _, err := holder(ctx, t.kernel, t.Store, address); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
 // makeRoom frees a key that another mailbox's account was stored under, and
 // answers whether it did.
 func makeRoom(ctx context.Context, t *txn, key string) (bool, error) {

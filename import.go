@@ -170,7 +170,7 @@ func (m *Imports) prepareImport(in ImportUserParams) (importing, error) {
 // importOne makes the account, or decides what the record means to the one that
 // has its address. ErrUserNotFound says that neither can be.
 func (m *Imports) importOne(ctx context.Context, tx *txn, in importing) (ImportedUser, error) {
-	err := tx.CreateUser(ctx, in.user)
+	err := create(ctx, tx, in.user)
 	if errors.Is(err, store.ErrConflict) {
 		return m.importAgain(ctx, tx, in)
 	}

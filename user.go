@@ -46,7 +46,7 @@ func (u *Users) Create(ctx context.Context, in CreateUserParams) (User, error) {
 		}
 	}
 	err = u.tx(ctx, func(ctx context.Context, tx *txn) error {
-		if err := tx.createUser(ctx, user, hash); err != nil || hash != "" {
+		if err := tx.createUser(ctx, user, hash); err != nil || hash != "" || in.NoMail {
 			return err
 		}
 		return u.resets.send(ctx, tx, &user, in.CallbackURL, true)
@@ -183,6 +183,9 @@ type CreateUserParams struct {
 	// mails nothing: for development and tests. Leave it "": then a link to set a
 	// password is mailed to the address.
 	InsecurePassword string
+	// NoMail leaves the mail out: the owner asks for a reset, or signs in by a
+	// link.
+	NoMail bool
 	// CallbackURL is the page of the host that the mailed link leads to. Default:
 	// a page of this API.
 	CallbackURL string

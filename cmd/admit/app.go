@@ -43,7 +43,7 @@ Environment:
   ADMIT_SECRET   the secret, or one a line; wins over --secret-file`,
 		Example: `  export ADMIT_STORE=sqlite:app.db
   admit migrate --apply
-  admit user create ann@example.com --name Ann --role admin --password
+  admit user create ann@example.com --name Ann --role admin --base-url https://app.example
   admit check`,
 		Version:       version(),
 		SilenceErrors: true,

@@ -33,14 +33,16 @@ USER is an e-mail address, however it is spelled, or an id.`,
 func (a *app) userCreateCommand() *cobra.Command {
 	var in admit.CreateUserParams
 	var password, isNew bool
+	var base string
 	c := &cobra.Command{
 		Use:   "create EMAIL",
 		Short: "Create a user",
-		Long: `Create a user. No mail is sent.
+		Long: `Create a user. Nobody but the owner ever knows the password: with --base-url the
+application mails a link to set one, as 'admit user send-reset' does. Without it no
+mail is sent, and the owner asks for a reset or signs in by mail.
 
-Without --password the account has none, and its owner signs in by mail or sets
-a password with a reset.`,
-		Example: `  admit user create ann@example.com --name Ann --role admin --verified --password
+--password is for development: whoever runs the command knows that password.`,
+		Example: `  admit user create ann@example.com --name Ann --role admin --verified --base-url https://app.example
   admit user create bob@example.com --name "Bob Kane" --json`,
 		Args: exactly(1),
 	}
@@ -48,7 +50,10 @@ a password with a reset.`,
 	c.Flags().StringVar(&in.Role, "role", admit.RoleUser, "`role`, such as user or admin")
 	c.Flags().BoolVar(&in.EmailVerified, "verified", false, "vouch for the address")
 	c.Flags().BoolVar(&isNew, "new-role", false, "take a role that nobody has yet")
-	c.Flags().BoolVar(&password, "password", false, "set a password: asked for on a terminal, else the first line of standard input")
+	c.Flags().BoolVar(&password, "password", false, "for development, set a password: asked for on a terminal, else the first line of standard input")
+	c.Flags().StringVar(&base, "base-url", "", "`URL` of the application, as its BaseURL says; mail a link to set a password that leads there")
+	c.Flags().StringVar(&in.CallbackURL, "callback-url", "", "`URL` of the application's own page for the new password")
+	c.MarkFlagsMutuallyExclusive("password", "base-url")
 	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
 		in.Email = args[0]
 		if in.Name == "" {
@@ -56,11 +61,16 @@ a password with a reset.`,
 		}
 		if password {
 			var err error
-			if in.Password, err = a.readPassword(); err != nil {
+			if in.InsecurePassword, err = a.readPassword(); err != nil {
 				return nil, err
 			}
 		}
-		return a.withRecords(ctx, nil, func(r records) (result, error) {
+		in.NoMail = base == ""
+		with := a.withRecords
+		if !in.NoMail {
+			with = a.mailing(base)
+		}
+		return with(ctx, nil, func(r records) (result, error) {
 			if err := r.knownRole(ctx, in.Role, isNew); err != nil {
 				return nil, err
 			}

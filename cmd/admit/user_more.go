@@ -241,6 +241,27 @@ within seconds, if it runs. The budget of mails to an address holds here too.`,
 	c.Flags().StringVar(&callback, "callback-url", "", "`URL` of the application's own page for the new password")
 	_ = c.MarkFlagRequired("base-url") // it is defined above
 	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
+		return a.mailing(base)(ctx, nil, func(r records) (result, error) {
+			user, err := r.find(ctx, args[0])
+			if err != nil {
+				return nil, err
+			}
+			if user.Banned(a.now()) {
+				return nil, errors.New("the account is banned; lift the ban first with 'admit user unban'")
+			}
+			if err := r.auth.PasswordResets.Request(ctx, admit.LinkParams{Email: user.Email, CallbackURL: callback}); err != nil {
+				return nil, err
+			}
+			return queuedMail{user.Email}, nil
+		})
+	})
+	return c
+}
+
+// mailing is withRecords for commands whose links lead to base: they seal their
+// mail under the application's own secret.
+func (a *app) mailing(base string) func(context.Context, admit.SecretSource, func(r records) (result, error)) (result, error) {
+	return func(ctx context.Context, _ admit.SecretSource, work func(r records) (result, error)) (result, error) {
 		secrets, _, err := a.secrets()
 		if err != nil {
 			return nil, err
@@ -254,21 +275,9 @@ within seconds, if it runs. The budget of mails to an address holds here too.`,
 				return nil, err
 			}
 			defer func() { _ = auth.Close(context.WithoutCancel(ctx)) }()
-			r := records{app: a, database: d, auth: auth}
-			user, err := r.find(ctx, args[0])
-			if err != nil {
-				return nil, err
-			}
-			if user.Banned(a.now()) {
-				return nil, errors.New("the account is banned; lift the ban first with 'admit user unban'")
-			}
-			if err := auth.PasswordResets.Request(ctx, admit.LinkParams{Email: user.Email, CallbackURL: callback}); err != nil {
-				return nil, err
-			}
-			return queuedMail{user.Email}, nil
+			return work(records{app: a, database: d, auth: auth})
 		})
-	})
-	return c
+	}
 }
 
 // queuedMail names whom the application will write to.
