@@ -33,7 +33,7 @@ func printed() map[string]any {
 		"EndSessionParams": admit.EndSessionParams{}, "Error": admit.Error{}, "Hooks": admit.Hooks{}, "ImportUserParams": admit.ImportUserParams{},
 		"ImportedUser": admit.ImportedUser{}, "Imports": admit.Imports{}, "Instrument": admit.Instrument{}, "LeakedPasswordOptions": admit.LeakedPasswordOptions{},
 		"LinkParams": admit.LinkParams{}, "MagicLinkConfig": admit.MagicLinkConfig{}, "MagicLinkParams": admit.MagicLinkParams{}, "MagicLinks": admit.MagicLinks{},
-		"MailFacts": admit.MailFacts{}, "MessageConfig": admit.MessageConfig{}, "Outbox": admit.Outbox{}, "PasswordConfig": admit.PasswordConfig{},
+		"MailFacts": admit.MailFacts{}, "NewPassword": admit.NewPassword{}, "MessageConfig": admit.MessageConfig{}, "Outbox": admit.Outbox{}, "PasswordConfig": admit.PasswordConfig{},
 		"PasswordResets": admit.PasswordResets{}, "Passwords": admit.Passwords{}, "Policy": admit.Policy{}, "PolicyError": admit.PolicyError{},
 		"RedeemCodeParams": admit.RedeemCodeParams{}, "RequestFacts": admit.RequestFacts{}, "RevokedBefore": admit.RevokedBefore{}, "Route": admit.Route{},
 		"Sealing": admit.Sealing{}, "SessionConfig": admit.SessionConfig{}, "Sessions": admit.Sessions{}, "SetRoleParams": admit.SetRoleParams{},

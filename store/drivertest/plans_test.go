@@ -203,7 +203,7 @@ func fillTables(t *testing.T, d database, db *sql.DB) {
 		"addresses": `'', MAIL, USER, CASE WHEN i % 10 = 0 THEN i ELSE 0 END`,
 		"passwords": `'', USER, 'p', i`,
 		"sessions": `'', ID, USER, 1, HASH, 1, i, i, 'pwd', '', 'Mozilla/5.0 (X11; Linux x86_64)', '203.0.113.7', i, i, 100000 + i, 100000 + i,
-			CASE WHEN i % 2 = 0 THEN 0 ELSE i END, ''`,
+			CASE WHEN i % 2 = 0 THEN 0 ELSE i END, '', 0, -1, -1`,
 		"tokens":   `'', 'k', HASH, USER, MAIL, NULL, 0, 5, NULL, i, 100000 + i, CASE WHEN i % 2 = 0 THEN 0 ELSE i END`,
 		"api_keys": `'', ID, HASH, 'secret', 'sk_test', 'abcd', 'name', 'prod', NULL, USER, i, 0, i, CASE WHEN i % 4 = 1 THEN i ELSE 0 END`,
 		"keys":     `'', ID, 'p', i, 'ES256', HASH, i, i, i`,
