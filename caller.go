@@ -103,6 +103,9 @@ func (k *kernel) identifyKey(r *http.Request, c *caller) error {
 	fromBrowser := len(r.Header["Origin"]) > 0 || len(r.Header["Sec-Fetch-Site"]) > 0
 	key, err := k.verifyAPIKey(r.Context(), values[0], fromBrowser)
 	if err != nil {
+		if refused := asError(err); refused.Status == http.StatusUnauthorized {
+			k.notice(r.Context(), notice{kind: eventKeyRefused, about: refused.Code, once: true, data: eventData{"code": refused.Code}})
+		}
 		return err
 	}
 	c.key = &key

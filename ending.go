@@ -27,6 +27,9 @@ const (
 	// kindDevice opens nothing: it marks a device that an account has signed in
 	// from, so that an unknown one can be told of.
 	kindDevice = "device"
+	// kindClient opens nothing either: it marks a client address that an account
+	// has signed in from, which has a budget of its own.
+	kindClient = "client"
 )
 
 // happening is something after which pending tokens may be worth nothing.
@@ -55,7 +58,7 @@ func killed(h happening) []string {
 	case afterReset, afterChange, afterAddressChange:
 		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
 	case afterBan, afterDelete, afterClaim, afterUndo:
-		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth}
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth, kindClient}
 	case afterSignOutAll:
 		return []string{kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
 	case afterNewVerify:

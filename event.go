@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// The kinds of event. Each is recorded in the transaction of what it tells.
+// The kinds of event. A change is recorded in the transaction that makes it.
 const (
 	eventUserCreated       = "user.created"
 	eventUserDeleted       = "user.deleted"
@@ -26,6 +26,12 @@ const (
 	eventUserUnbanned      = "user.unbanned"
 	eventAPIKeyCreated     = "apikey.created"
 	eventAPIKeyRevoked     = "apikey.revoked"
+
+	// These tell of what did not succeed, or not yet: see notice.go.
+	eventSignInFailed  = "signin.failed"
+	eventLimitReached  = "limit.reached"
+	eventMailRequested = "mail.requested"
+	eventKeyRefused    = "key.refused"
 )
 
 // event is a fact about to be recorded.

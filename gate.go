@@ -220,6 +220,9 @@ func (t *txn) openSession(ctx context.Context, user store.User, in proof) (outco
 	if err := t.noteDevice(ctx, &o.user, &o.session, in.created); err != nil {
 		return outcome{}, err
 	}
+	if err := t.rememberClient(ctx, &o.user); err != nil {
+		return outcome{}, err
+	}
 	return o, t.record(ctx, event{kind: eventSessionCreated, subject: user.ID, data: eventData{
 		"session": o.session.ID, "methods": in.methods,
 	}})
@@ -272,8 +275,11 @@ func (k *kernel) admit(ctx context.Context, guess *attempt, rule func(ctx contex
 		}
 		signed = SignedIn{User: out.user, Session: out.session, IsNewUser: out.created}
 		signed.Tokens, err = k.makeTokens(ctx, key, &out.session, &out.user, out.secret)
-		if err != nil || guess == nil {
+		switch {
+		case err != nil || out.created:
 			return err
+		case guess == nil:
+			return tx.clearFirst(ctx, out.user.EmailKey)
 		}
 		return guess.succeed(ctx, tx)
 	})

@@ -160,7 +160,7 @@ func TestAPauseIsNoFailedGuess(t *testing.T) {
 func TestAPauseDoesNotClearTheBudget(t *testing.T) {
 	p := newPausing(t)
 	user := p.user(t)
-	for range accountBounds()[0].limit - 1 {
+	for range budgetOf(firstFactor).Bounds[0].Limit - 1 {
 		_, err := p.Passwords.SignIn(t.Context(), SignInParams{Email: user.Email, Password: "wrong guess here"})
 		if !errors.Is(err, ErrInvalidCredentials) {
 			t.Fatal(err)

@@ -51,6 +51,7 @@ type machinery struct {
 	outbox    *outbox.Outbox[queuedMail]
 	events    *delivery.Dispatcher
 	sweeper   *delivery.Sweeper
+	notices   *notices
 	pages     *ui.Renderer
 	redirects *redirect.Matcher
 	// checkpoints are asked at the gate, in this order.

@@ -81,7 +81,7 @@ func (m *MagicLinks) Request(ctx context.Context, in MagicLinkParams) (requestID
 	if err := m.checkCallback(callbackURL); err != nil {
 		return "", err
 	}
-	if err := m.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
+	if err := m.spendMail(ctx, mailedMagic, address.Key); err != nil {
 		return "", err
 	}
 	err = m.mailQuietly(ctx, address, in.SignUp, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {

@@ -3,6 +3,7 @@ package admit
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"unicode"
 	"unicode/utf8"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/admit-go/admit/internal/passhash"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
+	"golang.org/x/text/unicode/norm"
 )
 
 func (k *kernel) hashRefused(ctx context.Context) {
@@ -23,6 +25,40 @@ func (k *kernel) hashRefused(ctx context.Context) {
 // are refused, never cut.
 const maxPassword = 128
 
+// errHashInHostTx refuses to hash while a host's transaction is open.
+var errHashInHostTx = errors.New("no password is hashed inside a host's transaction, which would hold its locks meanwhile: " +
+	"call Passwords.Prepare before the transaction begins, and sign in outside it")
+
+// PreparedPassword is a password that meets the rules, hashed. It is for
+// SignUpParams, CreateUserParams and one account: an address other than the one
+// it was prepared for is refused.
+type PreparedPassword struct {
+	emailKey, hash string
+}
+
+// String hides the hash.
+func (PreparedPassword) String() string { return "PreparedPassword(hidden)" }
+
+// GoString hides the hash.
+func (p PreparedPassword) GoString() string { return p.String() }
+
+// LogValue hides the hash.
+func (p PreparedPassword) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
+// newHash is the hash of a new password, or the one that was prepared.
+func (k *kernel) newHash(ctx context.Context, password string, prepared PreparedPassword, address emailaddress.Address, name string) (string, error) {
+	if prepared != (PreparedPassword{}) {
+		if password != "" || prepared.emailKey != address.Key {
+			return "", ErrInvalidPasswordFormat.detail("password", "was prepared for another address, or stands beside a prepared one")
+		}
+		return prepared.hash, nil
+	}
+	if err := k.checkNewPassword(ctx, password, address, name); err != nil {
+		return "", err
+	}
+	return k.hash(ctx, password)
+}
+
 // knownPassword is a password that was verified against a stored hash, and the
 // hash to store instead when its parameters are out of date.
 type knownPassword struct {
@@ -33,13 +69,16 @@ type knownPassword struct {
 // checkPassword finds the account of an address and verifies its password.
 func (k *kernel) checkPassword(ctx context.Context, emailKey, given string) (store.User, knownPassword, error) {
 	var known knownPassword
+	if k.after != nil {
+		return store.User{}, known, ErrInternal.because(errHashInHostTx)
+	}
 	user, err := k.store.UserByEmail(ctx, tenant, emailKey)
 	if err == nil {
 		known.stored, err = k.store.Password(ctx, tenant, user.ID)
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		// Nobody, or nobody with a password: the same work, the same answer.
-		if err := k.hasher.Waste(ctx, given); err != nil {
+		if err := k.hasher.Waste(ctx, clientName(ctx), given); err != nil {
 			return user, known, k.hashFault(ctx, err)
 		}
 		return user, known, ErrInvalidCredentials
@@ -47,7 +86,7 @@ func (k *kernel) checkPassword(ctx context.Context, emailKey, given string) (sto
 	if err != nil {
 		return user, known, fault(err)
 	}
-	ok, upgrade, err := k.hasher.Verify(ctx, known.stored.Hash, given)
+	ok, upgrade, err := k.hasher.Verify(ctx, clientName(ctx), known.stored.Hash, given)
 	if err != nil {
 		return user, known, k.hashFault(ctx, err)
 	}
@@ -56,7 +95,7 @@ func (k *kernel) checkPassword(ctx context.Context, emailKey, given string) (sto
 	}
 	if upgrade {
 		// A hash that cannot be renewed now is renewed at another sign-in.
-		known.upgrade, _ = k.hasher.Hash(ctx, given)
+		known.upgrade, _ = k.hasher.Hash(ctx, clientName(ctx), given)
 	}
 	return user, known, nil
 }
@@ -81,7 +120,10 @@ func (t *txn) stillThePassword(ctx context.Context, known knownPassword) error {
 
 // hash makes the stored form of a new password.
 func (k *kernel) hash(ctx context.Context, password string) (string, error) {
-	encoded, err := k.hasher.Hash(ctx, password)
+	if k.after != nil {
+		return "", ErrInternal.because(errHashInHostTx)
+	}
+	encoded, err := k.hasher.Hash(ctx, clientName(ctx), password)
 	return encoded, k.hashFault(ctx, err)
 }
 
@@ -185,4 +227,15 @@ func (t *txn) replacePassword(ctx context.Context, user *store.User, h happening
 	return t.record(ctx, event{kind: eventPasswordChanged, subject: user.ID, data: eventData{
 		"by": string(h), "ended": ended,
 	}})
+}
+
+// samePassword tells whether two spellings are one password.
+func samePassword(a, b string) bool { return norm.NFC.String(a) == norm.NFC.String(b) }
+
+// hashLimits bound the work of hashing.
+func hashLimits(c Config) passhash.Limits {
+	if c.InsecureNoLimits {
+		return passhash.Limits{Share: -1}
+	}
+	return passhash.Limits{}
 }

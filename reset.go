@@ -51,7 +51,7 @@ func (p *PasswordResets) feature() feature {
 // ErrInvalidEmail, ErrInvalidCallbackURL, ErrTooManyCodeRequests or
 // ErrUnavailable.
 func (p *PasswordResets) Request(ctx context.Context, in LinkParams) error {
-	return p.mailTo(ctx, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+	return p.mailTo(ctx, mailedReset, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		return p.send(ctx, tx, user, in.CallbackURL, wanted)
 	})
 }
@@ -93,11 +93,20 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 	if err := p.checkNewPassword(ctx, newPassword, address, user.Name); err != nil {
 		return err
 	}
-	hash, err := p.hash(ctx, newPassword)
+	// However many confirmations of one token come at once, one wins: the others
+	// get no hashes for nothing.
+	tries, err := p.spend(ctx, resetTries, token, clientCounters(ctx, clientHashes)...)
 	if err != nil {
 		return err
 	}
-	err = p.tx(ctx, func(ctx context.Context, tx *txn) error {
+	hash, err := p.hash(ctx, newPassword)
+	if err != nil {
+		p.outside(ctx, func(ctx context.Context, counters store.Counters) error {
+			return counters.Unhit(ctx, tenant, keysOf(tries)...)
+		})
+		return err
+	}
+	return p.tx(ctx, func(ctx context.Context, tx *txn) error {
 		found, err := tx.openSecret(ctx, token, kindReset)
 		switch {
 		case errors.Is(err, ErrTokenExpired):
@@ -110,12 +119,14 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 		if err := tx.claim(ctx, &found.user); err != nil {
 			return err
 		}
-		return tx.replacePassword(ctx, &found.user, afterReset, hash)
+		if err := tx.replacePassword(ctx, &found.user, afterReset, hash); err != nil {
+			return err
+		}
+		if err := tx.rememberClient(ctx, &found.user); err != nil {
+			return err
+		}
+		return tx.clearFirst(ctx, found.user.EmailKey)
 	})
-	if err == nil {
-		p.clearBudget(ctx, budget(firstFactor, address.Key, accountBounds()))
-	}
-	return err
 }
 
 // find returns the account of a reset token without using the token up.

@@ -38,6 +38,9 @@ func (s *SignUps) feature() feature {
 type SignUpParams struct {
 	// Email, Password and Name are required.
 	Email, Password, Name string
+	// Prepared is given instead of Password inside a host's transaction; see
+	// Passwords.Prepare.
+	Prepared PreparedPassword
 	// CallbackURL is where the page that confirms the address leads. Default:
 	// nowhere.
 	CallbackURL string
@@ -62,10 +65,7 @@ func (s *SignUps) Create(ctx context.Context, in SignUpParams) (SignUpResult, er
 	if err != nil {
 		return SignUpResult{}, err
 	}
-	if err := s.checkNewPassword(ctx, in.Password, address, name); err != nil {
-		return SignUpResult{}, err
-	}
-	hash, err := s.hash(ctx, in.Password)
+	hash, err := s.newHash(ctx, in.Password, in.Prepared, address, name)
 	if err != nil {
 		return SignUpResult{}, err
 	}
@@ -109,10 +109,9 @@ func (s *SignUps) Create(ctx context.Context, in SignUpParams) (SignUpResult, er
 // tellOwner mails the owner of an address that somebody tried to sign up with
 // it. Nothing that was submitted is kept.
 func (s *SignUps) tellOwner(ctx context.Context, address emailaddress.Address) error {
-	if err := s.spend(ctx, errDecoyLimit, budget(mailBudget, address.Key, mailBounds())...); err != nil {
-		if errors.Is(err, errDecoyLimit) {
-			return nil // the answer stays the same, and the mailbox is spared
-		}
+	if _, err := s.spend(ctx, mailedExists, address.Key); errors.Is(err, errSpentQuietly) {
+		return nil // the answer stays the same, and the mailbox is spared
+	} else if err != nil {
 		return err
 	}
 	return s.mailQuietly(ctx, address, false, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
@@ -124,14 +123,14 @@ func (s *SignUps) tellOwner(ctx context.Context, address emailaddress.Address) e
 	})
 }
 
-// errDecoyLimit never leaves this package.
-var errDecoyLimit = &Error{Code: "auth/limit", Status: http.StatusTooManyRequests}
-
 // CreateUserParams is what an operator gives to make an account.
 type CreateUserParams struct {
 	Email, Name string
 	// Password may be "": then the account signs in by other means.
 	Password string
+	// Prepared is given instead of Password inside a host's transaction; see
+	// Passwords.Prepare.
+	Prepared PreparedPassword
 	// Role defaults to RoleUser.
 	Role string
 	// EmailVerified says that the operator vouches for the address.

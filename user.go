@@ -29,11 +29,8 @@ func (u *Users) Create(ctx context.Context, in CreateUserParams) (User, error) {
 		user.EmailVerifiedAt = user.CreatedAt
 	}
 	var hash string
-	if in.Password != "" {
-		if err := u.checkNewPassword(ctx, in.Password, address, name); err != nil {
-			return User{}, err
-		}
-		if hash, err = u.hash(ctx, in.Password); err != nil {
+	if in.Password != "" || in.Prepared != (PreparedPassword{}) {
+		if hash, err = u.newHash(ctx, in.Password, in.Prepared, address, name); err != nil {
 			return User{}, err
 		}
 	}

@@ -80,7 +80,7 @@ type signUpOrigin struct {
 // other address. ErrInvalidEmail, ErrInvalidCallbackURL, ErrTooManyCodeRequests
 // or ErrUnavailable.
 func (v *Verifications) Request(ctx context.Context, in LinkParams) error {
-	return v.mailTo(ctx, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+	return v.mailTo(ctx, mailedVerify, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		return v.resend(ctx, tx, user, in.CallbackURL, wanted)
 	})
 }
