@@ -279,7 +279,7 @@ func (k *kernel) admit(ctx context.Context, guess *attempt, rule func(ctx contex
 		case err != nil || out.created:
 			return err
 		case guess == nil:
-			return tx.clearFirst(ctx, out.user.EmailKey)
+			return tx.ownerProven(ctx, out.user.EmailKey, mailedMagic)
 		}
 		return guess.succeed(ctx, tx)
 	})

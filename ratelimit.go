@@ -171,11 +171,14 @@ func (t *attempt) takeBack(ctx context.Context, tx *txn) error {
 	})
 }
 
-// clearFirst clears the first-factor budget of an account whose owner was let in
-// by a proof that nobody guesses.
-func (t *txn) clearFirst(ctx context.Context, emailKey string) error {
-	return t.count(ctx, func(ctx context.Context, counters store.Counters) error {
-		return counters.ClearCounters(ctx, tenant, keysOf(budgetOf(firstFactor).counters(fingerprint(emailKey)))...)
+// ownerProven clears the first-factor budget of an account whose owner was let in
+// by a mailed secret, and the budget of that kind of mail: while it is spent, the
+// mailbox holds a mail that was not redeemed yet.
+func (t *txn) ownerProven(ctx context.Context, emailKey, mailed string) error {
+	owner := fingerprint(emailKey)
+	counters := append(budgetOf(firstFactor).counters(owner), budgetOf(mailed).counters(owner)...)
+	return t.count(ctx, func(ctx context.Context, in store.Counters) error {
+		return in.ClearCounters(ctx, tenant, keysOf(counters)...)
 	})
 }
 

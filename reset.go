@@ -125,7 +125,7 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 		if err := tx.rememberClient(ctx, &found.user); err != nil {
 			return err
 		}
-		return tx.clearFirst(ctx, found.user.EmailKey)
+		return tx.ownerProven(ctx, found.user.EmailKey, mailedReset)
 	})
 }
 

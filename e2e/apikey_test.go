@@ -158,7 +158,7 @@ func scopeless(s *harness.Server) (id, key string) {
 	if err != nil {
 		s.T.Fatal(err)
 	}
-	return made.ID, key
+	return made.ID, made.Key
 }
 
 func TestScopesBindEveryCaller(t *testing.T) {
