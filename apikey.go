@@ -236,11 +236,21 @@ func (a *APIKeys) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) err
 			// A key never mints one that may do more than itself.
 			return ErrScopeInsufficient
 		}
+		if params.Environment == "" {
+			params.Environment = c.key.Environment
+		}
+		if params.Environment != c.key.Environment {
+			return ErrScopeInsufficient // nor one for another environment
+		}
+		params.ExpiresAt = c.key.ExpiresAt
 	}
 	if in.ExpiresAt != nil {
 		expires, err := time.Parse(time.RFC3339, *in.ExpiresAt)
 		if err != nil {
 			return ErrInvalidRequest.detail("expiresAt", "must be an RFC 3339 time")
+		}
+		if !c.signedIn && !c.key.ExpiresAt.IsZero() && expires.After(c.key.ExpiresAt) {
+			return ErrScopeInsufficient // nor one that outlives it
 		}
 		params.ExpiresAt = expires
 	}
