@@ -142,6 +142,9 @@ func (a *Auth) logRequest(ctx *requestContext, r *http.Request, at *router.Node[
 	line := slog.NewRecord(began.Add(took), slog.LevelInfo, "request", 0)
 	line.AddAttrs(slog.String("request", ctx.requestID), slog.String("method", method(r.Method)), slog.String("route", pattern),
 		slog.Int("status", status), slog.Duration("took", took))
+	if a.config.LogClientAddress {
+		line.AddAttrs(slog.String("client", clientFrom(ctx).IPAddress))
+	}
 	_ = a.log.Handler().Handle(ctx, line)
 }
 
