@@ -101,7 +101,7 @@ func (a *APIKeys) Create(ctx context.Context, in CreateAPIKeyParams) (CreatedAPI
 	if in.Environment == "" {
 		in.Environment = "dev"
 	}
-	if !slices.Contains([]string{"dev", "staging", "prod"}, in.Environment) {
+	if !validEnvironment(in.Environment) {
 		return CreatedAPIKey{}, ErrInvalidRequest.detail("environment", "must be dev, staging or prod")
 	}
 	if len(in.Scopes) > 50 || slices.ContainsFunc(in.Scopes, func(s string) bool { return !validScope(s) }) {
@@ -166,6 +166,8 @@ func (a *APIKeys) Revoke(ctx context.Context, id string) error {
 func (a *APIKeys) Verify(ctx context.Context, key string) (APIKey, error) {
 	return a.verifyAPIKey(ctx, key, false)
 }
+
+func validEnvironment(name string) bool { return slices.Contains([]string{"dev", "staging", "prod"}, name) }
 
 func validScope(scope string) bool {
 	resource, operation, ok := strings.Cut(scope, ":")
@@ -239,7 +241,7 @@ func (a *APIKeys) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) err
 		if params.Environment == "" {
 			params.Environment = c.key.Environment
 		}
-		if params.Environment != c.key.Environment {
+		if validEnvironment(params.Environment) && params.Environment != c.key.Environment {
 			return ErrScopeInsufficient // nor one for another environment
 		}
 		params.ExpiresAt = c.key.ExpiresAt
