@@ -167,7 +167,9 @@ func (a *APIKeys) Verify(ctx context.Context, key string) (APIKey, error) {
 	return a.verifyAPIKey(ctx, key, false)
 }
 
-func validEnvironment(name string) bool { return slices.Contains([]string{"dev", "staging", "prod"}, name) }
+func validEnvironment(name string) bool {
+	return slices.Contains([]string{"dev", "staging", "prod"}, name)
+}
 
 func validScope(scope string) bool {
 	resource, operation, ok := strings.Cut(scope, ":")

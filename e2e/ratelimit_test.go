@@ -1,13 +1,13 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,53 +92,61 @@ func TestS5_LinksThroughSignInAreBoundedByTheClient(t *testing.T) {
 	s.Do("POST", "/v1/auth/password/reset/request", harness.J{"email": "b@x.test"}, fromClient("203.0.113.8")).Want(http.StatusOK)
 }
 
-// hitting tells when a counter is hit: from then on a guess is being looked at.
-type hitting struct {
+// leaving is a store that looks for no account before the client has hung up.
+type leaving struct {
 	store.Store
-	hit chan struct{}
+	armed atomic.Bool
+	begun chan struct{}
 }
 
-func (h *hitting) Hit(ctx context.Context, now time.Time, counters ...store.Counter) (store.Counted, error) {
-	counted, err := h.Store.Hit(ctx, now, counters...)
-	if strings.HasPrefix(counters[len(counters)-1].Key, "first/") {
-		h.hit <- struct{}{}
+func (l *leaving) UserByEmail(ctx context.Context, tenant, key string) (store.User, error) {
+	if l.armed.CompareAndSwap(true, false) {
+		l.begun <- struct{}{}
+		<-ctx.Done()
 	}
-	return counted, err
+	return l.Store.UserByEmail(ctx, tenant, key)
 }
 
-// Sixty guesses that hang up while the password is being hashed are sixty
-// guesses.
+// Sixty guesses that hang up before they are evaluated are sixty guesses: only
+// the system's own failures are given back.
 func TestAGuessThatHangsUpIsCounted(t *testing.T) {
 	harness.Each(t, func(t *testing.T, s *harness.Server) {
 		s.SignUp("a@x.test")
-		at := &hitting{hit: make(chan struct{}, 100)}
-		slow := s.Process(func(c *admit.Config) {
-			at.Store = c.Store
-			c.Store = at
-			c.Passwords.InsecureFastHash = false
+		slow := &leaving{begun: make(chan struct{}, 1)}
+		at := s.Process(func(c *admit.Config) {
+			slow.Store = c.Store
+			c.Store = slow
 		})
 		for i := range 60 {
 			ctx, hangUp := context.WithCancel(t.Context())
-			body := []byte(`{"email":"a@x.test","password":"Wrong-Wolke-7319"}`)
-			r, err := http.NewRequestWithContext(ctx, "POST", slow.URL+"/v1/auth/email/signin", bytes.NewReader(body))
+			r, err := http.NewRequestWithContext(ctx, "POST", at.URL+"/v1/auth/email/signin", strings.NewReader(`{"email":"a@x.test","password":"Wrong-Wolke-7319"}`))
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.Header.Set("Content-Type", "application/json")
-			done := make(chan struct{})
+			slow.armed.Store(i < failures) // the others do not get as far
+			done := make(chan int, 1)
 			go func() {
-				defer close(done)
-				if answer, err := http.DefaultClient.Do(r); err == nil {
-					_ = answer.Body.Close()
+				answer, err := http.DefaultClient.Do(r)
+				if err != nil {
+					done <- 0
+					return
 				}
+				_ = answer.Body.Close()
+				done <- answer.StatusCode
 			}()
 			select {
-			case <-at.hit:
+			case <-slow.begun:
+				hangUp()
+				<-done
+			case status := <-done:
+				if i < failures || status != http.StatusTooManyRequests {
+					t.Errorf("guess %d answered %d", i+1, status)
+				}
 			case <-time.After(20 * time.Second):
 				t.Fatalf("guess %d did not reach the server", i+1)
 			}
 			hangUp()
-			<-done
 		}
 		blocked(s, "a@x.test")
 		s.Clock.Advance(15 * time.Minute)
@@ -167,6 +175,13 @@ func TestS14_FailuresLeaveEvents(t *testing.T) {
 		if e := one(p.ID, "mail.requested"); !strings.Contains(string(e.Data), `"mail":"signup_confirmation"`) {
 			t.Errorf("mail.requested is %+v", e)
 		}
+		// Another process records nothing that this one has recorded.
+		other := s.Process()
+		blocked(other, "a@x.test")
+		if err := other.Auth.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		one(p.ID, "limit.reached")
 		// A window later the count tells what came since.
 		s.Clock.Advance(15 * time.Minute)
 		guess(s, "a@x.test")
