@@ -2,6 +2,8 @@ package admit
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -132,4 +134,52 @@ func (k *kernel) reuse(ctx context.Context, session *store.Session, now time.Tim
 			"session": session.ID, "ended": ended,
 		}})
 	})
+}
+
+// verifyAPIKey asks the store each time, so that a revocation holds at once.
+func (k *kernel) verifyAPIKey(ctx context.Context, text string, fromBrowser bool) (store.APIKey, error) {
+	secret := strings.HasPrefix(text, "sk_")
+	if !secret && !strings.HasPrefix(text, "pk_") || len(text) != apiKeyLength ||
+		strings.Trim(text[len("pk_"):], "0123456789abcdef") != "" || secret && fromBrowser {
+		return store.APIKey{}, ErrInvalidAPIKey
+	}
+	hash := sha256.Sum256([]byte(text))
+	key, owner, err := k.store.APIKeyOwner(ctx, tenant, hash[:])
+	if errors.Is(err, store.ErrNotFound) {
+		return store.APIKey{}, ErrInvalidAPIKey
+	}
+	if err != nil {
+		return store.APIKey{}, fault(err)
+	}
+	now := k.now()
+	if err := keyStands(&key, &owner, now); err != nil {
+		return store.APIKey{}, err
+	}
+	if now.Sub(key.LastUsedAt) >= apiKeyTouched {
+		if err := k.store.TouchAPIKey(ctx, tenant, key.ID, now); err != nil {
+			k.log.WarnContext(ctx, "could not note the use of an API key", "key", key.ID, "error", err)
+		}
+	}
+	return key, nil
+}
+
+// identifyKey checks X-API-Key when it is there.
+func (k *kernel) identifyKey(r *http.Request, c *caller) error {
+	values := r.Header["X-Api-Key"]
+	if len(values) == 0 {
+		return nil
+	}
+	if len(values) > 1 {
+		return ErrInvalidAPIKey
+	}
+	fromBrowser := len(r.Header["Origin"]) > 0 || len(r.Header["Sec-Fetch-Site"]) > 0
+	key, err := k.verifyAPIKey(r.Context(), values[0], fromBrowser)
+	if err != nil {
+		if refused := asError(err); refused.Status == http.StatusUnauthorized {
+			k.notice(r.Context(), notice{kind: eventKeyRefused, about: refused.Code, once: true, data: eventData{"code": refused.Code}})
+		}
+		return err
+	}
+	c.key = &key
+	return nil
 }

@@ -27,7 +27,7 @@ var (
 var ErrUserNotFound = &Error{Code: "user/not-found", Status: http.StatusNotFound, Message: "There is no such account."}
 
 // deleteAccount ends everything an account has, and frees its address.
-func (t *txn) deleteAccount(ctx context.Context, user *store.User, why string) error {
+func deleteAccount(ctx context.Context, t *txn, user *store.User, why string) error {
 	now := t.now()
 	if err := t.strip(ctx, user, afterDelete, endedByDelete); err != nil {
 		return err
@@ -139,7 +139,7 @@ func (t *txn) notify(ctx context.Context, user *store.User, kind mailer.Kind) er
 }
 
 // askSignUp asks the host whether somebody may sign up.
-func (k *kernel) askSignUp(ctx context.Context, in SignUpAttempt) error {
+func askSignUp(ctx context.Context, k *kernel, in SignUpAttempt) error {
 	hook := k.config.Hooks.BeforeSignUp
 	if hook == nil {
 		return nil

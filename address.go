@@ -78,7 +78,11 @@ func (e *EmailChanges) Request(ctx context.Context, in EmailChangeParams) error 
 	if user.EmailKey == address.Key && !user.EmailVerifiedAt.IsZero() {
 		return ErrAlreadyVerified
 	}
-	if err := e.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
+	kind := mailedChange
+	if user.EmailKey == address.Key {
+		kind = mailedVerify
+	}
+	if err := e.spendMail(ctx, kind, address.Key); err != nil {
 		return err
 	}
 	holder, err := holder(ctx, e.kernel, e.store, address)

@@ -133,7 +133,7 @@ func New(config Config) (*Auth, error) {
 	if config.InsecureNoLimits {
 		k.log.Warn("all limits are switched off")
 	}
-	k.hasher = passhash.New(params, passhash.Limits{})
+	k.hasher = passhash.New(params, hashLimits(config))
 	k.tokens = accesstoken.New(accesstoken.Options{
 		Issuer: config.Issuer, Audience: config.Audience, TTL: config.Sessions.AccessTTL, Algorithm: config.Sessions.Algorithm,
 		Type: config.Sessions.TokenType, Tenant: tenant, Ring: ring, Remembered: config.Sessions.RememberedTokens, Logger: config.Logger,
@@ -147,6 +147,7 @@ func New(config Config) (*Auth, error) {
 		Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger, OnEvent: config.OnEvent,
 	})
 	k.sweeper = delivery.NewSweeper(delivery.Sweeps{Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger})
+	k.notices = newNotices(k)
 	a := assemble(k)
 	a.features = declared(a)
 	k.mails, k.kinds = map[mailer.Kind]bool{}, map[string]bool{}
@@ -183,7 +184,7 @@ func (a *Auth) Start() { a.wakeWorkers(false) }
 func (a *Auth) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return errors.Join(a.active.Close(ctx), a.sweeper.Close(ctx), a.outbox.Close(ctx), a.events.Close(ctx))
+	return errors.Join(a.active.Close(ctx), a.notices.Close(ctx), a.sweeper.Close(ctx), a.outbox.Close(ctx), a.events.Close(ctx))
 }
 
 // Routes lists every route that Handler serves, in the order of the features.

@@ -2,8 +2,6 @@ package admit
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -14,33 +12,6 @@ import (
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/store"
 )
-
-// verifyAPIKey asks the store each time, so that a revocation holds at once.
-func (k *kernel) verifyAPIKey(ctx context.Context, text string, fromBrowser bool) (store.APIKey, error) {
-	secret := strings.HasPrefix(text, "sk_")
-	if !secret && !strings.HasPrefix(text, "pk_") || len(text) != apiKeyLength ||
-		strings.Trim(text[len("pk_"):], "0123456789abcdef") != "" || secret && fromBrowser {
-		return store.APIKey{}, ErrInvalidAPIKey
-	}
-	hash := sha256.Sum256([]byte(text))
-	key, owner, err := k.store.APIKeyOwner(ctx, tenant, hash[:])
-	if errors.Is(err, store.ErrNotFound) {
-		return store.APIKey{}, ErrInvalidAPIKey
-	}
-	if err != nil {
-		return store.APIKey{}, fault(err)
-	}
-	now := k.now()
-	if err := keyStands(&key, &owner, now); err != nil {
-		return store.APIKey{}, err
-	}
-	if now.Sub(key.LastUsedAt) >= apiKeyTouched {
-		if err := k.store.TouchAPIKey(ctx, tenant, key.ID, now); err != nil {
-			k.log.WarnContext(ctx, "could not note the use of an API key", "key", key.ID, "error", err)
-		}
-	}
-	return key, nil
-}
 
 // keyStands refuses a key that was revoked or has expired, and one whose owner
 // may no longer use it.
@@ -114,24 +85,6 @@ func (c *caller) mayUse(scope string, exact bool) bool {
 	return c.key == nil || scope == "" || scopesAllow(c.key.Scopes, scope, exact)
 }
 
-// identifyKey checks X-API-Key when it is there.
-func (k *kernel) identifyKey(r *http.Request, c *caller) error {
-	values := r.Header["X-Api-Key"]
-	if len(values) == 0 {
-		return nil
-	}
-	if len(values) > 1 {
-		return ErrInvalidAPIKey
-	}
-	fromBrowser := len(r.Header["Origin"]) > 0 || len(r.Header["Sec-Fetch-Site"]) > 0
-	key, err := k.verifyAPIKey(r.Context(), values[0], fromBrowser)
-	if err != nil {
-		return err
-	}
-	c.key = &key
-	return nil
-}
-
 // mayGoOn refuses a session that has ended and a user who may not be here.
 func mayGoOn(session *store.Session, user *store.User, subject string, now time.Time) error {
 	switch {
@@ -181,33 +134,6 @@ func scopesAllow(scopes []string, need string, exact bool) bool {
 		}
 	}
 	return false
-}
-
-// Client is the other end of a request: what sessions, events and messages say
-// about where something came from. Handlers fill it in; code that calls rules
-// itself may, with [WithClient].
-type Client struct {
-	IPAddress, UserAgent, RequestID string
-
-	// address is IPAddress, parsed: what limits count by.
-	address netip.Addr
-}
-
-type clientKey struct{}
-
-// WithClient returns a context whose calls are recorded as coming from c.
-func WithClient(ctx context.Context, c Client) context.Context {
-	if address, err := netip.ParseAddr(c.IPAddress); err == nil {
-		c.address = address
-	}
-	return context.WithValue(ctx, clientKey{}, &c)
-}
-
-func clientFrom(ctx context.Context) Client {
-	if c, ok := ctx.Value(clientKey{}).(*Client); ok {
-		return *c
-	}
-	return Client{}
 }
 
 // describe says where a request comes from. Requests of which nobody knows that

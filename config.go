@@ -112,6 +112,9 @@ type Config struct {
 
 	// Logger takes the log. Default [slog.Default].
 	Logger *slog.Logger
+	// LogClientAddress adds the client address to the line of every request. It is
+	// personal data in many places, so it is off by default.
+	LogClientAddress bool
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
 }

@@ -30,6 +30,9 @@ const (
 	// kindContest opens nothing either: it marks an account that a second
 	// sign-up has contested while nobody had proven its address.
 	kindContest = "contest"
+	// kindClient opens nothing either: it marks a client address that an account
+	// has signed in from, which has a budget of its own.
+	kindClient = "client"
 )
 
 // happening is something after which pending tokens may be worth nothing.
@@ -59,9 +62,9 @@ func killed(h happening) []string {
 	case afterReset, afterChange, afterAddressChange:
 		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
 	case afterBan, afterDelete, afterClaim, afterUndo:
-		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth}
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth, kindClient}
 	case afterContest: // the confirmation itself may be repeated
-		return []string{kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth}
+		return []string{kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth, kindClient}
 	case afterSignOutAll:
 		return []string{kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
 	case afterNewVerify:

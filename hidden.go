@@ -222,6 +222,15 @@ func (x ImportUserParams) GoString() string { return redacted(x) }
 // LogValue is String, for log/slog.
 func (x ImportUserParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
 
+// String writes the fields without secrets.
+func (x PreparePasswordParams) String() string { return redacted(x) }
+
+// GoString is String.
+func (x PreparePasswordParams) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x PreparePasswordParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
 func (secretList) String() string       { return "[hidden]" }
 func (secretList) GoString() string     { return "[hidden]" }
 func (secretList) LogValue() slog.Value { return slog.StringValue("[hidden]") }

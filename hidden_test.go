@@ -26,7 +26,7 @@ import (
 // generic types and of interfaces hold nothing of their own.
 func printed() map[string]any {
 	return map[string]any{
-		"APIKeys": admit.APIKeys{}, "BanParams": admit.BanParams{}, "Caller": admit.Caller{}, "ChangePasswordParams": admit.ChangePasswordParams{},
+		"APIKeys": admit.APIKeys{}, "BanParams": admit.BanParams{}, "Bound": admit.Bound{}, "Budget": admit.Budget{}, "PreparePasswordParams": admit.PreparePasswordParams{}, "PreparedPassword": admit.PreparedPassword{}, "Caller": admit.Caller{}, "ChangePasswordParams": admit.ChangePasswordParams{},
 		"Client": admit.Client{}, "Config": admit.Config{}, "ConfirmPasswordResetParams": admit.ConfirmPasswordResetParams{},
 		"CreateAPIKeyParams": admit.CreateAPIKeyParams{}, "CreateUserParams": admit.CreateUserParams{}, "CreatedAPIKey": admit.CreatedAPIKey{},
 		"EmailChangeParams": admit.EmailChangeParams{}, "EmailChanges": admit.EmailChanges{}, "EndOtherSessionsParams": admit.EndOtherSessionsParams{},

@@ -86,7 +86,7 @@ func (m *MagicLinks) Request(ctx context.Context, in MagicLinkParams) (requestID
 	if err := m.checkCallback(callbackURL); err != nil {
 		return "", err
 	}
-	if err := m.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
+	if err := m.spendMail(ctx, mailedMagic, address.Key); err != nil {
 		return "", err
 	}
 	err = m.mailQuietly(ctx, address, in.SignUp, inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
@@ -312,7 +312,7 @@ func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.T
 	}
 	user := m.newUser(address, name, RoleUser)
 	user.EmailVerifiedAt, user.Locale = user.CreatedAt, language
-	if err := m.askSignUp(ctx, SignUpAttempt{Email: address.Display, Name: name, Method: "magiclink"}); err != nil {
+	if err := askSignUp(ctx, m.kernel, SignUpAttempt{Email: address.Display, Name: name, Method: "magiclink"}); err != nil {
 		return user, err
 	}
 	return user, tx.createUser(ctx, user, "")

@@ -83,9 +83,10 @@ type TokenParams struct {
 	Token string
 }
 
-// mailTo mails something to the account of an address. Whether there is such an
+// mailTo mails something to the account of an address, within the budget of its
+// kind. Whether there is such an
 // account shows neither in the answer nor in what it costs.
-func (k *kernel) mailTo(ctx context.Context, in LinkParams, send sender) error {
+func (k *kernel) mailTo(ctx context.Context, kind string, in LinkParams, send sender) error {
 	address, err := emailaddress.Parse(in.Email)
 	if err != nil {
 		return ErrInvalidEmail.because(err)
@@ -93,7 +94,7 @@ func (k *kernel) mailTo(ctx context.Context, in LinkParams, send sender) error {
 	if err := k.checkCallback(in.CallbackURL); err != nil {
 		return err
 	}
-	if err := k.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
+	if err := k.spendMail(ctx, kind, address.Key); err != nil {
 		return err
 	}
 	return k.mailQuietly(ctx, address, false, inLanguage(in.Locale, send))
@@ -186,6 +187,8 @@ func (t *txn) mailLink(ctx context.Context, l link) error {
 	if l.to == (emailaddress.Address{}) {
 		l.to = emailaddress.Address{Display: l.user.Email, Key: l.user.EmailKey}
 	}
+	asked := notice{kind: eventMailRequested, emailKey: l.to.Key, about: string(l.mail), data: eventData{"mail": string(l.mail)}}
+	t.then = append(t.then, func() { t.notice(ctx, asked) })
 	killed := l.to.Key // tokens that were sent there before there was an account
 	if !l.wanted {
 		l.kind, l.mail, killed = outbox.Decoy, outbox.Decoy, l.user.ID // which is no address

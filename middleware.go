@@ -196,7 +196,8 @@ const (
 	GuessLimit = LimitClass(limitGuess)
 	// SignUpLimit is for forms that make accounts.
 	SignUpLimit = LimitClass(limitSignUp)
-	// MailLimit is for forms that send mail to an address that the client names.
+	// MailLimit is for forms that send mail of the host to an address that the
+	// client names. The rules of this package count their mails themselves.
 	MailLimit = LimitClass(limitMail)
 )
 
@@ -204,13 +205,13 @@ const (
 // routes of the API. It refuses with 429 and Retry-After before the handler is
 // called. It does what [Auth.Client] does, too.
 func (a *Auth) Limit(class LimitClass) func(http.Handler) http.Handler {
-	refusal := map[LimitClass]*Error{GuessLimit: ErrTooManyLoginAttempts, SignUpLimit: ErrTooManyRequests, MailLimit: ErrTooManyCodeRequests}[class]
-	if refusal == nil {
+	budget := map[LimitClass]string{GuessLimit: clientGuess, SignUpLimit: clientSignUp, MailLimit: clientMail}[class]
+	if budget == "" {
 		return a.nobody(fmt.Errorf("Limit(%q): there is no such class", class))
 	}
 	return func(next http.Handler) http.Handler {
 		return a.Client(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err := a.spend(r.Context(), refusal, clientCounter(r.Context(), limitClass(class))...); err != nil {
+			if err := a.spendClient(r.Context(), budget); err != nil {
 				a.refuse(w, r, err)
 				return
 			}

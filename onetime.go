@@ -109,7 +109,7 @@ func (t *txn) openSecret(ctx context.Context, secret string, kinds ...string) (o
 		if err != nil {
 			return opened{}, err
 		}
-		user, used, err := t.spendToken(ctx, found)
+		user, used, err := spendToken(ctx, t, found)
 		return opened{token: found, kind: kind, user: user, used: used}, err
 	}
 	return opened{}, ErrInvalidToken
@@ -117,7 +117,7 @@ func (t *txn) openSecret(ctx context.Context, secret string, kinds ...string) (o
 
 // spendToken locks the account of a token and uses the token up. A token that
 // was used is told from one that has run out.
-func (t *txn) spendToken(ctx context.Context, found store.Token) (user store.User, used bool, err error) {
+func spendToken(ctx context.Context, t *txn, found store.Token) (user store.User, used bool, err error) {
 	if user, err = t.lock(ctx, found.UserID); errors.Is(err, store.ErrNotFound) {
 		return user, false, ErrInvalidToken
 	} else if err != nil {

@@ -185,7 +185,7 @@ func (v *village) do(s step) error {
 			}
 		}
 	case doImport:
-		hash, err := v.hasher.Hash(ctx, password(ownerOf(box)))
+		hash, err := v.hasher.Hash(ctx, "", password(ownerOf(box)))
 		if err != nil {
 			return err
 		}
@@ -300,7 +300,7 @@ func (v *village) check() error {
 			}
 		}
 		if known, err := v.store.Password(ctx, tenant, user.ID); err == nil {
-			if matches, _, err := v.hasher.Verify(ctx, known.Hash, password(other)); err == nil && matches {
+			if matches, _, err := v.hasher.Verify(ctx, "", known.Hash, password(other)); err == nil && matches {
 				return fmt.Errorf("%d knows the password of the account of %s", other, user.Email)
 			}
 		}

@@ -49,7 +49,7 @@ func (p *Passwords) SignIn(ctx context.Context, in SignInParams) (SignedIn, erro
 	if in.Password == "" || tooLong(in.Password) {
 		return SignedIn{}, ErrInvalidPasswordFormat.detail("password", "must have 1 to 128 characters")
 	}
-	try, err := p.attempt(ctx, firstFactor, address.Key)
+	try, err := p.attempt(ctx, firstFactor, address.Key, clientHashes)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -76,6 +76,29 @@ func (p *Passwords) signIn(ctx context.Context, try *attempt, address emailaddre
 	})
 }
 
+// PreparePasswordParams is a new password and the account that it is for. Email
+// and Name are what the account has or will have: passwords that repeat them are
+// refused.
+type PreparePasswordParams struct {
+	Email, Name, Password string
+}
+
+// Prepare checks and hashes a new password before a host's transaction begins:
+// inside one nothing is hashed, since a hash takes long and others wait for the
+// locks. It answers ErrInvalidEmail, ErrInvalidName, ErrInvalidPasswordFormat,
+// ErrWeakPassword or ErrUnavailable.
+func (p *Passwords) Prepare(ctx context.Context, in PreparePasswordParams) (PreparedPassword, error) {
+	address, name, err := parseAccount(in.Email, in.Name)
+	if err != nil {
+		return PreparedPassword{}, err
+	}
+	if err := p.checkNewPassword(ctx, in.Password, address, name); err != nil {
+		return PreparedPassword{}, err
+	}
+	hash, err := p.hash(ctx, in.Password)
+	return PreparedPassword{address.Key, hash}, err
+}
+
 // ChangePasswordParams names a user and both passwords.
 type ChangePasswordParams struct {
 	UserID string
@@ -100,15 +123,16 @@ func (p *Passwords) Change(ctx context.Context, in ChangePasswordParams) (done N
 	if current == "" || tooLong(current) {
 		return done, ErrInvalidPassword
 	}
+	// This says nothing about the stored password, and costs no hash.
+	if samePassword(current, newPassword) {
+		return done, ErrSameAsPreviousPassword
+	}
 	if err := p.checkNewPassword(ctx, newPassword, address, user.Name); err != nil {
 		return done, err
 	}
 	stored, err := p.proveCurrent(ctx, &user, current)
 	if err != nil {
 		return done, err
-	}
-	if current == newPassword {
-		return done, ErrSameAsPreviousPassword
 	}
 	hash, err := p.hash(ctx, newPassword)
 	if err != nil {
@@ -145,13 +169,13 @@ func (p *Passwords) proveCurrent(ctx context.Context, user *store.User, current 
 	if err != nil {
 		return store.Password{}, ErrInternal.because(err)
 	}
-	try, err := p.attempt(ctx, firstFactor, address.Key)
+	try, err := p.attempt(ctx, firstFactor, address.Key, clientHashes)
 	if err != nil {
 		return store.Password{}, err
 	}
 	_, known, err := p.checkPassword(ctx, address, current)
 	if errors.Is(err, ErrInvalidCredentials) {
-		return known.stored, ErrInvalidPassword
+		err = ErrInvalidPassword
 	}
 	if err == nil && known.stored.UserID != user.ID {
 		err = ErrInvalidPassword // the address has moved to another account

@@ -43,7 +43,7 @@ func (p *PasswordResets) feature() feature {
 // ErrInvalidEmail, ErrInvalidCallbackURL, ErrTooManyCodeRequests or
 // ErrUnavailable.
 func (p *PasswordResets) Request(ctx context.Context, in LinkParams) error {
-	return p.mailTo(ctx, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+	return p.mailTo(ctx, mailedReset, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		return p.send(ctx, tx, user, in.CallbackURL, wanted)
 	})
 }
@@ -91,8 +91,17 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 	if err := p.checkNewPassword(ctx, in.NewPassword, address, user.Name); err != nil {
 		return done, err
 	}
+	// However many confirmations of one token come at once, one wins: the others
+	// get no hashes for nothing.
+	tries, err := p.spend(ctx, resetTries, given.token, clientCounters(ctx, clientHashes)...)
+	if err != nil {
+		return done, err
+	}
 	hash, err := p.hash(ctx, in.NewPassword)
 	if err != nil {
+		p.outside(ctx, func(ctx context.Context, counters store.Counters) error {
+			return counters.Unhit(ctx, tenant, keysOf(tries)...)
+		})
 		return done, err
 	}
 	err = p.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
@@ -108,13 +117,17 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 		if err := tx.claim(ctx, &found.user); err != nil {
 			return err
 		}
-		done, err = tx.replacePassword(ctx, &found.user, afterReset, hash, in.RevokeAPIKeys)
-		return err
+		if done, err = tx.replacePassword(ctx, &found.user, afterReset, hash, in.RevokeAPIKeys); err != nil {
+			return err
+		}
+		if err := rememberClient(ctx, tx, &found.user); err != nil {
+			return err
+		}
+		return tx.ownerProven(ctx, found.user.EmailKey, mailedReset)
 	})
 	if err != nil {
 		return NewPassword{}, err
 	}
-	p.clearBudget(ctx, budget(firstFactor, user.EmailKey, accountBounds()))
 	return done, nil
 }
 

@@ -174,6 +174,9 @@ func (a *Auth) logRequest(ctx *requestContext, r *http.Request, at *router.Node[
 	line := slog.NewRecord(began.Add(took), slog.LevelInfo, "request", 0)
 	line.AddAttrs(slog.String("request", ctx.requestID), slog.String("method", method(r.Method)), slog.String("route", pattern),
 		slog.Int("status", status), slog.Duration("took", took))
+	if a.config.LogClientAddress {
+		line.AddAttrs(slog.String("client", clientFrom(ctx).IPAddress))
+	}
 	_ = a.log.Handler().Handle(ctx, line)
 }
 
@@ -258,16 +261,11 @@ func (a *Auth) requestEnded(ctx *requestContext, r *http.Request, at *router.Nod
 	tell(ctx, a.log, "RequestEnded", func() { a.config.Instrument.RequestEnded(ctx, facts) })
 }
 
-// limited runs a route within the limit of its class. What the class guess
-// counts is reserved by the rule itself, together with the account's budget.
+// limited runs a route within the limit of its class. What the other classes
+// count is reserved by the rule itself, together with the budget of the account.
 func (a *Auth) limited(w http.ResponseWriter, r *http.Request, to *route) error {
-	switch to.limit {
-	case limitSignUp:
-		if err := a.spend(r.Context(), ErrTooManyRequests, clientCounter(r.Context(), to.limit)...); err != nil {
-			return err
-		}
-	case limitMail:
-		if err := a.spend(r.Context(), ErrTooManyCodeRequests, clientCounter(r.Context(), to.limit)...); err != nil {
+	if to.limit == limitSignUp {
+		if err := a.spendClient(r.Context(), clientSignUp); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,6 @@ package admit
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/outbox"
@@ -30,6 +29,9 @@ func (s *SignUps) feature() feature {
 type SignUpParams struct {
 	// Email, Password and Name are required.
 	Email, Password, Name string
+	// Prepared is given instead of Password inside a host's transaction; see
+	// Passwords.Prepare.
+	Prepared PreparedPassword
 	// CallbackURL is where the page that confirms the address leads. Default:
 	// nowhere.
 	CallbackURL string
@@ -60,17 +62,14 @@ func (s *SignUps) Create(ctx context.Context, in SignUpParams) (SignUpResult, er
 	if err != nil {
 		return SignUpResult{}, err
 	}
-	if err := s.checkNewPassword(ctx, in.Password, address, name); err != nil {
-		return SignUpResult{}, err
-	}
-	hash, err := s.hash(ctx, in.Password)
+	hash, err := s.newHash(ctx, in.Password, in.Prepared, address, name)
 	if err != nil {
 		return SignUpResult{}, err
 	}
 	if err := s.checkCallback(in.CallbackURL); err != nil {
 		return SignUpResult{}, err
 	}
-	if err := s.askSignUp(ctx, SignUpAttempt{Email: address.Display, Name: name, Method: "password"}); err != nil {
+	if err := askSignUp(ctx, s.kernel, SignUpAttempt{Email: address.Display, Name: name, Method: "password"}); err != nil {
 		return SignUpResult{}, err
 	}
 	user := s.newUser(address, name, RoleUser)
@@ -125,8 +124,8 @@ func (s *SignUps) contest(ctx context.Context, address emailaddress.Address) err
 // mailbox, and nothing that the first registrant chose outlives that. Every
 // sign-up spends the budget of the mailbox; without room nothing is mailed.
 func (s *SignUps) createPrivately(ctx context.Context, user store.User, hash, callbackURL string) error {
-	err := s.spend(ctx, errDecoyLimit, budget(mailBudget, user.EmailKey, mailBounds())...)
-	if err != nil && !errors.Is(err, errDecoyLimit) {
+	_, err := s.spend(ctx, mailedExists, user.EmailKey)
+	if err != nil && !errors.Is(err, errSpentQuietly) {
 		return err
 	}
 	room := err == nil
@@ -161,6 +160,3 @@ func (s *SignUps) createPrivately(ctx context.Context, user store.User, hash, ca
 		return tx.mail(ctx, mail, holder.Email, holder.Locale, s.about(ctx, holder, mailer.Values{}))
 	})
 }
-
-// errDecoyLimit never leaves this package.
-var errDecoyLimit = &Error{Code: "auth/limit", Status: http.StatusTooManyRequests}

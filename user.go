@@ -37,11 +37,8 @@ func (u *Users) Create(ctx context.Context, in CreateUserParams) (User, error) {
 		user.EmailVerifiedAt = user.CreatedAt
 	}
 	var hash string
-	if in.InsecurePassword != "" {
-		if err := u.checkNewPassword(ctx, in.InsecurePassword, address, name); err != nil {
-			return User{}, err
-		}
-		if hash, err = u.hash(ctx, in.InsecurePassword); err != nil {
+	if in.InsecurePassword != "" || in.Prepared != (PreparedPassword{}) {
+		if hash, err = u.newHash(ctx, in.InsecurePassword, in.Prepared, address, name); err != nil {
 			return User{}, err
 		}
 	}
@@ -183,6 +180,9 @@ type CreateUserParams struct {
 	// mails nothing: for development and tests. Leave it "": then a link to set a
 	// password is mailed to the address.
 	InsecurePassword string
+	// Prepared is given instead inside a host's transaction; see
+	// Passwords.Prepare.
+	Prepared PreparedPassword
 	// NoMail leaves the mail out: the owner asks for a reset, or signs in by a
 	// link.
 	NoMail bool

@@ -85,7 +85,7 @@ func originOf(ctx context.Context, at time.Time) signUpOrigin {
 // other address. ErrInvalidEmail, ErrInvalidCallbackURL, ErrTooManyCodeRequests
 // or ErrUnavailable.
 func (v *Verifications) Request(ctx context.Context, in LinkParams) error {
-	return v.mailTo(ctx, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+	return v.mailTo(ctx, mailedVerify, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		return v.resend(ctx, tx, user, in.CallbackURL, wanted)
 	})
 }
@@ -191,7 +191,7 @@ func (v *Verifications) Disown(ctx context.Context, in TokenParams) error {
 		if found.used || !given.fits(found.token.EmailKey) || user.EmailKey != found.token.EmailKey || !user.EmailVerifiedAt.IsZero() {
 			return ErrInvalidToken
 		}
-		return tx.deleteAccount(ctx, user, "disowned")
+		return deleteAccount(ctx, tx, user, "disowned")
 	})
 }
 

@@ -398,3 +398,30 @@ func TestMiddlewareLetsPassWhoMayPass(t *testing.T) {
 		s.Do("GET", "/app/admin", nil, harness.Bearer(user.Access)).Want(http.StatusOK)
 	})
 }
+
+// S17: what a key mints does not outlive it, nor leave its environment.
+func TestS17_AKeyMintsNothingThatOutlivesIt(t *testing.T) {
+	harness.Each(t, func(t *testing.T, s *harness.Server) {
+		ends := s.Clock.Now().Add(24 * time.Hour)
+		parent, err := s.Auth.APIKeys.Create(t.Context(), admit.CreateAPIKeyParams{Name: "n", Type: "secret", Environment: "staging", ExpiresAt: ends})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Keep("key", parent.Key)
+		with := harness.Key(parent.Key)
+		for _, body := range []harness.J{
+			{"environment": "prod"},
+			{"environment": "dev"},
+			{"expiresAt": ends.Add(time.Second).Format(time.RFC3339)},
+		} {
+			makeKey(s, body, with).Want(http.StatusForbidden, "auth/scope-insufficient")
+		}
+		child := makeKey(s, harness.J{}, with).Want(http.StatusCreated)
+		if got := child.String("expiresAt"); got != ends.UTC().Format("2006-01-02T15:04:05.000Z") || child.String("environment") != "staging" {
+			t.Errorf("a child that asks for nothing ends %s in %s", got, child.String("environment"))
+		}
+		makeKey(s, harness.J{"environment": "staging", "expiresAt": ends.Add(-time.Hour).Format(time.RFC3339)}, with).Want(http.StatusCreated)
+		// An administrator is bound by neither.
+		makeKey(s, harness.J{"environment": "prod"}, harness.Bearer(s.Admin().Access)).Want(http.StatusCreated)
+	})
+}

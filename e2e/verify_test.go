@@ -195,7 +195,7 @@ func TestAnOldLinkIsRenewedFromItsPage(t *testing.T) {
 		for range 5 {
 			sendForm(s, confirmPath, stranger).Want(200)
 		}
-		if a := sendForm(s, resetPath, stranger).Want(429); a.Header.Get("Retry-After") == "" {
+		if a := sendForm(s, confirmPath, stranger).Want(429); a.Header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
 		}
 		sendForm(s, confirmPath, "email=x&action=renew").Want(400)

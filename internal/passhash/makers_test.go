@@ -23,11 +23,11 @@ func TestForeignHashesVerifyAsTheirMakerDidWithoutOurNormalisation(t *testing.T)
 		t.Fatalf("not marked: %q, %v", stored, err)
 	}
 	for password, want := range map[string]bool{decomposed: true, composed: false} {
-		if ok, upgrade, err := h.Verify(ctx, stored, password); ok != want || upgrade != want || err != nil {
+		if ok, upgrade, err := h.Verify(ctx, "", stored, password); ok != want || upgrade != want || err != nil {
 			t.Errorf("%+q: %v, %v, %v; want %v and an upgrade", password, ok, upgrade, err, want)
 		}
 	}
-	own, err := h.Hash(ctx, composed)
+	own, err := h.Hash(ctx, "", composed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestForeignHashesVerifyAsTheirMakerDidWithoutOurNormalisation(t *testing.T)
 		t.Fatalf("our own comes back as %q, %v", back, err)
 	}
 	for _, password := range []string{composed, decomposed} {
-		if ok, _, err := h.Verify(ctx, back, password); !ok || err != nil {
+		if ok, _, err := h.Verify(ctx, "", back, password); !ok || err != nil {
 			t.Errorf("our own with %+q: %v, %v", password, ok, err)
 		}
 	}
@@ -56,7 +56,7 @@ func TestWordPressTakesBlanksOffTheEndsAndPHPBBDoesNot(t *testing.T) {
 		if !strings.HasPrefix(v.Encoded, "$wp") && !strings.HasPrefix(v.Encoded, "$P$") {
 			continue
 		}
-		if ok, _, err := h.Verify(ctx, v.Encoded, "\t"+v.Password+" \n"); !ok || err != nil {
+		if ok, _, err := h.Verify(ctx, "", v.Encoded, "\t"+v.Password+" \n"); !ok || err != nil {
 			t.Errorf("%s: %q with blanks around: %v, %v", v.Maker, v.Password, ok, err)
 		}
 	}
@@ -108,12 +108,12 @@ func TestVerifierOfAHostChecksWhatIsNotKnownHere(t *testing.T) {
 		t.Errorf("what nobody recognises is imported as %q", stored)
 	}
 	for password, want := range map[string]bool{"right": true, "wrong": false} {
-		if ok, upgrade, err := h.Verify(ctx, "own:right", password); ok != want || upgrade != want || err != nil {
+		if ok, upgrade, err := h.Verify(ctx, "", "own:right", password); ok != want || upgrade != want || err != nil {
 			t.Errorf("%s: %v, %v, %v", password, ok, upgrade, err)
 		}
 	}
 	h.Use(marked{fails: true})
-	if ok, _, err := h.Verify(ctx, "own:right", "right"); ok || err != nil {
+	if ok, _, err := h.Verify(ctx, "", "own:right", "right"); ok || err != nil {
 		t.Errorf("a Verifier that fails lets in: %v, %v", ok, err)
 	}
 	if err := h.Recognise("md5:right"); !errors.Is(err, ErrUnrecognised) {
