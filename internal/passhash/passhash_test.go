@@ -198,7 +198,7 @@ func waitFor(t *testing.T, condition func() bool) {
 }
 
 func TestPW11_BeyondTheQueueWorkIsRefusedAtOnce(t *testing.T) {
-	h, release := occupied(Limits{Parallel: 2, Queue: 3, Wait: time.Minute})
+	h, release := occupied(Limits{Parallel: 2, Queue: 3, Wait: 10 * time.Second})
 	var wait sync.WaitGroup
 	var done atomic.Int64
 	for range 3 {
