@@ -47,9 +47,10 @@
 //
 // # Rules, handlers, errors
 //
-// Everything that can be done over HTTP is a method of Auth that takes plain
-// values and knows no HTTP: [Auth.SignUp], [Auth.SignIn], [Auth.Refresh],
-// [Auth.ResetPassword] and so on. Each answers an [*Error] with a stable code;
+// Everything that can be done over HTTP is a method that takes plain values and
+// knows no HTTP: [SignUps.Create], [Passwords.SignIn], [Sessions.Refresh],
+// [PasswordResets.Confirm] and so on, reached by the fields of Auth:
+// auth.Passwords.SignIn. Each answers an [*Error] with a stable code;
 // compare with [errors.Is]. A store that cannot do its work is
 // [ErrUnavailable], and nobody gets in.
 //
