@@ -252,9 +252,9 @@ func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) 
 	if err := e.checkCallback(in.CallbackURL); err != nil {
 		return err
 	}
-	return e.writePage(w, http.StatusOK, ui.Page{
+	return e.writePage(w, r, http.StatusOK, ui.Page{
 		Title:      "Confirm this address",
-		Paragraphs: []string{"If you asked to use this address here, confirm it. If not, close this page: nothing will change."},
+		Paragraphs: []string{"Confirm that this e-mail address is to be used with your account here.", "If you did not ask for this, close this page: nothing will change."},
 		Facts:      []ui.Fact{{Label: "Address", Value: in.Email}},
 		Forms:      []ui.Form{{Action: e.config.BasePath + verifyConfirmPath, Button: "Confirm this address", Hidden: in.hidden("")}},
 	})
@@ -290,7 +290,7 @@ func (e *EmailChanges) handleUndoPage(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	return e.writePage(w, http.StatusOK, ui.Page{
+	return e.writePage(w, r, http.StatusOK, ui.Page{
 		Title: "Take the change of address back",
 		Paragraphs: []string{
 			"The account moved to another address. If that was not you, take it back.",

@@ -109,7 +109,7 @@ func (m *MagicLinks) send(ctx context.Context, tx *txn, user *store.User, callba
 	err = tx.mailLink(ctx, link{
 		kind: kindMagic, mail: mailer.MagicLink, kills: afterNewMagic, life: m.config.MagicLink.TTL, user: user, data: []byte(user.Email), wanted: wanted,
 		url:    func(secret string) (string, error) { return m.callbackLink(callbackURL, callbackPath, "token", secret) },
-		values: mailer.Values{Code: code},
+		values: mailer.Values{Code: code, CodeOnly: callbackURL == ""},
 	})
 	if err != nil {
 		return "", err
@@ -273,11 +273,11 @@ func (m *MagicLinks) handleCallbackPage(w http.ResponseWriter, r *http.Request) 
 	found, err := m.lookAtLink(r.Context(), in.Token)
 	switch {
 	case err != nil && wantsPage(r):
-		return m.writeErrorPage(w, err)
+		return m.writeErrorPage(w, r, err)
 	case err != nil:
 		return err
 	}
-	return m.writePage(w, http.StatusOK, ui.Page{
+	return m.writePage(w, r, http.StatusOK, ui.Page{
 		Title: "Sign in with your code",
 		Paragraphs: []string{
 			"To sign in, go back to where you asked for this mail and type the six digits that stand in it.",

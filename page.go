@@ -100,11 +100,11 @@ func (k *kernel) answerForm(w http.ResponseWriter, r *http.Request, isForm bool,
 	asPage := isForm && wantsPage(r)
 	switch {
 	case err != nil && asPage:
-		return k.writeErrorPage(w, err, otherwise...)
+		return k.writeErrorPage(w, r, err, otherwise...)
 	case err != nil:
 		return err
 	case asPage:
-		return k.writePage(w, http.StatusOK, page)
+		return k.writePage(w, r, http.StatusOK, page)
 	}
 	return webio.Write(w, http.StatusOK, body)
 }
@@ -126,8 +126,9 @@ func wantsPage(r *http.Request) bool {
 }
 
 // writePage shows a page.
-func (k *kernel) writePage(w http.ResponseWriter, status int, page ui.Page) error {
+func (k *kernel) writePage(w http.ResponseWriter, r *http.Request, status int, page ui.Page) error {
 	page.SiteName = k.config.SiteName
+	page.Languages = append(page.Languages, ui.Accepted(r.Header.Get("Accept-Language"))...)
 	if err := k.pages.Write(w, status, page); err != nil {
 		return ErrInternal.because(err)
 	}
@@ -135,7 +136,7 @@ func (k *kernel) writePage(w http.ResponseWriter, status int, page ui.Page) erro
 }
 
 // writeErrorPage shows an error to a person.
-func (k *kernel) writeErrorPage(w http.ResponseWriter, err error, otherwise ...ui.Form) error {
+func (k *kernel) writeErrorPage(w http.ResponseWriter, r *http.Request, err error, otherwise ...ui.Form) error {
 	answer := asError(err)
 	if answer.Status >= http.StatusInternalServerError {
 		return err // logged and answered in one place
@@ -148,5 +149,5 @@ func (k *kernel) writeErrorPage(w http.ResponseWriter, err error, otherwise ...u
 			page.Forms = otherwise
 		}
 	}
-	return k.writePage(w, answer.Status, page)
+	return k.writePage(w, r, answer.Status, page)
 }

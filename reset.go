@@ -150,11 +150,11 @@ func (p *PasswordResets) handleResetPage(w http.ResponseWriter, r *http.Request)
 	if err != nil {
 		return err
 	}
-	return p.resetPage(w, http.StatusOK, in, "")
+	return p.resetPage(w, r, http.StatusOK, in, "")
 }
 
-func (p *PasswordResets) resetPage(w http.ResponseWriter, status int, in formInput, alert string) error {
-	return p.writePage(w, status, ui.Page{
+func (p *PasswordResets) resetPage(w http.ResponseWriter, r *http.Request, status int, in formInput, alert string) error {
+	return p.writePage(w, r, status, ui.Page{
 		Title: "Choose a new password", Alert: alert,
 		Paragraphs: []string{"You will be signed out on every device."},
 		Facts:      []ui.Fact{{Label: "Account", Value: in.Email}},
@@ -175,7 +175,7 @@ func (p *PasswordResets) handleResetConfirm(w http.ResponseWriter, r *http.Reque
 	}
 	err = p.Confirm(r.Context(), ConfirmPasswordResetParams{Email: in.Email, Token: in.Token, NewPassword: in.NewPassword})
 	if isForm && wantsPage(r) && (errors.Is(err, ErrInvalidPasswordFormat) || errors.Is(err, ErrWeakPassword)) {
-		return p.resetPage(w, http.StatusBadRequest, in, asError(err).Message)
+		return p.resetPage(w, r, http.StatusBadRequest, in, asError(err).Message)
 	}
 	page := ui.Page{Title: "Your password is set", Paragraphs: []string{"Every device was signed out. Sign in with the new password."}}
 	return p.answerForm(w, r, isForm, err, page, webio.Message("The password was set. Every session has ended."), in.renewal(p.config.BasePath+resetPath)...)

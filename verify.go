@@ -181,7 +181,7 @@ func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request
 	}
 	page := ui.Page{
 		Title:      "Confirm your address",
-		Paragraphs: []string{"Somebody signed up here with this address. If it was you, confirm it."},
+		Paragraphs: []string{"Confirm that this e-mail address is yours. Then your account is ready."},
 		Facts:      []ui.Fact{{Label: "Address", Value: in.Email}},
 		Forms: []ui.Form{
 			{Action: v.config.BasePath + confirmPath, Button: "Confirm my address", Hidden: in.hidden("")},
@@ -196,13 +196,13 @@ func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request
 		var origin signUpOrigin
 		if err == nil && json.Unmarshal(found.Data, &origin) == nil {
 			page.Facts = append(page.Facts,
-				ui.Fact{Label: "Signed up", Value: origin.At.UTC().Format("2 January 2006, 15:04 UTC")})
+				ui.Fact{Label: "Signed up", At: origin.At})
 			if origin.Device != "" {
 				page.Facts = append(page.Facts, ui.Fact{Label: "Device", Value: origin.Device})
 			}
 		}
 	}
-	return v.writePage(w, http.StatusOK, page)
+	return v.writePage(w, r, http.StatusOK, page)
 }
 
 func (v *Verifications) handleConfirm(w http.ResponseWriter, r *http.Request) error {
@@ -258,9 +258,9 @@ func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request,
 	}
 	if wantsPage(r) {
 		if outcome != nil {
-			return v.writeErrorPage(w, outcome, otherwise...)
+			return v.writeErrorPage(w, r, outcome, otherwise...)
 		}
-		return v.writePage(w, http.StatusOK, ui.Page{
+		return v.writePage(w, r, http.StatusOK, ui.Page{
 			Title: "Your address is confirmed", Paragraphs: []string{"You can close this page and go on where you left off."},
 		})
 	}
