@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/webio"
@@ -118,6 +119,7 @@ func (e *EmailChanges) send(ctx context.Context, tx *txn, user *store.User, addr
 // with the same token is a success. It answers ErrInvalidEmail, ErrInvalidToken,
 // ErrTokenExpired, ErrEmailAlreadyExists, ErrAccountBanned or ErrUnavailable.
 func (e *EmailChanges) Confirm(ctx context.Context, in TokenParams) error {
+	in.Token = cleanToken(in.Token)
 	address, err := addressOf(in.Email, in.Token)
 	if err != nil {
 		return err
@@ -178,6 +180,7 @@ func (e *EmailChanges) move(ctx context.Context, tx *txn, address emailaddress.A
 // set a new password is mailed. It answers ErrInvalidToken, ErrTokenExpired,
 // ErrAccountBanned or ErrUnavailable.
 func (e *EmailChanges) Undo(ctx context.Context, token string) error {
+	token = cleanToken(token)
 	if token == "" {
 		return ErrInvalidRequest.detail("token", "is missing")
 	}
@@ -245,19 +248,51 @@ func (e *EmailChanges) handleVerifySend(w http.ResponseWriter, r *http.Request) 
 }
 
 func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := readQuery(r)
+	in, err := e.visitor(w, r).readLink()
 	if err != nil {
 		return err
 	}
-	if err := e.checkCallback(in.CallbackURL); err != nil {
-		return err
+	found, err := e.look(r.Context(), in.Token, kindVerify, kindChange)
+	if err != nil {
+		return e.visitor(w, r).failed(err, againWhereAsked(found))
 	}
-	return e.writePage(w, r, http.StatusOK, ui.Page{
-		Title:      "Confirm this address",
-		Paragraphs: []string{"Confirm that this e-mail address is to be used with your account here.", "If you did not ask for this, close this page: nothing will change."},
-		Facts:      []ui.Fact{{Label: "Address", Value: in.Email}},
-		Forms:      []ui.Form{{Action: e.config.BasePath + verifyConfirmPath, Button: "Confirm this address", Hidden: in.hidden("")}},
-	})
+	to := emailaddress.Address{Display: found.user.Email, Key: found.user.EmailKey}
+	var about []ui.Fact
+	if found.token.Kind == kindChange {
+		var move addressMove
+		if err := json.Unmarshal(found.token.Data, &move); err != nil {
+			return ErrInternal.because(err)
+		}
+		to = emailaddress.Address{Display: move.To, Key: found.token.EmailKey}
+		about = []ui.Fact{{Label: "Account", Value: masked(found.user.Email)}}
+	}
+	in.Email = to.Display
+	page := ui.Page{Languages: found.languages(), Facts: []ui.Fact{{Label: "Address", Value: to.Display}}}
+	switch proven := found.user.EmailKey == to.Key && !found.user.EmailVerifiedAt.IsZero(); {
+	case proven:
+		page.Title, page.Paragraphs = "Done already", []string{"This address is confirmed. There is nothing left to do."}
+		return e.verifications.confirmedPage(w, r, in, page)
+	case !found.token.UsedAt.IsZero():
+		return e.visitor(w, r).failed(ErrInvalidToken, againWhereAsked(found))
+	}
+	page.Title = "Confirm this address"
+	page.Paragraphs = []string{"Confirm that this e-mail address is to be used with your account here.", "If you did not ask for this, close this page: nothing will change."}
+	page.Facts = append(page.Facts, about...)
+	page.Forms = []ui.Form{{Action: e.pagePath(verifyConfirmPath), Button: "Confirm this address", Hidden: in.hidden("")}}
+	return e.visitor(w, r).writePage(http.StatusOK, page)
+}
+
+// masked shows enough of an address to whoever owns it, and not enough to write
+// to it.
+func masked(email string) string {
+	local, domain, _ := strings.Cut(email, "@")
+	for i := range local {
+		if i > 0 {
+			local = local[:i]
+			break
+		}
+	}
+	return local + "…@" + domain
 }
 
 func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Request) error {
@@ -272,9 +307,13 @@ func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Reques
 		// Above all not "disown": confirming is the opposite.
 		return ErrInvalidRequest.detail("action", "must be left out")
 	}
+	found, err := e.visitor(w, r).lookAt(in.Token, kindVerify, kindChange)
+	if err != nil {
+		return err
+	}
 	err = e.Confirm(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
 	if isForm {
-		return e.verifications.confirmAndAnswer(w, r, in, http.StatusSeeOther, err)
+		return e.verifications.confirmAndAnswer(w, r, in, http.StatusSeeOther, err, againWhereAsked(found))
 	}
 	if err != nil {
 		return err
@@ -286,17 +325,25 @@ func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Reques
 }
 
 func (e *EmailChanges) handleUndoPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := readQuery(r)
+	in, err := e.visitor(w, r).readLink()
 	if err != nil {
 		return err
 	}
-	return e.writePage(w, r, http.StatusOK, ui.Page{
-		Title: "Take the change of address back",
+	found, err := e.look(r.Context(), in.Token, kindUndo)
+	if err == nil && !found.token.UsedAt.IsZero() {
+		err = ErrInvalidToken
+	}
+	if err != nil {
+		return e.visitor(w, r).failed(err, ui.Page{Languages: found.languages()})
+	}
+	return e.visitor(w, r).writePage(http.StatusOK, ui.Page{
+		Languages: found.languages(),
+		Title:     "Take the change of address back",
 		Paragraphs: []string{
 			"The account moved to another address. If that was not you, take it back.",
 			"Every device will be signed out, and we will mail you a link to set a new password.",
 		},
-		Forms: []ui.Form{{Action: e.config.BasePath + undoPath, Button: "Take it back", Hidden: []ui.Field{{Name: "token", Value: in.Token}}}},
+		Forms: []ui.Form{{Action: e.pagePath(undoPath), Button: "Take it back", Hidden: []ui.Field{{Name: "token", Value: in.Token}}}},
 	})
 }
 
@@ -305,7 +352,14 @@ func (e *EmailChanges) handleUndo(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
+	found, err := e.visitor(w, r).lookAt(in.Token, kindUndo)
+	if err != nil {
+		return err
+	}
 	err = e.Undo(r.Context(), in.Token)
-	page := ui.Page{Title: "Your address is back", Paragraphs: []string{"Every device was signed out. Look into your mailbox for a link to set a new password."}}
-	return e.answerForm(w, r, isForm, err, page, webio.Message("The change of address was taken back."))
+	page := ui.Page{
+		Languages: found.languages(), Title: "Your address is back",
+		Paragraphs: []string{"Every device was signed out. Look into your mailbox for a link to set a new password."},
+	}
+	return e.visitor(w, r).answerForm(isForm, err, page, webio.Message("The change of address was taken back."))
 }

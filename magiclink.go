@@ -10,6 +10,9 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/webio"
@@ -20,6 +23,9 @@ import (
 
 // ErrMagicLinkDisabled answers where signing in by link is switched off.
 var ErrMagicLinkDisabled = &Error{Code: "auth/magiclink-disabled", Status: http.StatusBadRequest, Message: "Signing in by link is not switched on."}
+
+// errNotACode tells a typing error from a wrong code. It costs no try.
+var errNotACode = &Error{Code: ErrInvalidToken.Code, Status: ErrInvalidToken.Status, Message: "The code has six digits. Please type it as it stands in the mail."}
 
 const (
 	callbackPath = "/auth/email/callback"
@@ -141,10 +147,32 @@ func newCode() (string, error) {
 	}
 }
 
+// cleanCode reads a code as people type and paste it: with blanks, hyphens and
+// characters without width in it, and with the digits of any script.
+func cleanCode(text string) string {
+	if len(text) > 64 {
+		return text // no code
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r), unicode.Is(unicode.Pd, r), unicode.Is(unicode.Cf, r):
+			return -1
+		case unicode.Is(unicode.Nd, r):
+			zero := r // the digits of a script stand in a row of ten
+			for unicode.Is(unicode.Nd, zero-1) && r-zero < 9 {
+				zero--
+			}
+			return '0' + (r - zero)
+		}
+		return r
+	}, norm.NFKC.String(text))
+}
+
 // Redeem signs in with the token of a mailed link, and makes the account where
 // the link was asked for to sign up. It answers ErrInvalidToken, ErrTokenExpired,
 // ErrAccountBanned or ErrUnavailable.
 func (m *MagicLinks) Redeem(ctx context.Context, token string) (SignedIn, error) {
+	token = cleanToken(token)
 	if token == "" {
 		return SignedIn{}, ErrInvalidRequest.detail("token", "is missing")
 	}
@@ -158,11 +186,14 @@ func (m *MagicLinks) Redeem(ctx context.Context, token string) (SignedIn, error)
 // codes may be tried, and wrong ones count against the account's budget. It
 // answers as RedeemMagicLink does, and ErrTooManyLoginAttempts.
 func (m *MagicLinks) RedeemCode(ctx context.Context, in RedeemCodeParams) (SignedIn, error) {
-	requestID, code := in.RequestID, in.Code
+	requestID, code := in.RequestID, cleanCode(in.Code)
 	if requestID == "" || code == "" {
 		return SignedIn{}, ErrInvalidRequest.detail("code", "must come with its requestId")
 	}
-	if !wellFormed(requestID) || len(code) != 6 || strings.Trim(code, "0123456789") != "" {
+	if len(code) != 6 || strings.Trim(code, "0123456789") != "" {
+		return SignedIn{}, errNotACode
+	}
+	if !wellFormed(requestID) {
 		return SignedIn{}, ErrInvalidToken
 	}
 	hash := hashSecret(requestID)
@@ -266,19 +297,21 @@ func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.T
 // was named. It says who would sign in, and spends nothing: tokens would be of
 // no use to a browser that no page of the host waits in.
 func (m *MagicLinks) handleCallbackPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := readQuery(r)
+	in, err := m.visitor(w, r).readLink()
 	if err != nil {
 		return err
 	}
 	found, err := m.lookAtLink(r.Context(), in.Token)
-	switch {
-	case err != nil && wantsPage(r):
-		return m.writeErrorPage(w, r, err)
-	case err != nil:
-		return err
+	if err != nil {
+		return m.visitor(w, r).failed(err, againWhereAsked(seen{}))
 	}
-	return m.writePage(w, r, http.StatusOK, ui.Page{
-		Title: "Sign in with your code",
+	user, err := m.store.User(r.Context(), tenant, found.UserID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // an address without an account has none
+		return fault(err)
+	}
+	return m.visitor(w, r).writePage(http.StatusOK, ui.Page{
+		Languages: seen{user: user}.languages(),
+		Title:     "Sign in with your code",
 		Paragraphs: []string{
 			"To sign in, go back to where you asked for this mail and type the six digits that stand in it.",
 			"If you did not ask to sign in, close this page: nobody was signed in by opening it.",

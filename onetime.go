@@ -8,7 +8,9 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/admit-go/admit/store"
 )
@@ -44,6 +46,14 @@ func newSecret() (text string, hash []byte, err error) {
 func hashSecret(text string) []byte {
 	hash := sha256.Sum256([]byte(text))
 	return slices.Clone(hash[:])
+}
+
+// cleanToken takes away what gets to the ends of a token that is copied from a
+// mail: blanks, characters without width, and the marks of the text around it.
+func cleanToken(text string) string {
+	return strings.TrimFunc(text, func(r rune) bool {
+		return r != '-' && r != '_' && (unicode.IsSpace(r) || unicode.IsPunct(r) || unicode.Is(unicode.Cf, r) || r == '<' || r == '>')
+	})
 }
 
 // wellFormed refuses what cannot be a secret before any look-up.

@@ -70,7 +70,7 @@ type ConfirmPasswordResetParams struct {
 // ErrInvalidPasswordFormat, ErrWeakPassword, ErrVerificationTokenNotFound,
 // ErrVerificationTokenExpired, ErrAccountBanned or ErrUnavailable.
 func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetParams) error {
-	token, newPassword := in.Token, in.NewPassword
+	token, newPassword := cleanToken(in.Token), in.NewPassword
 	address, err := addressOf(in.Email, token)
 	if errors.Is(err, ErrInvalidToken) {
 		return ErrVerificationTokenNotFound
@@ -146,20 +146,46 @@ func (p *PasswordResets) handleResetRequest(w http.ResponseWriter, r *http.Reque
 }
 
 func (p *PasswordResets) handleResetPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := readQuery(r)
+	in, err := p.visitor(w, r).readLink()
 	if err != nil {
 		return err
 	}
-	return p.resetPage(w, r, http.StatusOK, in, "")
+	found, err := p.lookAtReset(r.Context(), in.Token)
+	if err != nil {
+		return p.visitor(w, r).failed(err, p.retry(in, found))
+	}
+	return p.resetPage(w, r, http.StatusOK, in, found, "")
 }
 
-func (p *PasswordResets) resetPage(w http.ResponseWriter, r *http.Request, status int, in formInput, alert string) error {
-	return p.writePage(w, r, status, ui.Page{
-		Title: "Choose a new password", Alert: alert,
+// lookAtReset tells what a link is worth before a password is typed.
+func (p *PasswordResets) lookAtReset(ctx context.Context, token string) (seen, error) {
+	found, err := p.look(ctx, cleanToken(token), kindReset)
+	switch {
+	case errors.Is(err, ErrInvalidToken), err == nil && !found.token.UsedAt.IsZero():
+		return found, ErrVerificationTokenNotFound
+	case errors.Is(err, ErrTokenExpired):
+		return found, ErrVerificationTokenExpired
+	}
+	return found, err
+}
+
+// retry is what the page of a failure offers.
+func (p *PasswordResets) retry(in formInput, found seen) ui.Page {
+	if found.user.Email != "" {
+		in.Email = found.user.Email
+	}
+	return ui.Page{Languages: found.languages(), Forms: in.renewal(p.pagePath(resetPath))}
+}
+
+func (p *PasswordResets) resetPage(w http.ResponseWriter, r *http.Request, status int, in formInput, found seen, alert string) error {
+	in.Email = found.user.Email // whatever became of the link's
+	return p.visitor(w, r).writePage(status, ui.Page{
+		Languages: found.languages(),
+		Title:     "Choose a new password", Alert: alert,
 		Paragraphs: []string{"You will be signed out on every device."},
 		Facts:      []ui.Fact{{Label: "Account", Value: in.Email}},
 		Forms: []ui.Form{{
-			Action: p.config.BasePath + resetPath, Button: "Set the password", Hidden: in.hidden(""),
+			Action: p.pagePath(resetPath), Button: "Set the password", Hidden: in.hidden(""),
 			NewPassword: true, MinLength: p.config.Passwords.MinLength, Rules: p.config.Passwords.inWords(),
 		}},
 	})
@@ -171,12 +197,19 @@ func (p *PasswordResets) handleResetConfirm(w http.ResponseWriter, r *http.Reque
 		return err
 	}
 	if in.Action == actionRenew {
-		return p.renew(w, r, isForm, in, p.Request)
+		return p.visitor(w, r).renew(isForm, in, resetPath, p.Request)
+	}
+	found, err := p.visitor(w, r).lookAt(in.Token, kindReset)
+	if err != nil {
+		return err
 	}
 	err = p.Confirm(r.Context(), ConfirmPasswordResetParams{Email: in.Email, Token: in.Token, NewPassword: in.NewPassword})
 	if isForm && wantsPage(r) && (errors.Is(err, ErrInvalidPasswordFormat) || errors.Is(err, ErrWeakPassword)) {
-		return p.resetPage(w, r, http.StatusBadRequest, in, asError(err).Message)
+		return p.resetPage(w, r, http.StatusBadRequest, in, found, asError(err).Message)
 	}
-	page := ui.Page{Title: "Your password is set", Paragraphs: []string{"Every device was signed out. Sign in with the new password."}}
-	return p.answerForm(w, r, isForm, err, page, webio.Message("The password was set. Every session has ended."), in.renewal(p.config.BasePath+resetPath)...)
+	page := ui.Page{
+		Languages: found.languages(), Title: "Your password is set",
+		Paragraphs: []string{"Every device was signed out. Sign in with the new password."},
+	}
+	return p.visitor(w, r).answerForm(isForm, err, page, webio.Message("The password was set. Every session has ended."), p.retry(in, found).Forms...)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/admit-go/admit/internal/router"
 	"github.com/admit-go/admit/internal/webio"
+	"github.com/admit-go/admit/ui"
 )
 
 // identify finds out who calls a route of the API and whether they may. The
@@ -98,7 +99,7 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 			}
 			a.log.ErrorContext(ctx, "panic while answering a request", "request", id,
 				"panic", cause, "stack", string(debug.Stack()))
-			writeError(w, ErrInternal.detail("requestId", id))
+			a.answer(w, r, at, ErrInternal.detail("requestId", id))
 		}
 		a.logRequest(ctx, r, at, out.status, began)
 	}()
@@ -114,7 +115,7 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 		ctx.lookup.Restart(a.config.RequestTimeout)
 	}
 	if err := a.dispatch(w, r, at, ctx); err != nil {
-		a.fail(w, r, err)
+		a.answer(w, r, at, a.report(w, r, err))
 	}
 }
 
@@ -180,9 +181,15 @@ func (a *Auth) dispatch(w http.ResponseWriter, r *http.Request, at *router.Node[
 	return a.limited(w, r, matched)
 }
 
-// fail answers with an error. Only what nobody foresaw is logged as an error;
-// a store that is down is a warning with its cause.
+// fail answers with an error.
 func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
+	writeError(w, a.report(w, r, err))
+}
+
+// report logs an error and returns what the client is told of it. Only what
+// nobody foresaw is logged as an error; a store that is down is a warning with
+// its cause.
+func (a *Auth) report(w http.ResponseWriter, r *http.Request, err error) *Error {
 	answer := asError(err)
 	id := w.Header().Get("X-Request-Id")
 	switch {
@@ -195,6 +202,20 @@ func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case answer.Status >= http.StatusInternalServerError:
 		a.log.ErrorContext(r.Context(), "request failed", "request", id, "error", err)
 		answer = ErrInternal.detail("requestId", id)
+	}
+	return answer
+}
+
+// answer answers a browser that got here by a link with a page, and everybody
+// else with JSON. A link may be damaged in its path too.
+func (a *Auth) answer(w http.ResponseWriter, r *http.Request, at *router.Node[*route], answer *Error) {
+	page := at == nil
+	if at != nil {
+		to, ok := at.Serves(r.Method)
+		page = ok && to.navigated
+	}
+	if page && wantsPage(r) && a.visitor(w, r).showError(answer, ui.Page{}) == nil {
+		return
 	}
 	writeError(w, answer)
 }

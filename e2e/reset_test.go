@@ -210,7 +210,7 @@ func TestAC060_DamagedTokensAreRefused(t *testing.T) {
 		swapped := strings.NewReplacer("-", "+", "_", "/").Replace(token)
 		for name, damaged := range map[string]string{
 			"cut": token[:len(token)-1], "longer": token + "A", "upper": strings.ToUpper(token), "lower": strings.ToLower(token),
-			"padded": token + "=", "first eight": token[:8], "blank": " " + token, "encoded": "%" + token[1:],
+			"padded": token + "=", "first eight": token[:8], "blank inside": token[:20] + " " + token[20:], "encoded": "%" + token[1:],
 			"next bits": token[:len(token)-1] + string(rune(token[len(token)-1])+1), "other alphabet": swapped,
 		} {
 			if damaged == token {

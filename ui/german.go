@@ -59,9 +59,18 @@ var german = catalogue{
 		"Check your mail": "Sehen Sie in Ihr Postfach",
 		"If this address can be used here, a mail with a new link is on its way. It makes older links worthless.": "Wenn diese Adresse hier verwendet werden kann, ist eine E-Mail mit einem neuen Link unterwegs. Ältere Links werden damit ungültig.",
 		"Nothing there after some minutes? Look among the junk mail too.":                                         "Nach einigen Minuten ist nichts da? Sehen Sie auch im Spam-Ordner nach.",
-		"Done already":    "Bereits erledigt",
-		"Go on":           "Weiter",
-		"Go to the start": "Zur Startseite",
+		"Done already":     "Bereits erledigt",
+		"Go on":            "Weiter",
+		"To the home page": "Zur Startseite",
+
+		"This link is too old.":                                   "Dieser Link ist zu alt.",
+		"Links work once and only for a while.":                   "Links funktionieren nur einmal und nur für eine begrenzte Zeit.",
+		"Ask for a new one where you asked for this one.":         "Fordern Sie dort einen neuen an, wo Sie diesen angefordert haben.",
+		"This address is confirmed. There is nothing left to do.": "Diese Adresse ist bestätigt. Sie müssen nichts weiter tun.",
+		"If you did not sign up here, delete the account that was made with your address. This cannot be undone.": "Wenn Sie sich hier nicht registriert haben, löschen Sie das Konto, das mit Ihrer Adresse angelegt wurde. Das lässt sich nicht rückgängig machen.",
+		"Reference":                            "Referenz",
+		"Something went wrong on our side.":    "Bei uns ist etwas schiefgegangen.",
+		"This path does not take that method.": "Diese Seite kann so nicht aufgerufen werden.",
 
 		// Labels.
 		"Address":    "Adresse",

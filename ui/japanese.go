@@ -59,9 +59,18 @@ var japanese = catalogue{
 		"Check your mail": "メールをご確認ください",
 		"If this address can be used here, a mail with a new link is on its way. It makes older links worthless.": "このメールアドレスをご利用いただける場合は、新しいリンクをメールでお送りしました。以前のリンクは無効になります。",
 		"Nothing there after some minutes? Look among the junk mail too.":                                         "数分たっても届かない場合は、迷惑メールのフォルダーもご確認ください。",
-		"Done already":    "すでに完了しています",
-		"Go on":           "続ける",
-		"Go to the start": "トップページへ",
+		"Done already":     "すでに完了しています",
+		"Go on":            "続ける",
+		"To the home page": "トップページへ",
+
+		"This link is too old.":                                   "このリンクは期限切れです。",
+		"Links work once and only for a while.":                   "リンクは一度だけ、一定の時間内にご利用いただけます。",
+		"Ask for a new one where you asked for this one.":         "このリンクを依頼した画面で、新しいリンクをご請求ください。",
+		"This address is confirmed. There is nothing left to do.": "このメールアドレスは確認済みです。必要な手続きはすべて完了しています。",
+		"If you did not sign up here, delete the account that was made with your address. This cannot be undone.": "登録した覚えがない場合は、お客様のメールアドレスで作成されたアカウントを削除してください。削除すると元に戻せません。",
+		"Reference":                            "照会番号",
+		"Something went wrong on our side.":    "サーバー側で問題が発生しました。",
+		"This path does not take that method.": "このページはこの方法では開けません。",
 
 		// Labels.
 		"Address":    "メールアドレス",
