@@ -257,14 +257,12 @@ func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) 
 		return e.visitor(w, r).failed(err, againWhereAsked(found))
 	}
 	to := emailaddress.Address{Display: found.user.Email, Key: found.user.EmailKey}
-	var about []ui.Fact
 	if found.token.Kind == kindChange {
 		var move addressMove
 		if err := json.Unmarshal(found.token.Data, &move); err != nil {
 			return ErrInternal.because(err)
 		}
 		to = emailaddress.Address{Display: move.To, Key: found.token.EmailKey}
-		about = []ui.Fact{{Label: "Account", Value: masked(found.user.Email)}}
 	}
 	in.Email = to.Display
 	page := ui.Page{Languages: found.languages(), Facts: []ui.Fact{{Label: "Address", Value: to.Display}}}
@@ -277,7 +275,11 @@ func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) 
 	}
 	page.Title = "Confirm this address"
 	page.Paragraphs = []string{"Confirm that this e-mail address is to be used with your account here.", "If you did not ask for this, close this page: nothing will change."}
-	page.Facts = append(page.Facts, about...)
+	if found.token.Kind == kindChange {
+		page.Paragraphs[0] = "Confirm that this e-mail address replaces the present one of your account here."
+		page.Facts[0].Label = "New address"
+		page.Facts = append(page.Facts, ui.Fact{Label: "Account", Value: masked(found.user.Email)})
+	}
 	page.Forms = []ui.Form{{Action: e.pagePath(verifyConfirmPath), Button: "Confirm this address", Hidden: in.hidden("")}}
 	return e.visitor(w, r).writePage(http.StatusOK, page)
 }

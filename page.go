@@ -283,6 +283,9 @@ func (v visitor) showError(answer *Error, otherwise ui.Page) error {
 	case errors.Is(answer, ErrTokenExpired), errors.Is(answer, ErrVerificationTokenExpired):
 		page.Alert = "This link is too old."
 	case errors.Is(answer, ErrInvalidEmail) && len(otherwise.Forms) > 0:
+	case answer.Status == http.StatusNotFound:
+		page.Paragraphs = []string{"The link may have been cut on its way. Open it from the mail once more, or copy the whole of it."}
+		return v.writePage(answer.Status, page)
 	default:
 		return v.writePage(answer.Status, page)
 	}

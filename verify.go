@@ -276,7 +276,7 @@ func (v *Verifications) askDisown(w http.ResponseWriter, r *http.Request, in for
 		Title:      "Delete this account?",
 		Paragraphs: []string{"If you did not sign up here, delete the account that was made with your address. This cannot be undone."},
 		Facts:      []ui.Fact{{Label: "Address", Value: found.user.Email}},
-		Forms:      []ui.Form{{Action: v.pagePath(confirmPath), Button: "Delete the account", Hidden: in.hidden(actionDelete)}},
+		Forms:      []ui.Form{{Action: v.pagePath(confirmPath), Button: "Delete the account", Danger: true, Hidden: in.hidden(actionDelete)}},
 		Links:      []ui.Link{{Text: "Keep the account", URL: template.URL(v.pagePath(confirmPath) + "?" + back.Encode())}}, //nolint:gosec // a link of this API
 	})
 }

@@ -71,6 +71,9 @@ var german = catalogue{
 		"Reference":                            "Referenz",
 		"Something went wrong on our side.":    "Bei uns ist etwas schiefgegangen.",
 		"This path does not take that method.": "Diese Seite kann so nicht aufgerufen werden.",
+		"The link may have been cut on its way. Open it from the mail once more, or copy the whole of it.": "Der Link wurde vielleicht unterwegs abgeschnitten. Öffnen Sie ihn noch einmal aus der E-Mail, oder kopieren Sie ihn vollständig.",
+		"Confirm that this e-mail address replaces the present one of your account here.":                  "Bestätigen Sie, dass diese E-Mail-Adresse die bisherige Adresse Ihres Kontos ersetzen soll.",
+		"New address": "Neue Adresse",
 
 		// Labels.
 		"Address":    "Adresse",

@@ -71,6 +71,9 @@ var japanese = catalogue{
 		"Reference":                            "照会番号",
 		"Something went wrong on our side.":    "サーバー側で問題が発生しました。",
 		"This path does not take that method.": "このページはこの方法では開けません。",
+		"The link may have been cut on its way. Open it from the mail once more, or copy the whole of it.": "リンクが途中で切れている可能性があります。メールからもう一度開くか、リンク全体をコピーしてください。",
+		"Confirm that this e-mail address replaces the present one of your account here.":                  "アカウントの現在のメールアドレスを、このメールアドレスに変更することをご確認ください。",
+		"New address": "新しいメールアドレス",
 
 		// Labels.
 		"Address":    "メールアドレス",

@@ -61,9 +61,9 @@ type Fact struct {
 type Form struct {
 	Action string
 	// Button is what the button says. Quiet makes it look like the lesser
-	// choice.
-	Button string
-	Quiet  bool
+	// choice, Danger like one that cannot be undone.
+	Button        string
+	Quiet, Danger bool
 	// Hidden are the fields sent along.
 	Hidden []Field
 	// NewPassword asks for a new password in a field named newPassword, of at
