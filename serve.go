@@ -212,7 +212,8 @@ func (a *Auth) answer(w http.ResponseWriter, r *http.Request, at *router.Node[*r
 	page := at == nil
 	if at != nil {
 		to, ok := at.Serves(r.Method)
-		page = ok && to.navigated
+		page = ok && to.navigated && !to.root &&
+			answer.Status != http.StatusUnsupportedMediaType && answer.Status != http.StatusRequestEntityTooLarge // no form of a page
 	}
 	if page && wantsPage(r) && a.visitor(w, r).showError(answer, ui.Page{}) == nil {
 		return
