@@ -27,7 +27,7 @@ var (
 var ErrUserNotFound = &Error{Code: "user/not-found", Status: http.StatusNotFound, Message: "There is no such account."}
 
 // deleteAccount ends everything an account has, and frees its address.
-func (t *txn) deleteAccount(ctx context.Context, user *store.User, why string) error {
+func deleteAccount(ctx context.Context, t *txn, user *store.User, why string) error {
 	now := t.now()
 	if err := t.strip(ctx, user, afterDelete, endedByDelete); err != nil {
 		return err
@@ -64,10 +64,14 @@ func (t *txn) strip(ctx context.Context, user *store.User, h happening, why stri
 // than by confirming the sign-up. Whatever the registrant of an address that
 // was never proven may have planted goes: the proof wins.
 func (t *txn) claim(ctx context.Context, user *store.User) error {
+	return claimAfter(ctx, t, user, afterClaim)
+}
+
+func claimAfter(ctx context.Context, t *txn, user *store.User, h happening) error {
 	if !user.EmailVerifiedAt.IsZero() {
 		return nil
 	}
-	if err := t.strip(ctx, user, afterClaim, endedByClaim); err != nil {
+	if err := t.strip(ctx, user, h, endedByClaim); err != nil {
 		return err
 	}
 	now := t.now()
@@ -84,16 +88,58 @@ func (t *txn) claim(ctx context.Context, user *store.User) error {
 	return t.record(ctx, event{kind: eventAccountClaimed, subject: user.ID})
 }
 
-// notify mails a security notice, unless the user wants none.
+// contestLife is how long it is remembered that an account was contested.
+const contestLife = 10 * 365 * 24 * time.Hour
+
+// contest marks an account whose address nobody has proven and with whose
+// address somebody signs up again: one of the two is not the owner of the
+// mailbox. Confirming the address then gives the account to whoever reads the
+// mailbox, without anything that was planted. The mark is made used, so that no
+// rule that ends pending secrets removes it.
+func contest(ctx context.Context, t *txn, user *store.User) error {
+	now := t.now()
+	err := t.CreateToken(ctx, store.Token{
+		Tenant: tenant, Kind: kindContest, Hash: contestHash(user), UserID: user.ID,
+		CreatedAt: now, UsedAt: now, ExpiresAt: now.Add(contestLife),
+	})
+	if errors.Is(err, store.ErrConflict) {
+		return nil // contested already
+	}
+	if err != nil {
+		return err
+	}
+	return t.record(ctx, event{kind: eventAccountContested, subject: user.ID})
+}
+
+// contested answers whether an account was contested at its present address.
+func contested(ctx context.Context, s store.Store, user *store.User) (bool, error) {
+	_, err := s.Token(ctx, tenant, kindContest, contestHash(user))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func contestHash(user *store.User) []byte { return hashSecret(user.ID + " " + user.EmailKey) }
+
+// mutable are the notices that an owner may switch off. Those of a change of
+// password, address, factor or key always arrive: whoever changes them could
+// switch them off first.
+func mutable(kind mailer.Kind) bool {
+	return kind == mailer.NewDevice || kind == mailer.AccountDeleted
+}
+
+// notify mails a security notice, unless it is one that the user may switch off
+// and has switched off.
 func (t *txn) notify(ctx context.Context, user *store.User, kind mailer.Kind) error {
-	if user.MuteAlerts {
+	if user.MuteAlerts && mutable(kind) {
 		return nil
 	}
 	return t.mail(ctx, kind, user.Email, user.Locale, t.about(ctx, user, mailer.Values{}))
 }
 
 // askSignUp asks the host whether somebody may sign up.
-func (k *kernel) askSignUp(ctx context.Context, in SignUpAttempt) error {
+func askSignUp(ctx context.Context, k *kernel, in SignUpAttempt) error {
 	hook := k.config.Hooks.BeforeSignUp
 	if hook == nil {
 		return nil
@@ -111,7 +157,7 @@ func (k *kernel) newUser(address emailaddress.Address, name, role string) store.
 
 // createUser stores an account and, unless hash is "", its password.
 func (t *txn) createUser(ctx context.Context, user store.User, hash string) error {
-	err := t.CreateUser(ctx, user)
+	err := create(ctx, t, user)
 	if errors.Is(err, store.ErrConflict) {
 		return ErrEmailAlreadyExists
 	}

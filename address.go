@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/webio"
@@ -51,6 +52,9 @@ type EmailChangeParams struct {
 	UserID, Email string
 	// CallbackURL is where the page that confirms leads. Default: nowhere.
 	CallbackURL string
+	// Locale is the language (BCP 47) to write in. Default: the account's, else
+	// what the request's Accept-Language asks for.
+	Locale string
 }
 
 // Request mails a link to an address that a user wants to move to.
@@ -74,32 +78,41 @@ func (e *EmailChanges) Request(ctx context.Context, in EmailChangeParams) error 
 	if user.EmailKey == address.Key && !user.EmailVerifiedAt.IsZero() {
 		return ErrAlreadyVerified
 	}
-	if err := e.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
+	kind := mailedChange
+	if user.EmailKey == address.Key {
+		kind = mailedVerify
+	}
+	if err := e.spendMail(ctx, kind, address.Key); err != nil {
 		return err
 	}
-	holder, err := e.store.UserByEmail(ctx, tenant, address.Key)
+	holder, err := holder(ctx, e.kernel, e.store, address)
 	taken := err == nil && holder.ID != userID
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fault(err)
 	}
 	return e.tx(ctx, func(ctx context.Context, tx *txn) error {
 		user, err := existing(tx.lock(ctx, userID))
-		if err != nil {
-			return err
-		}
 		switch {
-		case user.EmailKey == address.Key:
-			// It may be a stranger's, typed at sign-up: its owner is asked as then.
-			return e.verifications.resend(ctx, tx, &user, callbackURL, true)
-		case taken:
+		case err != nil:
+			return err
+		case user.EmailKey != address.Key && taken:
 			// Its owner learns of it, and no token exists that could work.
 			return tx.mail(ctx, mailer.AccountExists, holder.Email, holder.Locale, e.about(ctx, &holder, mailer.Values{}))
 		}
-		return e.send(ctx, tx, &user, address, callbackURL)
+		return inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, _ bool) error {
+			if user.EmailKey == address.Key {
+				// It may be a stranger's, typed at sign-up: its owner is asked as then.
+				return e.verifications.resend(ctx, tx, user, callbackURL, true)
+			}
+			return e.send(ctx, tx, user, address, callbackURL)
+		})(ctx, tx, &user, true)
 	})
 }
 
-// send replaces what was pending by one token, bound to both addresses.
+// send replaces what was pending by one token, bound to both addresses. The mail
+// names the address that the account has, so that nobody moves the account of
+// another to a mailbox of their own; masked, since the new address may have been
+// mistyped.
 func (e *EmailChanges) send(ctx context.Context, tx *txn, user *store.User, address emailaddress.Address, callbackURL string) error {
 	data, err := json.Marshal(addressMove{From: user.Email, FromKey: user.EmailKey, To: address.Display})
 	if err != nil {
@@ -110,7 +123,7 @@ func (e *EmailChanges) send(ctx context.Context, tx *txn, user *store.User, addr
 		url: func(secret string) (string, error) {
 			return e.verifyLink(verifyConfirmPath, callbackURL, secret, address.Display)
 		},
-		values: mailer.Values{NewEmail: address.Display},
+		values: mailer.Values{NewEmail: address.Display, UserEmail: masked(user.Email)},
 	})
 }
 
@@ -119,60 +132,109 @@ func (e *EmailChanges) send(ctx context.Context, tx *txn, user *store.User, addr
 // with the same token is a success. It answers ErrInvalidEmail, ErrInvalidToken,
 // ErrTokenExpired, ErrEmailAlreadyExists, ErrAccountBanned or ErrUnavailable.
 func (e *EmailChanges) Confirm(ctx context.Context, in TokenParams) error {
-	in.Token = cleanToken(in.Token)
-	address, err := addressOf(in.Email, in.Token)
+	_, err := e.confirmWith(ctx, in)
+	return err
+}
+
+func (e *EmailChanges) confirmWith(ctx context.Context, in TokenParams) (done confirmation, err error) {
+	given, err := readSecret(in.Email, in.Token)
 	if err != nil {
-		return err
+		return done, err
 	}
-	return e.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		found, err := tx.openSecret(ctx, in.Token, kindVerify, kindChange)
+	err = e.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
+		found, err := tx.openSecret(ctx, given.token, kindVerify, kindChange)
 		switch {
 		case err != nil:
 			return err
-		case found.token.EmailKey != address.Key:
+		case !given.fits(found.token.EmailKey):
 			return ErrInvalidToken
 		case found.kind == kindVerify:
-			return e.verifications.confirm(ctx, tx, address, found)
+			done, err = e.verifications.confirm(ctx, tx, given, found)
+			return err
 		case !found.used:
-			return e.move(ctx, tx, address, found)
-		case found.user.EmailKey == address.Key:
+			done.email, err = e.move(ctx, tx, found)
+			return err
+		case found.user.EmailKey == found.token.EmailKey:
+			done.email = found.user.Email
 			return nil // repeated
 		}
 		return ErrInvalidToken
 	})
+	return done, err
 }
 
 // move gives an account the address that a token proved. The address it leaves
-// stays reserved, and can take the change back.
-func (e *EmailChanges) move(ctx context.Context, tx *txn, address emailaddress.Address, found opened) error {
+// is told. One that was verified stays reserved, too, and can take the change
+// back. One that was only typed has no such right: it may be a stranger's, whom
+// the owner got rid of by moving.
+func (e *EmailChanges) move(ctx context.Context, tx *txn, found opened) (email string, err error) {
 	var move addressMove
 	if err := json.Unmarshal(found.token.Data, &move); err != nil {
-		return ErrInternal.because(err)
+		return "", ErrInternal.because(err)
 	}
 	user := &found.user
 	now := e.now()
-	err := tx.ClaimEmail(ctx, store.EmailClaim{
-		Tenant: tenant, UserID: user.ID, FromKey: move.FromKey, Email: move.To, EmailKey: address.Key,
-		VerifiedAt: now, ReserveUntil: now.Add(undoLife), Now: now,
-	})
+	claim := store.EmailClaim{
+		Tenant: tenant, UserID: user.ID, FromKey: move.FromKey, Email: move.To, EmailKey: found.token.EmailKey, VerifiedAt: now, Now: now,
+	}
+	proven := !user.EmailVerifiedAt.IsZero()
+	if proven {
+		claim.ReserveUntil = now.Add(undoLife)
+	}
+	if err := refile(ctx, tx, claim.Email); err != nil {
+		return "", err
+	}
+	err = tx.ClaimEmail(ctx, claim)
+	if errors.Is(err, store.ErrConflict) {
+		if moved, failed := makeRoom(ctx, tx, claim.EmailKey); failed != nil {
+			return "", failed
+		} else if moved {
+			err = tx.ClaimEmail(ctx, claim)
+		}
+	}
 	switch {
 	case errors.Is(err, store.ErrConflict):
-		return ErrEmailAlreadyExists
+		return "", ErrEmailAlreadyExists
 	case errors.Is(err, store.ErrNotFound):
-		return ErrInvalidToken // the account has moved since
+		return "", ErrInvalidToken // the account has moved since
 	case err != nil:
-		return err
+		return "", err
 	}
-	err = tx.mailLink(ctx, link{
-		kind: kindUndo, mail: mailer.EmailChanged, kills: afterAddressChange, life: undoLife, user: user,
-		to: emailaddress.Address{Display: move.From, Key: move.FromKey}, data: found.token.Data, wanted: true,
-		url:    func(secret string) (string, error) { return e.callbackLink("", undoPath, "token", secret) },
-		values: mailer.Values{NewEmail: move.To},
-	})
+	if proven {
+		err = tx.mailLink(ctx, link{
+			kind: kindUndo, mail: mailer.EmailChanged, kills: afterAddressChange, life: undoLife, user: user,
+			to: emailaddress.Address{Display: move.From, Key: move.FromKey}, data: found.token.Data, wanted: true,
+			url:    func(secret string) (string, error) { return e.callbackLink("", undoPath, "token", secret) },
+			values: mailer.Values{NewEmail: move.To},
+		})
+	} else {
+		err = e.leave(ctx, tx, user, move)
+	}
 	if err != nil {
+		return "", err
+	}
+	return move.To, tx.record(ctx, event{kind: eventEmailChanged, subject: user.ID})
+}
+
+// leave tells an address that was never proven that an account has moved away.
+// Its reader may be a stranger, who is not told where to.
+func (e *EmailChanges) leave(ctx context.Context, tx *txn, user *store.User, move addressMove) error {
+	if err := tx.kill(ctx, afterAddressChange, user.ID, move.FromKey); err != nil {
 		return err
 	}
-	return tx.record(ctx, event{kind: eventEmailChanged, subject: user.ID})
+	values := e.about(ctx, user, mailer.Values{NewEmail: masked(move.To)})
+	return tx.mail(ctx, mailer.EmailChanged, move.From, user.Locale, values)
+}
+
+// masked shows of an address what its owner recognises and a stranger cannot
+// write to: "a•••@example.com".
+func masked(email string) string {
+	at := strings.LastIndexByte(email, '@')
+	if at < 1 {
+		return ""
+	}
+	_, size := utf8.DecodeRuneInString(email)
+	return email[:size] + "•••" + email[at:]
 }
 
 // Undo gives an account back to the address it had, with the token that was
@@ -180,15 +242,12 @@ func (e *EmailChanges) move(ctx context.Context, tx *txn, address emailaddress.A
 // set a new password is mailed. It answers ErrInvalidToken, ErrTokenExpired,
 // ErrAccountBanned or ErrUnavailable.
 func (e *EmailChanges) Undo(ctx context.Context, token string) error {
-	token = cleanToken(token)
-	if token == "" {
-		return ErrInvalidRequest.detail("token", "is missing")
-	}
-	if !wellFormed(token) {
-		return ErrInvalidToken
+	given, err := readSecret("", token)
+	if err != nil {
+		return err
 	}
 	return e.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		found, err := tx.openSecret(ctx, token, kindUndo)
+		found, err := tx.openSecret(ctx, given.token, kindUndo)
 		if err != nil {
 			return err
 		}
@@ -227,7 +286,7 @@ func (e *EmailChanges) handleVerifySend(w http.ResponseWriter, r *http.Request) 
 	}
 	c := callerFrom(r.Context())
 	if !c.signedIn {
-		if err := e.verifications.Request(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
+		if err := e.verifications.Request(asked(r), in.linkParams()); err != nil {
 			return err
 		}
 		return writeSent(w, http.StatusOK, in.Email, "")
@@ -241,18 +300,20 @@ func (e *EmailChanges) handleVerifySend(w http.ResponseWriter, r *http.Request) 
 			return err
 		}
 	}
-	if err := e.Request(r.Context(), EmailChangeParams{UserID: c.user.ID, Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
+	if err := e.Request(asked(r), EmailChangeParams{UserID: c.user.ID, Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale}); err != nil {
 		return err
 	}
 	return writeSent(w, http.StatusOK, in.Email, "")
 }
 
+// handleVerifyPage shows which account moves where. Both addresses come from the
+// token: what somebody wrote into the link is shown nowhere.
 func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) error {
 	in, err := e.visitor(w, r).readLink()
 	if err != nil {
 		return err
 	}
-	found, err := e.look(r.Context(), in.Token, kindVerify, kindChange)
+	found, err := lookAt(r.Context(), e.kernel, in.Token, kindVerify, kindChange)
 	if err != nil {
 		return e.visitor(w, r).failed(err, againWhereAsked(found))
 	}
@@ -276,25 +337,15 @@ func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) 
 	page.Title = "Confirm this address"
 	page.Paragraphs = []string{"Confirm that this e-mail address is to be used with your account here.", "If you did not ask for this, close this page: nothing will change."}
 	if found.token.Kind == kindChange {
-		page.Paragraphs[0] = "Confirm that this e-mail address replaces the present one of your account here."
+		page.Paragraphs = []string{
+			"When you confirm it, the account below has the new address instead of its present one.",
+			"If the account is not yours, or you did not ask for this, close this page: nothing will change.",
+		}
 		page.Facts[0].Label = "New address"
 		page.Facts = append(page.Facts, ui.Fact{Label: "Account", Value: masked(found.user.Email)})
 	}
 	page.Forms = []ui.Form{{Action: e.pagePath(verifyConfirmPath), Button: "Confirm this address", Hidden: in.hidden("")}}
 	return e.visitor(w, r).writePage(http.StatusOK, page)
-}
-
-// masked shows enough of an address to whoever owns it, and not enough to write
-// to it.
-func masked(email string) string {
-	local, domain, _ := strings.Cut(email, "@")
-	for i := range local {
-		if i > 0 {
-			local = local[:i]
-			break
-		}
-	}
-	return local + "…@" + domain
 }
 
 func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Request) error {
@@ -313,9 +364,9 @@ func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Reques
 	if err != nil {
 		return err
 	}
-	err = e.Confirm(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
+	done, err := e.confirmWith(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
 	if isForm {
-		return e.verifications.confirmAndAnswer(w, r, in, http.StatusSeeOther, err, againWhereAsked(found))
+		return e.verifications.confirmAndAnswer(w, r, in, http.StatusSeeOther, done, err, againWhereAsked(found))
 	}
 	if err != nil {
 		return err
@@ -331,7 +382,7 @@ func (e *EmailChanges) handleUndoPage(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	found, err := e.look(r.Context(), in.Token, kindUndo)
+	found, err := lookAt(r.Context(), e.kernel, in.Token, kindUndo)
 	if err == nil && !found.token.UsedAt.IsZero() {
 		err = ErrInvalidToken
 	}

@@ -40,7 +40,7 @@ func (a *APIKeys) feature() feature {
 			{method: http.MethodDelete, path: apiKeyPath + "/{id}", who: adminGroup, scope: "api-keys:revoke", serve: a.handleRevokeAPIKey},
 		},
 		events: []string{eventAPIKeyCreated, eventAPIKeyRevoked},
-		errors: []*Error{ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired, ErrAPIKeyNotFound},
+		errors: []*Error{ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired, ErrAPIKeyNotFound, ErrKeyRequired},
 	}
 }
 
@@ -84,7 +84,7 @@ func (a *APIKeys) Create(ctx context.Context, in CreateAPIKeyParams) (CreatedAPI
 	if in.Environment == "" {
 		in.Environment = "dev"
 	}
-	if !slices.Contains([]string{"dev", "staging", "prod"}, in.Environment) {
+	if !validEnvironment(in.Environment) {
 		return CreatedAPIKey{}, ErrInvalidRequest.detail("environment", "must be dev, staging or prod")
 	}
 	if len(in.Scopes) > 50 || slices.ContainsFunc(in.Scopes, func(s string) bool { return !validScope(s) }) {
@@ -148,6 +148,10 @@ func (a *APIKeys) Revoke(ctx context.Context, id string) error {
 // ErrUnavailable.
 func (a *APIKeys) Verify(ctx context.Context, key string) (APIKey, error) {
 	return a.verifyAPIKey(ctx, key, false)
+}
+
+func validEnvironment(name string) bool {
+	return slices.Contains([]string{"dev", "staging", "prod"}, name)
 }
 
 func validScope(scope string) bool {
@@ -219,11 +223,21 @@ func (a *APIKeys) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) err
 			// A key never mints one that may do more than itself.
 			return ErrScopeInsufficient
 		}
+		if params.Environment == "" {
+			params.Environment = c.key.Environment
+		}
+		if validEnvironment(params.Environment) && params.Environment != c.key.Environment {
+			return ErrScopeInsufficient // nor one for another environment
+		}
+		params.ExpiresAt = c.key.ExpiresAt
 	}
 	if in.ExpiresAt != nil {
 		expires, err := time.Parse(time.RFC3339, *in.ExpiresAt)
 		if err != nil {
 			return ErrInvalidRequest.detail("expiresAt", "must be an RFC 3339 time")
+		}
+		if !c.signedIn && !c.key.ExpiresAt.IsZero() && expires.After(c.key.ExpiresAt) {
+			return ErrScopeInsufficient // nor one that outlives it
 		}
 		params.ExpiresAt = expires
 	}

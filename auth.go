@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -55,30 +56,30 @@ type Auth struct {
 // which feature stands on which.
 func assemble(k *kernel) *Auth {
 	a := &Auth{
-		kernel:        k,
-		Passwords:     &Passwords{k},
-		MagicLinks:    &MagicLinks{k},
-		Verifications: &Verifications{k},
-		Sessions:      &Sessions{k},
-		Users:         &Users{k},
-		APIKeys:       &APIKeys{k},
-		Imports:       &Imports{k},
-		Outbox:        &Outbox{k},
-		Sealing:       &Sealing{k},
+		kernel:     k,
+		Passwords:  &Passwords{k},
+		MagicLinks: &MagicLinks{k},
+		Sessions:   &Sessions{k},
+		APIKeys:    &APIKeys{k},
+		Imports:    &Imports{k},
+		Outbox:     &Outbox{k},
+		Sealing:    &Sealing{k},
 	}
 	a.PasswordResets = &PasswordResets{k}
+	a.Verifications = &Verifications{k, a.PasswordResets}
 	a.SignUps = &SignUps{k, a.Verifications}
+	a.Users = &Users{k, a.PasswordResets}
 	a.EmailChanges = &EmailChanges{k, a.Verifications, a.PasswordResets}
 	return a
 }
 
 // declared lists what this Auth can do, one file each.
-func (a *Auth) declared() []feature {
+func declared(a *Auth) []feature {
 	k := a.kernel
 	return []feature{
 		(&emailDoors{k, a.SignUps, a.Passwords, a.MagicLinks}).feature(), a.SignUps.feature(), a.Passwords.feature(),
 		a.MagicLinks.feature(), (&keySet{k}).feature(), a.Sessions.feature(), a.PasswordResets.feature(),
-		a.Verifications.feature(), a.EmailChanges.feature(), (&me{k}).feature(), a.Users.feature(), a.APIKeys.feature(),
+		a.Verifications.feature(), a.EmailChanges.feature(), (&me{k}).feature(), a.Users.feature(), a.Imports.feature(), a.APIKeys.feature(),
 	}
 }
 
@@ -90,7 +91,7 @@ func New(config Config) (*Auth, error) {
 	config.validate(&p)
 	var ring *sealed.Ring
 	if config.Secrets != nil {
-		secrets, err := config.Secrets.secrets()
+		secrets, err := config.Secrets.secrets(config.Logger)
 		if err == nil {
 			ring, err = sealed.New(secrets)
 		}
@@ -98,13 +99,20 @@ func New(config Config) (*Auth, error) {
 	}
 	clients, err := clientip.New(config.TrustedProxies, "")
 	p.under("TrustedProxies", err)
+	if clients != nil {
+		clients.TrustUnixSocket = config.TrustUnixSocket
+	}
 	letters, err := letter.New(letter.Options{Logger: config.Logger, Files: config.Messages.Files, Rewrite: config.Messages.Rewrite})
 	p.under("Messages", err)
 	base := config.BaseURL
-	if checkBaseURL(base) != nil {
+	if checkBaseURL(base, config.InsecureHTTP) != nil {
 		base = "https://said.invalid" // what is wrong with it stands in the list
 	}
-	redirects, err := redirect.New(base, config.AllowedRedirects)
+	var insecure redirect.Option
+	if config.InsecureHTTP {
+		insecure = redirect.InsecureHTTP
+	}
+	redirects, err := redirect.New(base, config.AllowedRedirects, insecure)
 	p.under("AllowedRedirects", err)
 	pages, err := ui.New()
 	p.under("ui", err)
@@ -122,10 +130,13 @@ func New(config Config) (*Auth, error) {
 		params = passhash.InsecureParams()
 		k.log.Warn("passwords are stored with an insecure fast hash")
 	}
+	if config.InsecureHTTP {
+		k.log.Warn("the base URL may be http, so tokens and passwords can be read on the way")
+	}
 	if config.InsecureNoLimits {
 		k.log.Warn("all limits are switched off")
 	}
-	k.hasher = passhash.New(params, passhash.Limits{})
+	k.hasher = passhash.New(params, hashLimits(config))
 	k.tokens = accesstoken.New(accesstoken.Options{
 		Issuer: config.Issuer, Audience: config.Audience, TTL: config.Sessions.AccessTTL, Algorithm: config.Sessions.Algorithm,
 		Type: config.Sessions.TokenType, Tenant: tenant, Ring: ring, Remembered: config.Sessions.RememberedTokens, Logger: config.Logger,
@@ -139,8 +150,9 @@ func New(config Config) (*Auth, error) {
 		Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger, OnEvent: config.OnEvent,
 	})
 	k.sweeper = delivery.NewSweeper(delivery.Sweeps{Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger})
+	k.notices = newNotices(k)
 	a := assemble(k)
-	a.features = a.declared()
+	a.features = declared(a)
 	k.mails, k.kinds = map[mailer.Kind]bool{}, map[string]bool{}
 	for _, f := range a.features {
 		for _, mail := range f.mails {
@@ -156,7 +168,7 @@ func New(config Config) (*Auth, error) {
 			k.kinds[kind] = true
 		}
 		for i := range f.routes {
-			if err := a.router.Add(f.routes[i].method, a.pathOf(f.routes[i]), &f.routes[i]); err != nil {
+			if err := a.router.Add(f.routes[i].method, pathOf(a, f.routes[i]), &f.routes[i]); err != nil {
 				return nil, fmt.Errorf("admit: %w", err)
 			}
 		}
@@ -175,7 +187,7 @@ func (a *Auth) Start() { a.wakeWorkers(false) }
 func (a *Auth) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return errors.Join(a.active.Close(ctx), a.sweeper.Close(ctx), a.outbox.Close(ctx), a.events.Close(ctx))
+	return errors.Join(a.active.Close(ctx), a.notices.Close(ctx), a.sweeper.Close(ctx), a.outbox.Close(ctx), a.events.Close(ctx))
 }
 
 // Routes lists every route that Handler serves, in the order of the features.
@@ -184,8 +196,8 @@ func (a *Auth) Routes() []Route {
 	for _, f := range a.features {
 		for _, r := range f.routes {
 			routes = append(routes, Route{
-				Feature: f.name, Method: r.method, Path: a.pathOf(r), Access: string(r.who),
-				Scope: r.scope, Exchanges: r.exchanges, Limit: string(cmp.Or(r.limit, unlimited)), NeedsAPIKey: !r.navigated,
+				Feature: f.name, Method: r.method, Path: pathOf(a, r), Access: string(r.who),
+				Scope: r.scope, Exchanges: r.exchanges, Limit: string(cmp.Or(r.limit, unlimited)), NeedsAPIKey: !r.navigated || r.method != http.MethodGet,
 			})
 		}
 	}
@@ -193,7 +205,7 @@ func (a *Auth) Routes() []Route {
 }
 
 // pathOf is where a route is served.
-func (a *Auth) pathOf(r route) string {
+func pathOf(a *Auth, r route) string {
 	if r.root {
 		return r.path
 	}
@@ -232,7 +244,8 @@ type Route struct {
 	Limit string
 	// Exchanges says that it takes another proof and ignores Authorization.
 	Exchanges bool
-	// NeedsAPIKey says whether Config.RequireAPIKey holds for it.
+	// NeedsAPIKey says whether Config.RequireAPIKey holds for it. A form that a
+	// page of a mailed link sends needs none all the same.
 	NeedsAPIKey bool
 }
 
@@ -244,7 +257,7 @@ func ErrorCodes() []string {
 	} {
 		codes = append(codes, e.Code)
 	}
-	for _, f := range assemble(&kernel{}).declared() {
+	for _, f := range declared(assemble(&kernel{})) {
 		for _, e := range f.errors {
 			codes = append(codes, e.Code)
 		}

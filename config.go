@@ -8,10 +8,13 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/admit-go/admit/internal/accesstoken"
+	origins "github.com/admit-go/admit/internal/origin"
+	"github.com/admit-go/admit/internal/refreshtoken"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
@@ -27,6 +30,10 @@ type Config struct {
 	// HomeURL is where pages lead on when nothing is left to do there. Default:
 	// BaseURL.
 	HomeURL string
+	// InsecureHTTP takes an http BaseURL on any host, for development in a local
+	// network. It MUST NOT be set where real people sign in: whoever is on the
+	// way reads tokens and passwords.
+	InsecureHTTP bool
 	// BasePath is where the handler's routes start. Default "/v1".
 	BasePath string
 	// SiteName is what messages call the application. Default: the host name
@@ -46,8 +53,9 @@ type Config struct {
 	// development.
 	Mailer mailer.Mailer
 
-	// AllowedOrigins are the exact origins, such as "https://app.example",
-	// whose pages may call the API from a browser. Default: none.
+	// AllowedOrigins are the exact origins, such as "https://app.example" or
+	// "capacitor://localhost", whose pages may call the API from a browser.
+	// Default: none.
 	AllowedOrigins []string
 	// AllowedRedirects are the targets that a callbackUrl may have beside
 	// BaseURL: exact scheme, host and port, and the start of the path. A fragment
@@ -58,6 +66,10 @@ type Config struct {
 	// TrustedProxies are the prefixes of the proxies in front of the host.
 	// Only what they add to X-Forwarded-For is believed. Default: none.
 	TrustedProxies []netip.Prefix
+	// TrustUnixSocket believes X-Forwarded-For on connections without an IP
+	// address: set it where a proxy of yours speaks to the host over a Unix
+	// socket. Without it all requests over such connections share one limit.
+	TrustUnixSocket bool
 
 	// RequireAPIKey makes every route ask for an X-API-Key, but those that a
 	// browser reaches by navigating.
@@ -106,9 +118,18 @@ type Config struct {
 
 	// Logger takes the log. Default [slog.Default].
 	Logger *slog.Logger
+	// LogClientAddress adds the client address to the line of every request. It is
+	// personal data in many places, so it is off by default.
+	LogClientAddress bool
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
 }
+
+// What Sessions.OnReuse may be.
+const (
+	reuseEndsAll = "all"
+	reuseEndsOne = "session"
+)
 
 // SessionConfig sets how long a sign-in lasts.
 type SessionConfig struct {
@@ -117,7 +138,7 @@ type SessionConfig struct {
 	// RefreshTTL is how long a session lives without a refresh. Default 7 days.
 	RefreshTTL time.Duration
 	// AbsoluteTTL is how long a session lives at most. Default 30 days, or
-	// RefreshTTL where that is longer.
+	// RefreshTTL where that is longer; at most 400 days.
 	AbsoluteTTL time.Duration
 	// Staleness is how long the middleware may answer from memory whether a
 	// session lives and what role its user has. Default 0: the store is asked
@@ -134,6 +155,14 @@ type SessionConfig struct {
 	// RememberedTokens is how many access tokens are remembered as verified, at
 	// some 250 bytes each. Default 65,536; a negative number remembers none.
 	RememberedTokens int
+	// RefreshGrace is how long after a refresh the token before is answered with
+	// the same successor, whoever has used the successor: for lost answers, two
+	// tabs, and pages rendered on a server that cannot store the new token.
+	// Default 10 seconds, at most 5 minutes.
+	RefreshGrace time.Duration
+	// OnReuse says what ends when a refresh token was used twice: "all" sessions
+	// of the user (default) or that "session" alone.
+	OnReuse string
 	// MaxPerUser is how many sessions a user may have; the oldest ends when
 	// there are more. Default 100.
 	MaxPerUser int
@@ -194,6 +223,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Sessions.AbsoluteTTL, max(30*24*time.Hour, c.Sessions.RefreshTTL))
 	setDefault(&c.Sessions.Algorithm, "ES256")
 	setDefault(&c.Sessions.TokenType, accesstoken.TypeAccessToken)
+	setDefault(&c.Sessions.RefreshGrace, refreshtoken.Grace)
+	setDefault(&c.Sessions.OnReuse, reuseEndsAll)
 	setDefault(&c.Sessions.MaxPerUser, 100)
 	setDefault(&c.Passwords.MinLength, 8)
 	setDefault(&c.MagicLink.TTL, 15*time.Minute)
@@ -237,7 +268,7 @@ func (p *problems) under(field string, err error) {
 func (c Config) validate(p *problems) {
 	if c.BaseURL == "" {
 		p.addf("BaseURL is missing: links in mails must start with it")
-	} else if err := checkBaseURL(c.BaseURL); err != nil {
+	} else if err := checkBaseURL(c.BaseURL, c.InsecureHTTP); err != nil {
 		p.addf("BaseURL %q: %w", c.BaseURL, err)
 	}
 	if home, err := url.Parse(c.HomeURL); err != nil || home.Scheme != "https" && home.Scheme != "http" || home.Host == "" {
@@ -246,19 +277,28 @@ func (c Config) validate(p *problems) {
 	if err := checkBasePath(c.BasePath); err != nil {
 		p.addf("BasePath %q: %w", c.BasePath, err)
 	}
+	if isNil(c.Counters) && c.Counters != nil {
+		p.addf("Counters is a nil %T", c.Counters)
+	}
 	if c.Secrets == nil {
 		p.addf("Secrets is missing: use SecretFile or Secrets")
 	}
 	if c.Store == nil {
 		p.addf("Store is missing: there is no default store")
+	} else if isNil(c.Store) {
+		p.addf("Store is a nil %T: there is no default store", c.Store)
+	} else if s, ok := c.Store.(interface{ Problem() error }); ok {
+		p.under("Store", s.Problem())
 	}
 	if c.Mailer == nil {
 		p.addf("Mailer is missing: without mail nobody can confirm an address or reset a password")
+	} else if isNil(c.Mailer) {
+		p.addf("Mailer is a nil %T: without mail nobody can confirm an address or reset a password", c.Mailer)
 	} else if v, ok := c.Mailer.(interface{ Validate() error }); ok {
 		p.under("Mailer", v.Validate())
 	}
 	for _, origin := range c.AllowedOrigins {
-		if err := checkOrigin(origin); err != nil {
+		if err := origins.Check(origin); err != nil {
 			p.addf("AllowedOrigins %q: %w", origin, err)
 		}
 	}
@@ -285,6 +325,9 @@ func (c SessionConfig) validate(p *problems) {
 	if c.AbsoluteTTL < c.RefreshTTL {
 		p.addf("Sessions.AbsoluteTTL %v: must not be shorter than RefreshTTL", c.AbsoluteTTL)
 	}
+	if c.AbsoluteTTL > 400*24*time.Hour {
+		p.addf("Sessions.AbsoluteTTL %v: must be at most 400 days", c.AbsoluteTTL)
+	}
 	if c.Staleness < 0 || c.Staleness > 5*time.Minute {
 		p.addf("Sessions.Staleness %v: must be from 0 to 5m", c.Staleness)
 	}
@@ -293,6 +336,12 @@ func (c SessionConfig) validate(p *problems) {
 	}
 	if c.TokenType != accesstoken.TypeAccessToken && c.TokenType != accesstoken.TypeJWT {
 		p.addf("Sessions.TokenType %q: must be at+jwt or JWT", c.TokenType)
+	}
+	if c.RefreshGrace < time.Second || c.RefreshGrace > 5*time.Minute {
+		p.addf("Sessions.RefreshGrace %v: must be from 1s to 5m", c.RefreshGrace)
+	}
+	if c.OnReuse != reuseEndsAll && c.OnReuse != reuseEndsOne {
+		p.addf("Sessions.OnReuse %q: must be all or session", c.OnReuse)
 	}
 	if c.MaxPerUser < 1 {
 		p.addf("Sessions.MaxPerUser %d: must be at least 1", c.MaxPerUser)
@@ -308,7 +357,7 @@ func (c PasswordConfig) validate(p *problems) {
 	}
 }
 
-func checkBaseURL(text string) error {
+func checkBaseURL(text string, insecure bool) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
@@ -319,24 +368,23 @@ func checkBaseURL(text string) error {
 		return errors.New("names no host")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(text, "#"):
 		return errors.New("must hold nothing but scheme, host, port and path")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return errors.New("http is for loopback addresses only, use https")
+	case u.Scheme == "http" && !insecure && !isLoopback(u.Hostname()):
+		return errors.New("http is for loopback addresses only, use https (or InsecureHTTP in development)")
 	}
 	return nil
 }
 
-func checkOrigin(origin string) error {
-	if strings.Contains(origin, "*") {
-		return errors.New("wildcards are not taken, list each origin")
+// isNil says whether an interface holds nothing, or a nil pointer of some type:
+// what a constructor returned beside an error that nobody looked at.
+func isNil(v any) bool {
+	value := reflect.ValueOf(v)
+	switch value.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Map, reflect.Func:
+		return value.IsNil()
 	}
-	u, err := url.Parse(origin)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-		return errors.New("must be scheme://host or scheme://host:port, in lower case, and no more")
-	}
-	if strings.ToLower(origin) != origin {
-		return errors.New("must be in lower case, as browsers send it")
-	}
-	return nil
+	return false
 }
 
 func checkBasePath(path string) error {

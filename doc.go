@@ -23,7 +23,7 @@
 //	defer auth.Close(context.Background())
 //
 //	mux := http.NewServeMux()
-//	auth.Mount(mux) // /v1/… and /.well-known/jwks.json
+//	auth.Mount(mux) // /v1/… and /.well-known/…
 //	mux.Handle("GET /notes", auth.RequireUser(http.HandlerFunc(notes)))
 //	mux.Handle("GET /office", auth.RequireRole("editor")(http.HandlerFunc(office)))
 //
@@ -63,7 +63,8 @@
 // Config.RequireVerifiedEmail (nobody signs in before the address is proven),
 // Config.PrivateSignUp (a sign-up does not show whether an address is taken),
 // Config.AllowedRedirects (pages of a front end elsewhere), Config.TrustedProxies
-// (without it all clients behind a proxy share one limit) and
+// (without it all clients behind a proxy share one limit; over a Unix socket
+// Config.TrustUnixSocket) and
 // SessionConfig.Staleness (answers from memory instead of the store). What is
 // named Insecure is for tests of load, and warns at every start.
 //

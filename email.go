@@ -30,6 +30,7 @@ type signInInput struct {
 	Email       string  `json:"email"`
 	Password    string  `json:"password"`
 	CallbackURL string  `json:"callbackUrl"`
+	Locale      string  `json:"locale"`
 }
 
 func (e *emailDoors) handleSignIn(w http.ResponseWriter, r *http.Request) error {
@@ -42,7 +43,7 @@ func (e *emailDoors) handleSignIn(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	if byLink {
-		return e.answerMagicLink(w, r, http.StatusOK, in.Email, in.CallbackURL)
+		return e.answerMagicLink(w, r, http.StatusOK, MagicLinkParams{Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale})
 	}
 	signed, err := e.passwords.SignIn(r.Context(), SignInParams{Email: in.Email, Password: in.Password})
 	if err != nil {
@@ -57,6 +58,7 @@ type signUpInput struct {
 	Password    string  `json:"password"`
 	Name        string  `json:"name"`
 	CallbackURL string  `json:"callbackUrl"`
+	Locale      string  `json:"locale"`
 }
 
 func (e *emailDoors) handleSignUp(w http.ResponseWriter, r *http.Request) error {
@@ -69,9 +71,11 @@ func (e *emailDoors) handleSignUp(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	if byLink {
-		return e.answerMagicLink(w, r, http.StatusCreated, in.Email, in.CallbackURL)
+		return e.answerMagicLink(w, r, http.StatusCreated, MagicLinkParams{Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale})
 	}
-	result, err := e.signUps.Create(r.Context(), SignUpParams{Email: in.Email, Password: in.Password, Name: in.Name, CallbackURL: in.CallbackURL})
+	result, err := e.signUps.Create(asked(r), SignUpParams{
+		Email: in.Email, Password: in.Password, Name: in.Name, CallbackURL: in.CallbackURL, Locale: in.Locale,
+	})
 	if err != nil {
 		return err
 	}
@@ -95,10 +99,11 @@ func byMagicLink(method *string) (bool, error) {
 
 // answerMagicLink answers a request for a link, whoever it is for: signing up
 // with an address that has an account signs in to it.
-func (e *emailDoors) answerMagicLink(w http.ResponseWriter, r *http.Request, status int, email, callbackURL string) error {
-	id, err := e.magicLinks.Request(r.Context(), MagicLinkParams{Email: email, CallbackURL: callbackURL, SignUp: status == http.StatusCreated})
+func (e *emailDoors) answerMagicLink(w http.ResponseWriter, r *http.Request, status int, in MagicLinkParams) error {
+	in.SignUp = status == http.StatusCreated
+	id, err := e.magicLinks.Request(asked(r), in)
 	if err != nil {
 		return err
 	}
-	return writeSent(w, status, email, id)
+	return writeSent(w, status, in.Email, id)
 }

@@ -27,6 +27,12 @@ const (
 	// kindDevice opens nothing: it marks a device that an account has signed in
 	// from, so that an unknown one can be told of.
 	kindDevice = "device"
+	// kindContest opens nothing either: it marks an account that a second
+	// sign-up has contested while nobody had proven its address.
+	kindContest = "contest"
+	// kindClient opens nothing either: it marks a client address that an account
+	// has signed in from, which has a budget of its own.
+	kindClient = "client"
 )
 
 // happening is something after which pending tokens may be worth nothing.
@@ -41,6 +47,7 @@ const (
 	afterDelete        happening = "deletion"
 	afterSignOutAll    happening = "sign-out everywhere"
 	afterClaim         happening = "proof of the mailbox by its owner"
+	afterContest       happening = "confirmation of a contested account"
 	afterNewVerify     happening = "new verification link"
 	afterNewReset      happening = "new reset link"
 	afterNewMagic      happening = "new magic link"
@@ -55,7 +62,9 @@ func killed(h happening) []string {
 	case afterReset, afterChange, afterAddressChange:
 		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
 	case afterBan, afterDelete, afterClaim, afterUndo:
-		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth}
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth, kindClient}
+	case afterContest: // the confirmation itself may be repeated
+		return []string{kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth, kindClient}
 	case afterSignOutAll:
 		return []string{kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
 	case afterNewVerify:
@@ -77,6 +86,7 @@ const (
 	endedByReuse    = "reuse"
 	endedByFork     = "unknown-generation"
 	endedByLimit    = "too-many-sessions"
+	endedByAgain    = "signed-in-again"
 	endedByRestore  = "issued-before"
 	endedByPassword = "password"
 	endedByDelete   = "deleted"

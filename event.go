@@ -9,14 +9,16 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// The kinds of event. Each is recorded in the transaction of what it tells.
+// The kinds of event. A change is recorded in the transaction that makes it.
 const (
 	eventUserCreated       = "user.created"
+	eventUserImported      = "user.imported" // an import changed an account that existed
 	eventUserDeleted       = "user.deleted"
 	eventEmailVerified     = "email.verified"
 	eventEmailChanged      = "email.changed"
 	eventEmailChangeUndone = "email.change-undone"
 	eventAccountClaimed    = "account.claimed"
+	eventAccountContested  = "account.contested"
 	eventSessionCreated    = "session.created"
 	eventSessionPaused     = "session.paused"
 	eventSessionEnded      = "session.ended"
@@ -27,6 +29,12 @@ const (
 	eventUserUnbanned      = "user.unbanned"
 	eventAPIKeyCreated     = "apikey.created"
 	eventAPIKeyRevoked     = "apikey.revoked"
+
+	// These tell of what did not succeed, or not yet: see notice.go.
+	eventSignInFailed  = "signin.failed"
+	eventLimitReached  = "limit.reached"
+	eventMailRequested = "mail.requested"
+	eventKeyRefused    = "key.refused"
 )
 
 // event is a fact about to be recorded.
@@ -36,9 +44,6 @@ type event struct {
 	subject string
 	data    eventData
 }
-
-// eventData holds ids and plain facts, never a secret.
-type eventData map[string]any
 
 // record appends an event. It is the one place that says who did it: the user
 // who is signed in, or the secret key (by its id; data says so), or whoever gave

@@ -14,7 +14,8 @@ import (
 )
 
 // An account moves to another address once that mailbox is proven. The old
-// mailbox is told, and can take the change back for 7 days.
+// mailbox is told. Because it was verified, it can take the change back for 7
+// days.
 func Example_address() {
 	mail := &mailer.Recorder{}
 	auth, err := admit.New(admit.Config{
@@ -45,6 +46,11 @@ func Example_address() {
 			return "", ""
 		}
 		return letter.To, link.Query().Get("token")
+	}
+	_, token := mailed(mailer.SignupConfirmation)
+	if err := auth.Verifications.Confirm(ctx, admit.TokenParams{Token: token}); err != nil {
+		fmt.Println(err)
+		return
 	}
 	address := func() {
 		user, err := auth.Users.Get(ctx, ann.UserID)

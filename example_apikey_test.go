@@ -43,8 +43,8 @@ func Example_apiKey() {
 
 	done := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "done") })
 	mux := http.NewServeMux()
-	mux.Handle("GET /posts", auth.RequireScope("posts:read")(done))
-	mux.Handle("POST /posts", auth.RequireScope("posts:write")(done))
+	mux.Handle("GET /posts", auth.RequireKey("posts:read")(done))
+	mux.Handle("POST /posts", auth.RequireKey("posts:write")(done))
 	call := func(method string) {
 		request := httptest.NewRequest(method, "/posts", nil)
 		request.Header.Set("X-API-Key", key.Key)

@@ -20,7 +20,9 @@ func Example_events() {
 		Store:   memory.New(),
 		Mailer:  &mailer.Recorder{},
 		OnEvent: func(_ context.Context, e admit.Event) error {
-			fmt.Println(e.Kind)
+			if e.Kind != "mail.requested" { // recorded after the answer, so its place varies
+				fmt.Println(e.Kind)
+			}
 			return nil
 		},
 		Logger: slog.New(slog.DiscardHandler),

@@ -35,14 +35,14 @@ func Example_import() {
 		CreatedAt:    time.Date(2019, 8, 7, 0, 0, 0, 0, time.UTC),
 	}
 	for range 2 { // an import that was cut off is simply run again
-		user, err := auth.Imports.User(ctx, ann)
-		fmt.Println(user.Email, user.IsNew, err)
+		imported, err := auth.Imports.User(ctx, ann)
+		fmt.Println(imported.User.Email, imported.Outcome, err)
 	}
 	_, err = auth.Passwords.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "quiet harbour lamp"})
 	fmt.Println("the old password:", err)
 
 	// Output:
-	// ann@example.com true <nil>
-	// ann@example.com false <nil>
+	// ann@example.com created <nil>
+	// ann@example.com unchanged <nil>
 	// the old password: <nil>
 }

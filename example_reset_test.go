@@ -53,9 +53,10 @@ func Example_reset() {
 	}
 	token := link.Query().Get("token")
 
-	err = auth.PasswordResets.Confirm(ctx, admit.ConfirmPasswordResetParams{Email: "ann@example.com", Token: token, NewPassword: "password123"})
+	_, err = auth.PasswordResets.Confirm(ctx, admit.ConfirmPasswordResetParams{Email: "ann@example.com", Token: token, NewPassword: "password123"})
 	fmt.Println("too common:", errors.Is(err, admit.ErrWeakPassword))
-	fmt.Println("taken:", auth.PasswordResets.Confirm(ctx, admit.ConfirmPasswordResetParams{Email: "ann@example.com", Token: token, NewPassword: "green bicycle tower"}))
+	_, err = auth.PasswordResets.Confirm(ctx, admit.ConfirmPasswordResetParams{Email: "ann@example.com", Token: token, NewPassword: "green bicycle tower"})
+	fmt.Println("taken:", err)
 	_, _, err = auth.VerifyToken(ctx, ann.SignedIn.Tokens.AccessToken)
 	fmt.Println("the old session has ended:", errors.Is(err, admit.ErrSessionExpired))
 	_, err = auth.Passwords.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "green bicycle tower"})

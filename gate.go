@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -94,7 +95,7 @@ func (t *txn) enter(ctx context.Context, in proof) (outcome, error) {
 			return outcome{}, err
 		}
 		if pause != nil {
-			return t.pause(ctx, at.name, pause, &user, in)
+			return pauseAt(ctx, t, at.name, pause, &user, in)
 		}
 	}
 	if hook := t.config.Hooks.BeforeSignIn; hook != nil {
@@ -102,7 +103,7 @@ func (t *txn) enter(ctx context.Context, in proof) (outcome, error) {
 			return outcome{}, err
 		}
 	}
-	return t.openSession(ctx, user, in)
+	return openSession(ctx, t, user, in)
 }
 
 // mayEnter is what every way in asks of the account itself.
@@ -119,9 +120,9 @@ func (k *kernel) mayEnter(user *store.User, now time.Time) error {
 	return nil
 }
 
-// pause stores a ticket for what is still missing. The ticket is no session: it
+// pauseAt stores a ticket for what is still missing. The ticket is no session: it
 // opens the completion of its own checkpoint and nothing else.
-func (t *txn) pause(ctx context.Context, at string, answer *Error, user *store.User, in proof) (outcome, error) {
+func pauseAt(ctx context.Context, t *txn, at string, answer *Error, user *store.User, in proof) (outcome, error) {
 	data, err := json.Marshal(ticketState{Checkpoint: at, Methods: in.methods, Created: in.created, Passed: in.passed})
 	if err != nil {
 		return outcome{}, ErrInternal.because(err)
@@ -157,7 +158,7 @@ func (t *txn) resume(ctx context.Context, at, ticket, methods string) (outcome, 
 }
 
 // openSession makes the session of somebody whom the gate admits.
-func (t *txn) openSession(ctx context.Context, user store.User, in proof) (outcome, error) {
+func openSession(ctx context.Context, t *txn, user store.User, in proof) (outcome, error) {
 	now := t.now()
 	o := outcome{user: user, created: in.created}
 	if _, err := rand.Read(o.secret[:]); err != nil {
@@ -168,12 +169,15 @@ func (t *txn) openSession(ctx context.Context, user store.User, in proof) (outco
 	lifetime := t.config.Sessions
 	o.session = store.Session{
 		Tenant: tenant, ID: t.newID(), UserID: user.ID,
-		Generation: 1, Confirmed: 1, SecretHash: hash[:], RotatedAt: now,
+		Generation: 1, Confirmed: 1, Used: 0, UsedBefore: store.NoAnswer, SecretHash: hash[:], RotatedAt: now,
 		AuthTime: now, AMR: in.methods,
 		UserAgent: client.UserAgent, IPAddress: client.IPAddress,
 		CreatedAt: now, LastActivityAt: now,
 		ExpiresAt:         now.Add(lifetime.RefreshTTL),
 		AbsoluteExpiresAt: now.Add(lifetime.AbsoluteTTL),
+	}
+	if err := endFormer(ctx, t, &o.session); err != nil {
+		return outcome{}, err
 	}
 	if err := t.CreateSession(ctx, o.session); err != nil {
 		return outcome{}, err
@@ -184,7 +188,10 @@ func (t *txn) openSession(ctx context.Context, user store.User, in proof) (outco
 			return outcome{}, err
 		}
 	}
-	if err := t.noteDevice(ctx, &o.user, &o.session, in.created); err != nil {
+	if err := noteDevice(ctx, t, &o.user, &o.session, in.created); err != nil {
+		return outcome{}, err
+	}
+	if err := rememberClient(ctx, t, &o.user); err != nil {
 		return outcome{}, err
 	}
 	return o, t.record(ctx, event{kind: eventSessionCreated, subject: user.ID, data: eventData{
@@ -192,9 +199,36 @@ func (t *txn) openSession(ctx context.Context, user store.User, in proof) (outco
 	}})
 }
 
+// endFormer ends the sessions that a browser leaves behind when somebody signs
+// in with it again: those of the same account with the same User-Agent from the
+// same address. Programs are left alone: many of one kind may share an address
+// and sign in at once.
+func endFormer(ctx context.Context, t *txn, next *store.Session) error {
+	if !strings.HasPrefix(next.UserAgent, "Mozilla/") || next.IPAddress == "" {
+		return nil
+	}
+	live, _, err := t.ListSessions(ctx, tenant, next.UserID, next.CreatedAt, store.Page{Number: 1, Limit: 100})
+	if err != nil {
+		return err
+	}
+	for _, former := range live {
+		if former.UserAgent != next.UserAgent || former.IPAddress != next.IPAddress {
+			continue
+		}
+		if _, err := t.EndSession(ctx, tenant, next.UserID, former.ID, next.CreatedAt, endedByAgain); err != nil {
+			return err
+		}
+		err := t.record(ctx, event{kind: eventSessionEnded, subject: next.UserID, data: eventData{"session": former.ID, "reason": endedByAgain}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // noteDevice remembers the device of a session by its name, and mails a notice
 // when it is a new one to an account that has been used before.
-func (t *txn) noteDevice(ctx context.Context, user *store.User, session *store.Session, first bool) error {
+func noteDevice(ctx context.Context, t *txn, user *store.User, session *store.Session, first bool) error {
 	err := t.CreateToken(ctx, store.Token{
 		Tenant: tenant, Kind: kindDevice, Hash: hashSecret(user.ID + " " + device.Name(session.UserAgent)), UserID: user.ID,
 		CreatedAt: session.CreatedAt, ExpiresAt: session.CreatedAt.Add(deviceLife),
@@ -239,8 +273,11 @@ func (k *kernel) admit(ctx context.Context, guess *attempt, rule func(ctx contex
 		}
 		signed = SignedIn{User: out.user, Session: out.session, IsNewUser: out.created}
 		signed.Tokens, err = k.makeTokens(ctx, key, &out.session, &out.user, out.secret)
-		if err != nil || guess == nil {
+		switch {
+		case err != nil || out.created:
 			return err
+		case guess == nil:
+			return tx.ownerProven(ctx, out.user.EmailKey, mailedMagic)
 		}
 		return guess.succeed(ctx, tx)
 	})

@@ -18,15 +18,17 @@ import (
 var storeys = [][]string{
 	{"doc", "errors", "records", "ending", "context", "hook", "instrument"},
 	{"config", "secret", "leaked"},
-	{"kernel", "recheck", "gate", "caller", "onetime", "account", "mailbox", "passwordcheck", "ratelimit", "event", "outbox"},
+	{"kernel", "recheck", "gate", "caller", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox"},
 	{"feature", "reply", "page"},
 	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "apikey", "import", "mail", "reseal"},
-	{"auth", "serve", "middleware", "policy"},
+	{"auth", "hidden", "serve", "middleware", "policy"},
 }
 
 // uses are the features that another feature may call: what assemble hands over.
 var uses = map[string][]string{
 	"signup":  {"verify"},
+	"verify":  {"reset"},
+	"user":    {"reset"},
 	"address": {"verify", "reset"},
 	"email":   {"signup", "password", "magiclink"},
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/admit-go/admit/internal/accesstoken"
@@ -19,6 +20,7 @@ import (
 	"github.com/admit-go/admit/internal/refreshtoken"
 	"github.com/admit-go/admit/internal/sealed"
 	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/internal/worker"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
@@ -39,20 +41,23 @@ type kernel struct {
 
 // machinery is what an Auth and its copies inside host transactions share.
 type machinery struct {
-	log       *slog.Logger
-	ids       uuid.Source
-	ring      *sealed.Ring
-	hasher    *passhash.Hasher
-	clients   *clientip.Resolver
-	tokens    *accesstoken.Tokens
-	refresh   *refreshtoken.Sealer
-	live      *liveness.Cache
-	active    *activity.Writer
-	outbox    *outbox.Outbox[queuedMail]
-	events    *delivery.Dispatcher
-	sweeper   *delivery.Sweeper
-	pages     *ui.Renderer
-	redirects *redirect.Matcher
+	log     *slog.Logger
+	ids     uuid.Source
+	ring    *sealed.Ring
+	hasher  *passhash.Hasher
+	clients *clientip.Resolver
+	// unknownClient warns once of requests without an address.
+	unknownClient sync.Once
+	tokens        *accesstoken.Tokens
+	refresh       *refreshtoken.Sealer
+	live          *liveness.Cache
+	active        *activity.Writer
+	outbox        *outbox.Outbox[queuedMail]
+	events        *delivery.Dispatcher
+	sweeper       *delivery.Sweeper
+	notices       *notices
+	pages         *ui.Renderer
+	redirects     *redirect.Matcher
 	// begin is done first in each transaction: recheck.
 	begin func(ctx context.Context, t *txn) error
 	// mails and kinds are the letters and the events that features declare.
@@ -229,4 +234,49 @@ func usable(user *store.User, now time.Time) error {
 		return ErrAccountBanned
 	}
 	return nil
+}
+
+// notices collects them for the worker.
+type notices struct {
+	worker *worker.Worker
+	record func(ctx context.Context)
+
+	mu      sync.Mutex
+	waiting []notice
+	// counted belongs to the worker alone.
+	counted map[string]*repeated
+}
+
+// eventData holds ids and plain facts, never a secret.
+type eventData map[string]any
+
+// notice is an event about to be recorded.
+type notice struct {
+	kind string
+	// emailKey is the address whose account is the subject; "" has none.
+	emailKey string
+	// about tells notices of one kind apart.
+	about string
+	// once records one event in a window, with the number of times.
+	once bool
+	data eventData
+
+	client Client
+	from   string
+	at     time.Time
+}
+
+// repeated is a notice that was recorded, and how often it came since.
+type repeated struct {
+	count int
+	until time.Time
+}
+
+// counters is where failures are counted. Inside a host's transaction that is
+// the transaction: any other connection could wait for it for ever.
+func (k *kernel) counters() store.Counters {
+	if k.config.Counters != nil {
+		return k.config.Counters
+	}
+	return k.store
 }

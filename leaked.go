@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -20,12 +21,27 @@ type LeakedPasswordOptions struct {
 	// BaseURL is a server that speaks the range protocol of Have I Been Pwned.
 	// Default "https://api.pwnedpasswords.com". http is for loopback addresses.
 	BaseURL string
-	// FailClosed refuses new passwords with ErrUnavailable while the server
-	// cannot be asked. Default: they are taken.
-	FailClosed bool
+	// WhenDown says what becomes of a new password while the server cannot be
+	// asked. There is no default: AcceptWhenDown keeps sign-ups going,
+	// RefuseWhenDown keeps leaked passwords out. Each such password is logged as
+	// a warning.
+	WhenDown WhenDown
 	// Timeout bounds one question. Default 2 seconds.
 	Timeout time.Duration
+	// Logger takes the warnings. Default [slog.Default].
+	Logger *slog.Logger
 }
+
+// WhenDown says what becomes of a new password while nobody can tell whether it
+// has leaked.
+type WhenDown string
+
+const (
+	// AcceptWhenDown takes the password: the check fails open.
+	AcceptWhenDown WhenDown = "accept"
+	// RefuseWhenDown answers ErrUnavailable: the check fails closed.
+	RefuseWhenDown WhenDown = "refuse"
+)
 
 const (
 	rangeBytes  = 2 << 20
@@ -38,6 +54,13 @@ const (
 func LeakedPasswords(options LeakedPasswordOptions) (func(ctx context.Context, password string) (bool, error), error) {
 	setDefault(&options.BaseURL, "https://api.pwnedpasswords.com")
 	setDefault(&options.Timeout, 2*time.Second)
+	if options.WhenDown != AcceptWhenDown && options.WhenDown != RefuseWhenDown {
+		return nil, fmt.Errorf("admit: leaked passwords: WhenDown is %q: choose AcceptWhenDown or RefuseWhenDown", options.WhenDown)
+	}
+	log := options.Logger
+	if log == nil {
+		log = slog.Default()
+	}
 	base, err := url.Parse(options.BaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("admit: leaked passwords: %w", err)
@@ -48,10 +71,14 @@ func LeakedPasswords(options LeakedPasswordOptions) (func(ctx context.Context, p
 	client := outboundClient(options.Timeout)
 	return func(ctx context.Context, password string) (bool, error) {
 		leaked, err := askRange(ctx, client, strings.TrimSuffix(options.BaseURL, "/"), password)
-		if err != nil && !options.FailClosed {
+		if err == nil {
+			return leaked, nil
+		}
+		log.WarnContext(ctx, "could not ask whether a new password has leaked", "then", string(options.WhenDown), "error", err)
+		if options.WhenDown == AcceptWhenDown {
 			return false, nil
 		}
-		return leaked, err
+		return false, err
 	}, nil
 }
 

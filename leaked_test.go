@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -37,7 +38,7 @@ func corpus(t *testing.T, leaked ...string) (url string, asked *[]string) {
 
 func TestPW05_LeakedPasswordsAreRefusedByRangeAlone(t *testing.T) {
 	url, asked := corpus(t, "harbour-lamp-quiet")
-	leaked, err := admit.LeakedPasswords(admit.LeakedPasswordOptions{BaseURL: url})
+	leaked, err := admit.LeakedPasswords(admit.LeakedPasswordOptions{BaseURL: url, WhenDown: admit.RefuseWhenDown})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,17 @@ func TestPW05_LeakedPasswordsAreRefusedByRangeAlone(t *testing.T) {
 	}
 }
 
-func TestPW05_ACorpusThatIsDownFailsAsConfigured(t *testing.T) {
+// TestS25_NobodyFailsOpenWithoutHavingChosenTo: what becomes of a password that
+// cannot be checked is the host's decision.
+func TestS25_NobodyFailsOpenWithoutHavingChosenTo(t *testing.T) {
+	for _, undecided := range []admit.WhenDown{"", "open"} {
+		if _, err := admit.LeakedPasswords(admit.LeakedPasswordOptions{WhenDown: undecided}); err == nil || !strings.Contains(err.Error(), "AcceptWhenDown") {
+			t.Errorf("%q: %v", undecided, err)
+		}
+	}
+}
+
+func TestS25_ACorpusThatIsDownFailsAsConfigured(t *testing.T) {
 	url, asked := corpus(t, "quiet-harbour-lamp")
 	release := make(chan struct{})
 	for name, fault := range map[string]http.HandlerFunc{
@@ -75,8 +86,11 @@ func TestPW05_ACorpusThatIsDownFailsAsConfigured(t *testing.T) {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			down := httptest.NewServer(fault)
 			defer down.Close()
-			for _, closed := range []bool{false, true} {
-				leaked, err := admit.LeakedPasswords(admit.LeakedPasswordOptions{BaseURL: down.URL, FailClosed: closed, Timeout: 300 * time.Millisecond})
+			for whenDown, closed := range map[admit.WhenDown]bool{admit.AcceptWhenDown: false, admit.RefuseWhenDown: true} {
+				var log strings.Builder
+				leaked, err := admit.LeakedPasswords(admit.LeakedPasswordOptions{
+					BaseURL: down.URL, WhenDown: whenDown, Timeout: 300 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+				})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -85,6 +99,10 @@ func TestPW05_ACorpusThatIsDownFailsAsConfigured(t *testing.T) {
 				if closed != errors.Is(err, admit.ErrUnavailable) || !closed && err != nil {
 					t.Errorf("fail closed %v: %v", closed, err)
 				}
+				if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "then="+string(whenDown)) ||
+					strings.Contains(log.String(), "quiet-harbour-lamp") {
+					t.Errorf("%s: the log says %q", whenDown, log.String())
+				}
 			}
 		})
 	}
@@ -92,7 +110,7 @@ func TestPW05_ACorpusThatIsDownFailsAsConfigured(t *testing.T) {
 	if len(*asked) > 0 {
 		t.Errorf("a redirect was followed to %v", *asked)
 	}
-	if _, err := admit.LeakedPasswords(admit.LeakedPasswordOptions{BaseURL: "http://corpus.example"}); err == nil {
+	if _, err := admit.LeakedPasswords(admit.LeakedPasswordOptions{BaseURL: "http://corpus.example", WhenDown: admit.AcceptWhenDown}); err == nil {
 		t.Error("a plain http server outside loopback was taken")
 	}
 }

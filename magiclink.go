@@ -12,20 +12,16 @@ import (
 	"time"
 	"unicode"
 
-	"golang.org/x/text/unicode/norm"
-
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
+	"golang.org/x/text/unicode/norm"
 )
 
 // ErrMagicLinkDisabled answers where signing in by link is switched off.
 var ErrMagicLinkDisabled = &Error{Code: "auth/magiclink-disabled", Status: http.StatusBadRequest, Message: "Signing in by link is not switched on."}
-
-// errNotACode tells a typing error from a wrong code. It costs no try.
-var errNotACode = &Error{Code: ErrInvalidToken.Code, Status: ErrInvalidToken.Status, Message: "The code has six digits. Please type it as it stands in the mail."}
 
 const (
 	callbackPath = "/auth/email/callback"
@@ -61,6 +57,9 @@ type MagicLinkParams struct {
 	// SignUp makes an account for an address that has none, once the link is
 	// followed.
 	SignUp bool
+	// Locale is the language (BCP 47) to write in, and that of a new account.
+	// Default: the account's, else what the request's Accept-Language asks for.
+	Locale string
 }
 
 // RedeemCodeParams is a code and the id of the request that it was mailed for.
@@ -87,13 +86,13 @@ func (m *MagicLinks) Request(ctx context.Context, in MagicLinkParams) (requestID
 	if err := m.checkCallback(callbackURL); err != nil {
 		return "", err
 	}
-	if err := m.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
+	if err := m.spendMail(ctx, mailedMagic, address.Key); err != nil {
 		return "", err
 	}
-	err = m.mailQuietly(ctx, address, in.SignUp, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+	err = m.mailQuietly(ctx, address, in.SignUp, inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		requestID, err = m.send(ctx, tx, user, callbackURL, wanted)
 		return err
-	})
+	}))
 	if err != nil {
 		return "", err
 	}
@@ -113,7 +112,7 @@ func (m *MagicLinks) send(ctx context.Context, tx *txn, user *store.User, callba
 		return "", err
 	}
 	err = tx.mailLink(ctx, link{
-		kind: kindMagic, mail: mailer.MagicLink, kills: afterNewMagic, life: m.config.MagicLink.TTL, user: user, data: []byte(user.Email), wanted: wanted,
+		kind: kindMagic, mail: mailer.MagicLink, kills: afterNewMagic, life: m.config.MagicLink.TTL, user: user, data: mailedTo(user), wanted: wanted,
 		url:    func(secret string) (string, error) { return m.callbackLink(callbackURL, callbackPath, "token", secret) },
 		values: mailer.Values{Code: code, CodeOnly: callbackURL == ""},
 	})
@@ -123,7 +122,7 @@ func (m *MagicLinks) send(ctx context.Context, tx *txn, user *store.User, callba
 	now := m.now()
 	request := store.Token{
 		Tenant: tenant, Kind: kindCode, Hash: hash, UserID: user.ID, EmailKey: user.EmailKey,
-		Data: []byte(user.Email), MaxTries: codeTries, CreatedAt: now, ExpiresAt: now.Add(codeLife),
+		Data: mailedTo(user), MaxTries: codeTries, CreatedAt: now, ExpiresAt: now.Add(codeLife),
 	}
 	if wanted {
 		keyID, mac := m.ring.MAC(codePurpose, hash, []byte(code))
@@ -147,51 +146,76 @@ func newCode() (string, error) {
 	}
 }
 
-// cleanCode reads a code as people type and paste it: with blanks, hyphens and
-// characters without width in it, and with the digits of any script.
-func cleanCode(text string) string {
-	if len(text) > 64 {
-		return text // no code
+// noCode is ErrInvalidToken for what cannot be a code: whoever typed it is told
+// so, and loses no try.
+func noCode() *Error {
+	e := *ErrInvalidToken
+	e.Message = "A code has six digits. Please look at the mail again."
+	return &e
+}
+
+// cleanCode reads a code as somebody types or pastes it: with blanks, hyphens
+// and invisible characters, in digits of any width or script. It answers whether
+// six digits are left.
+func cleanCode(typed string) (code string, ok bool) {
+	const longest = 256 // bytes looked at
+	if len(typed) > longest {
+		return "", false
 	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r), unicode.Is(unicode.Pd, r), unicode.Is(unicode.Cf, r):
-			return -1
-		case unicode.Is(unicode.Nd, r):
-			zero := r // the digits of a script stand in a row of ten
-			for unicode.Is(unicode.Nd, zero-1) && r-zero < 9 {
-				zero--
-			}
-			return '0' + (r - zero)
+	var digits []byte
+	for _, r := range norm.NFKC.String(typed) {
+		switch value, digit := digitOf(r); {
+		case digit:
+			digits = append(digits, '0'+value)
+		case unicode.IsSpace(r), unicode.In(r, unicode.Cf, unicode.Pd):
+		default:
+			return "", false
 		}
-		return r
-	}, norm.NFKC.String(text))
+	}
+	return string(digits), len(digits) == 6
+}
+
+// digitOf is the value of a decimal digit of any script. Their digits stand in
+// rows of ten, in order, so that the row's first is found by counting back.
+func digitOf(r rune) (byte, bool) {
+	if !unicode.Is(unicode.Nd, r) {
+		return 0, false
+	}
+	for _, row := range unicode.Nd.R16 {
+		if rune(row.Lo) <= r && r <= rune(row.Hi) {
+			return byte((r - rune(row.Lo)) % 10), true
+		}
+	}
+	for _, row := range unicode.Nd.R32 {
+		if rune(row.Lo) <= r && r <= rune(row.Hi) {
+			return byte((r - rune(row.Lo)) % 10), true
+		}
+	}
+	return 0, false
 }
 
 // Redeem signs in with the token of a mailed link, and makes the account where
 // the link was asked for to sign up. It answers ErrInvalidToken, ErrTokenExpired,
 // ErrAccountBanned or ErrUnavailable.
 func (m *MagicLinks) Redeem(ctx context.Context, token string) (SignedIn, error) {
-	token = cleanToken(token)
-	if token == "" {
-		return SignedIn{}, ErrInvalidRequest.detail("token", "is missing")
+	given, err := readSecret("", token)
+	if err != nil {
+		return SignedIn{}, err
 	}
-	if !wellFormed(token) {
-		return SignedIn{}, ErrInvalidToken
-	}
-	return m.redeem(ctx, kindMagic, hashSecret(token), nil)
+	return m.redeem(ctx, kindMagic, hashSecret(given.token), nil)
 }
 
 // RedeemCode signs in with a mailed code and the id of the request for it. Five
 // codes may be tried, and wrong ones count against the account's budget. It
 // answers as RedeemMagicLink does, and ErrTooManyLoginAttempts.
 func (m *MagicLinks) RedeemCode(ctx context.Context, in RedeemCodeParams) (SignedIn, error) {
-	requestID, code := in.RequestID, cleanCode(in.Code)
+	requestID, code := in.RequestID, in.Code
 	if requestID == "" || code == "" {
 		return SignedIn{}, ErrInvalidRequest.detail("code", "must come with its requestId")
 	}
-	if len(code) != 6 || strings.Trim(code, "0123456789") != "" {
-		return SignedIn{}, errNotACode
+	code, ok := cleanCode(code)
+	if !ok {
+		return SignedIn{}, noCode()
 	}
 	if !wellFormed(requestID) {
 		return SignedIn{}, ErrInvalidToken
@@ -276,7 +300,8 @@ func (m *MagicLinks) redeem(ctx context.Context, kind string, hash []byte, try *
 
 // userFromMailbox makes an account for an address that its owner has proven.
 func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.Token) (store.User, error) {
-	address, err := emailaddress.Parse(string(found.Data))
+	email, language := readMailedTo(found)
+	address, err := emailaddress.Parse(email)
 	if err != nil || !hmac.Equal([]byte(address.Key), []byte(found.EmailKey)) {
 		return store.User{}, ErrInvalidToken
 	}
@@ -286,8 +311,8 @@ func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.T
 		name = "New user"
 	}
 	user := m.newUser(address, name, RoleUser)
-	user.EmailVerifiedAt = user.CreatedAt
-	if err := m.askSignUp(ctx, SignUpAttempt{Email: address.Display, Name: name, Method: "magiclink"}); err != nil {
+	user.EmailVerifiedAt, user.Locale = user.CreatedAt, language
+	if err := askSignUp(ctx, m.kernel, SignUpAttempt{Email: address.Display, Name: name, Method: "magiclink"}); err != nil {
 		return user, err
 	}
 	return user, tx.createUser(ctx, user, "")
@@ -305,18 +330,15 @@ func (m *MagicLinks) handleCallbackPage(w http.ResponseWriter, r *http.Request) 
 	if err != nil {
 		return m.visitor(w, r).failed(err, againWhereAsked(seen{}))
 	}
-	user, err := m.store.User(r.Context(), tenant, found.UserID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) { // an address without an account has none
-		return fault(err)
-	}
+	email, language := readMailedTo(found)
 	return m.visitor(w, r).writePage(http.StatusOK, ui.Page{
-		Languages: seen{user: user}.languages(),
+		Languages: languagesOf(language),
 		Title:     "Sign in with your code",
 		Paragraphs: []string{
 			"To sign in, go back to where you asked for this mail and type the six digits that stand in it.",
 			"If you did not ask to sign in, close this page: nobody was signed in by opening it.",
 		},
-		Facts: []ui.Fact{{Label: "Account", Value: string(found.Data)}},
+		Facts: []ui.Fact{{Label: "Account", Value: email}},
 	})
 }
 

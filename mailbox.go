@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/letter"
+	"github.com/admit-go/admit/internal/locale"
 	"github.com/admit-go/admit/internal/outbox"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
@@ -21,14 +24,22 @@ var (
 
 // mailboxOwner finds and locks the account that a token sent to a mailbox
 // signs in to: the one it was made for while it still has that address, or the
-// one that has been made with the address since. ErrNotFound means that there
-// is none yet.
+// one that has been made since with the very address it was mailed to.
+// store.ErrNotFound means that there is none yet.
 func (t *txn) mailboxOwner(ctx context.Context, found store.Token) (store.User, error) {
 	id := found.UserID
 	if id == "" {
-		holder, err := t.UserByEmail(ctx, tenant, found.EmailKey)
+		email, _ := readMailedTo(found)
+		address, err := emailaddress.Parse(email)
+		if err != nil {
+			return store.User{}, ErrInvalidToken
+		}
+		holder, err := holder(ctx, t.kernel, t.Store, address)
 		if err != nil {
 			return holder, err
+		}
+		if holder.Email != address.Display {
+			return holder, ErrInvalidToken // perhaps the mailbox of another
 		}
 		id = holder.ID
 	}
@@ -37,6 +48,15 @@ func (t *txn) mailboxOwner(ctx context.Context, found store.Token) (store.User, 
 		return user, ErrInvalidToken
 	}
 	return user, err
+}
+
+// mailedTo is what a token keeps that may make an account: the address as it was
+// written to, and the language to keep with the account.
+func mailedTo(user *store.User) []byte { return []byte(user.Email + "\n" + user.Locale) }
+
+func readMailedTo(found store.Token) (email, language string) {
+	email, language, _ = strings.Cut(string(found.Data), "\n")
+	return email, language
 }
 
 // sender is the part of a rule that mails something to an account. Where the
@@ -50,16 +70,23 @@ type LinkParams struct {
 	// CallbackURL is the page of the host that the link, or its page here, leads
 	// to. Default: a page of this API.
 	CallbackURL string
+	// Locale is the language (BCP 47) to write in. Default: the account's, else
+	// what the request's Accept-Language asks for.
+	Locale string
 }
 
 // TokenParams is a mailed token and the address it was mailed to.
 type TokenParams struct {
-	Email, Token string
+	// Email may be "": the token alone finds its account. An address that is
+	// given must be the one that the token was mailed to.
+	Email string
+	Token string
 }
 
-// mailTo mails something to the account of an address. Whether there is such an
+// mailTo mails something to the account of an address, within the budget of its
+// kind. Whether there is such an
 // account shows neither in the answer nor in what it costs.
-func (k *kernel) mailTo(ctx context.Context, in LinkParams, send sender) error {
+func (k *kernel) mailTo(ctx context.Context, kind string, in LinkParams, send sender) error {
 	address, err := emailaddress.Parse(in.Email)
 	if err != nil {
 		return ErrInvalidEmail.because(err)
@@ -67,16 +94,48 @@ func (k *kernel) mailTo(ctx context.Context, in LinkParams, send sender) error {
 	if err := k.checkCallback(in.CallbackURL); err != nil {
 		return err
 	}
-	if err := k.spend(ctx, ErrTooManyCodeRequests, budget(mailBudget, address.Key, mailBounds())...); err != nil {
+	if err := k.spendMail(ctx, kind, address.Key); err != nil {
 		return err
 	}
-	return k.mailQuietly(ctx, address, false, send)
+	return k.mailQuietly(ctx, address, false, inLanguage(in.Locale, send))
 }
+
+// inLanguage makes a message be written in the language that is named, else in
+// the account's, else in the best match of what the client accepts.
+func inLanguage(named string, send sender) sender {
+	return func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+		addressed := *user
+		if named := locale.Parse(named); named != "" || user.Locale == "" {
+			addressed.Locale = localeFor(ctx, named)
+		}
+		return send(ctx, tx, &addressed, wanted)
+	}
+}
+
+// localeFor is the language of somebody whose account names none: the one that
+// is named, else the best match of what the client accepts among the languages
+// that there are texts in, else "", which is the host's default.
+func localeFor(ctx context.Context, named string) string {
+	if named = locale.Parse(named); named != "" {
+		return named
+	}
+	header, _ := ctx.Value(languagesKey{}).(string)
+	return locale.Match(locale.Accepted(header), letter.Languages())
+}
+
+// WithLanguages returns a context whose calls write to people without a language
+// of their own in the best match of header, the value of an Accept-Language
+// field. The handlers of this package do it by themselves.
+func WithLanguages(ctx context.Context, header string) context.Context {
+	return context.WithValue(ctx, languagesKey{}, header)
+}
+
+type languagesKey struct{}
 
 // mailQuietly does so without a limit. With strangers a message is wanted by an
 // address without an account too; its user has no id then.
 func (k *kernel) mailQuietly(ctx context.Context, address emailaddress.Address, strangers bool, send sender) error {
-	found, err := k.store.UserByEmail(ctx, tenant, address.Key)
+	found, err := holder(ctx, k, k.store, address)
 	unknown := errors.Is(err, store.ErrNotFound)
 	if err != nil && !unknown {
 		return fault(err)
@@ -128,6 +187,8 @@ func (t *txn) mailLink(ctx context.Context, l link) error {
 	if l.to == (emailaddress.Address{}) {
 		l.to = emailaddress.Address{Display: l.user.Email, Key: l.user.EmailKey}
 	}
+	asked := notice{kind: eventMailRequested, emailKey: l.to.Key, about: string(l.mail), data: eventData{"mail": string(l.mail)}}
+	t.then = append(t.then, func() { t.notice(ctx, asked) })
 	killed := l.to.Key // tokens that were sent there before there was an account
 	if !l.wanted {
 		l.kind, l.mail, killed = outbox.Decoy, outbox.Decoy, l.user.ID // which is no address
@@ -190,7 +251,10 @@ func (k *kernel) verifyLink(path, callbackURL, secret, email string) (string, er
 // about fills in what every message about an account says.
 func (k *kernel) about(ctx context.Context, user *store.User, values mailer.Values) mailer.Values {
 	client := clientFrom(ctx)
-	values.UserName, values.UserEmail, values.Verified = user.Name, user.Email, !user.EmailVerifiedAt.IsZero()
+	values.UserName, values.Verified = user.Name, !user.EmailVerifiedAt.IsZero()
+	if values.UserEmail == "" { // else it is masked
+		values.UserEmail = user.Email
+	}
 	values.At = k.now()
 	if values.SignedUpAt.IsZero() { // else it is the device of the sign-up
 		values.Device, values.IPAddress = device.Name(client.UserAgent), client.IPAddress
@@ -198,18 +262,34 @@ func (k *kernel) about(ctx context.Context, user *store.User, values mailer.Valu
 	return values
 }
 
-// addressOf reads the address that comes with a mailed secret. What cannot be a
-// secret is refused before the store is asked.
-func addressOf(email, token string) (emailaddress.Address, error) {
-	address, err := emailaddress.Parse(email)
-	if err != nil {
-		return address, ErrInvalidEmail.because(err)
+// mailedSecret is a secret as somebody gives it back, with the address that it
+// was mailed to where that is known.
+type mailedSecret struct {
+	token   string
+	address emailaddress.Address
+}
+
+// readSecret reads a mailed secret and the address that comes with it. What
+// cannot be a secret is refused before the store is asked.
+func readSecret(email, token string) (mailedSecret, error) {
+	given := mailedSecret{token: cleanSecret(token)}
+	if email != "" {
+		var err error
+		if given.address, err = emailaddress.Parse(email); err != nil {
+			return given, ErrInvalidEmail.because(err)
+		}
 	}
-	if token == "" {
-		return address, ErrInvalidRequest.detail("token", "is missing")
+	if given.token == "" {
+		return given, ErrInvalidRequest.detail("token", "is missing")
 	}
-	if !wellFormed(token) {
-		return address, ErrInvalidToken
+	if !wellFormed(given.token) {
+		return given, ErrInvalidToken
 	}
-	return address, nil
+	return given, nil
+}
+
+// fits answers whether a secret that was sent to an address is the one that was
+// meant.
+func (m mailedSecret) fits(emailKey string) bool {
+	return m.address.Key == "" || m.address.Key == emailKey
 }

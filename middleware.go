@@ -2,10 +2,9 @@ package admit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"strings"
+	"slices"
 
 	"github.com/admit-go/admit/internal/deadline"
 )
@@ -27,16 +26,40 @@ func (a *Auth) OptionalUser(next http.Handler) http.Handler {
 	return a.guard(next, false, func(*caller) error { return nil })
 }
 
-// RequireRole lets users with a role pass, and administrators with every role.
-// For RoleAdmin a secret API key passes too. Roles are always asked of the
-// store, whatever SessionConfig.Staleness.
-func (a *Auth) RequireRole(role string) func(http.Handler) http.Handler {
+// RequireVerified lets signed-in users pass whose address is verified; others
+// get 403 auth/email-not-verified.
+func (a *Auth) RequireVerified(next http.Handler) http.Handler {
+	return a.guard(next, true, func(c *caller) error {
+		switch {
+		case !c.signedIn:
+			return ErrUnauthorized
+		case c.user.EmailVerifiedAt.IsZero():
+			return ErrEmailNotVerified
+		}
+		return nil
+	})
+}
+
+// RequireRole lets signed-in users pass who have one of the roles, whatever API
+// key they send beside their token. An administrator passes only where RoleAdmin
+// is listed. Where it is listed, a secret key of the application passes too, if
+// its scopes are nil. Roles are always asked of the store, whatever
+// SessionConfig.Staleness.
+func (a *Auth) RequireRole(role string, others ...string) func(http.Handler) http.Handler {
+	roles := append([]string{role}, others...)
+	for _, role := range roles {
+		if !validRole(role) {
+			return a.nobody(fmt.Errorf("RequireRole(%q): a role has 1 to 50 of a-z, 0-9, - and _", role))
+		}
+	}
 	return func(next http.Handler) http.Handler {
 		return a.guard(next, true, func(c *caller) error {
 			switch {
 			case !c.identified():
 				return ErrUnauthorized
-			case c.inAdminGroup() || c.signedIn && c.user.Role == role:
+			case c.signedIn && slices.Contains(roles, c.user.Role):
+				return nil
+			case c.administers() && slices.Contains(roles, RoleAdmin):
 				return nil
 			}
 			return ErrForbidden
@@ -44,15 +67,42 @@ func (a *Auth) RequireRole(role string) func(http.Handler) http.Handler {
 	}
 }
 
-// RequireScope lets a caller pass who is signed in or sends a secret key, and
-// whose API key, where one is sent, has the scope.
-func (a *Auth) RequireScope(scope string) func(http.Handler) http.Handler {
+// RequireKey lets secret API keys pass that have the scope, and nobody else. A
+// wildcard and nil scopes cover every scope. A signed-in user without a secret
+// key gets 403 auth/key-required.
+func (a *Auth) RequireKey(scope string) func(http.Handler) http.Handler {
+	if !validScope(scope) {
+		return a.nobody(scopeProblem("RequireKey", scope))
+	}
 	return func(next http.Handler) http.Handler {
-		return a.guard(next, false, func(c *caller) error {
+		return a.guard(next, true, func(c *caller) error {
 			switch {
 			case !c.identified():
 				return ErrUnauthorized
-			case !c.mayUse(scope, false):
+			case !c.hasSecretKey():
+				return ErrKeyRequired
+			case !scopesAllow(c.key.Scopes, scope, false):
+				return ErrScopeInsufficient
+			}
+			return nil
+		})
+	}
+}
+
+// RequireUserOrKey lets signed-in users pass, and secret API keys that have the
+// scope.
+func (a *Auth) RequireUserOrKey(scope string) func(http.Handler) http.Handler {
+	if !validScope(scope) {
+		return a.nobody(scopeProblem("RequireUserOrKey", scope))
+	}
+	return func(next http.Handler) http.Handler {
+		return a.guard(next, false, func(c *caller) error {
+			switch {
+			case c.signedIn:
+				return nil
+			case !c.identified():
+				return ErrUnauthorized
+			case !scopesAllow(c.key.Scopes, scope, false):
 				return ErrScopeInsufficient
 			}
 			return nil
@@ -69,6 +119,33 @@ func (a *Auth) RequireRecent(next http.Handler) http.Handler {
 		}
 		return a.recent(c)
 	})
+}
+
+// Caller is who sent a request that passed a guard. What is not there is nil: a
+// program that sends a key has no user, and most users send no key.
+type Caller struct {
+	User    *User
+	Session *Session
+	Key     *APIKey
+}
+
+// CallerFrom tells who sent a request that passed a guard. It returns false for
+// a request without any credential, and outside a guard.
+func CallerFrom(ctx context.Context) (Caller, bool) {
+	c := callerFrom(ctx)
+	if c == nil || !c.signedIn && c.key == nil {
+		return Caller{}, false
+	}
+	who := Caller{}
+	if c.signedIn {
+		user, session := c.user, c.session
+		who.User, who.Session = &user, &session
+	}
+	if c.key != nil {
+		key := *c.key
+		who.Key = &key
+	}
+	return who, true
 }
 
 // UserFrom returns the signed-in user of a request that passed one of the
@@ -94,6 +171,53 @@ func APIKeyFrom(ctx context.Context) (APIKey, bool) {
 		return *c.key, true
 	}
 	return APIKey{}, false
+}
+
+// Client gives rules that the handler calls the address, the user agent and the
+// request id of its request, as the routes of the API have them. Put it before
+// forms of the host that call rules: without it their limits per client address
+// count nobody, and sessions do not say where they come from.
+func (a *Auth) Client(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		client := describe(a.kernel, r, w.Header().Get("X-Request-Id"))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), clientKey{}, client)))
+	})
+}
+
+// LimitClass is a limit per client address, shared by the routes of the API and
+// the forms of the host.
+type LimitClass string
+
+// The classes of limits, in the figures of docs/ratelimit.md.
+const (
+	// GuessLimit is for forms that verify something that can be guessed. Every
+	// request counts. The rules of this package count guesses themselves, so a
+	// form that calls them needs [Auth.Client] alone.
+	GuessLimit = LimitClass(limitGuess)
+	// SignUpLimit is for forms that make accounts.
+	SignUpLimit = LimitClass(limitSignUp)
+	// MailLimit is for forms that send mail of the host to an address that the
+	// client names. The rules of this package count their mails themselves.
+	MailLimit = LimitClass(limitMail)
+)
+
+// Limit puts forms of the host under the limit of a class, together with the
+// routes of the API. It refuses with 429 and Retry-After before the handler is
+// called. It does what [Auth.Client] does, too.
+func (a *Auth) Limit(class LimitClass) func(http.Handler) http.Handler {
+	budget := map[LimitClass]string{GuessLimit: clientGuess, SignUpLimit: clientSignUp, MailLimit: clientMail}[class]
+	if budget == "" {
+		return a.nobody(fmt.Errorf("Limit(%q): there is no such class", class))
+	}
+	return func(next http.Handler) http.Handler {
+		return a.Client(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := a.spendClient(r.Context(), budget); err != nil {
+				a.refuse(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r)
+		}))
+	}
 }
 
 // VerifyToken checks an access token as RequireUser does, for use where there
@@ -154,33 +278,27 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if h.Get("X-Request-Id") == "" {
 		h.Set("X-Request-Id", requestID())
 	}
-	a.fail(w, r, err)
+	writeError(w, report(a.log, w, r, err))
 }
 
 // RequirePolicy lets a caller pass who meets a policy such as
-// "user & role:editor | self". Its terms are public, guest (anyone), user,
-// admin, self (the caller is the user that owner names), role:name, role:* (any
-// role but guest) and org:name (the caller's role in the organisation of the
-// session); & binds tighter than |, and administrators always pass. A policy
-// that cannot be read is logged and lets nobody pass.
+// "user & role:editor | self"; [ParsePolicy] describes the terms. Owner names the
+// user whose thing the request is about; a policy that says self needs it. A
+// policy that cannot be read is logged and lets nobody pass; a host that would
+// rather not start asks ParsePolicy first.
 func (a *Auth) RequirePolicy(text string, owner func(*http.Request) string) func(http.Handler) http.Handler {
-	parsed, err := parsePolicy(text)
-	if err == nil && owner == nil && strings.Contains(text, "self") {
-		err = errors.New("it says self, but no function names the owner")
+	parsed, err := ParsePolicy(text)
+	if err == nil && owner == nil {
+		err = parsed.withoutOwner()
 	}
 	if err != nil {
-		err = fmt.Errorf("policy %q: %w", text, err)
-		a.log.Error("a policy cannot be read, so it lets nobody pass", "error", err)
+		return a.nobody(err)
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err != nil {
-				a.refuse(w, r, ErrInternal.because(err))
-				return
-			}
 			a.guard(next, true, func(c *caller) error {
 				switch {
-				case c.inAdminGroup() || parsed.allows(c, func() bool { return owner(r) == c.user.ID }):
+				case c.administers() || parsed.allows(c, func() bool { return owner(r) == c.user.ID }):
 					return nil
 				case !c.identified():
 					return ErrUnauthorized
@@ -189,4 +307,17 @@ func (a *Auth) RequirePolicy(text string, owner func(*http.Request) string) func
 			}).ServeHTTP(w, r)
 		})
 	}
+}
+
+// nobody is the guard that stands where a guard was written that cannot be
+// meant. It is logged once and answers 500.
+func (a *Auth) nobody(cause error) func(http.Handler) http.Handler {
+	a.log.Error("a guard cannot be read, so it lets nobody pass", "error", cause)
+	return func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.refuse(w, r, ErrInternal.because(cause)) })
+	}
+}
+
+func scopeProblem(guard, scope string) error {
+	return fmt.Errorf("%s(%q): a scope has the form resource:operation", guard, scope)
 }

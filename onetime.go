@@ -48,11 +48,16 @@ func hashSecret(text string) []byte {
 	return slices.Clone(hash[:])
 }
 
-// cleanToken takes away what gets to the ends of a token that is copied from a
-// mail: blanks, characters without width, and the marks of the text around it.
-func cleanToken(text string) string {
+// cleanSecret takes off what gets stuck to a secret that is copied from a mail
+// and pasted: blanks, line breaks and invisible characters at both ends, and the
+// punctuation that closes or opens the sentence around a link. No secret begins
+// or ends with such a character.
+func cleanSecret(text string) string {
+	if wellFormed(text) {
+		return text
+	}
 	return strings.TrimFunc(text, func(r rune) bool {
-		return r != '-' && r != '_' && (unicode.IsSpace(r) || unicode.IsPunct(r) || unicode.Is(unicode.Cf, r) || r == '<' || r == '>')
+		return r != '-' && r != '_' && (unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.P) || r == '<' || r == '>')
 	})
 }
 
@@ -93,7 +98,7 @@ type opened struct {
 // that is unknown, ErrTokenExpired for one that came too late, and
 // ErrAccountBanned; one that was used already is told by opened.used.
 func (t *txn) openSecret(ctx context.Context, secret string, kinds ...string) (opened, error) {
-	if !wellFormed(secret) {
+	if secret = cleanSecret(secret); !wellFormed(secret) {
 		return opened{}, ErrInvalidToken
 	}
 	for _, kind := range kinds {
@@ -104,7 +109,7 @@ func (t *txn) openSecret(ctx context.Context, secret string, kinds ...string) (o
 		if err != nil {
 			return opened{}, err
 		}
-		user, used, err := t.spendToken(ctx, found)
+		user, used, err := spendToken(ctx, t, found)
 		return opened{token: found, kind: kind, user: user, used: used}, err
 	}
 	return opened{}, ErrInvalidToken
@@ -112,7 +117,7 @@ func (t *txn) openSecret(ctx context.Context, secret string, kinds ...string) (o
 
 // spendToken locks the account of a token and uses the token up. A token that
 // was used is told from one that has run out.
-func (t *txn) spendToken(ctx context.Context, found store.Token) (user store.User, used bool, err error) {
+func spendToken(ctx context.Context, t *txn, found store.Token) (user store.User, used bool, err error) {
 	if user, err = t.lock(ctx, found.UserID); errors.Is(err, store.ErrNotFound) {
 		return user, false, ErrInvalidToken
 	} else if err != nil {
@@ -138,4 +143,44 @@ func (t *txn) spendToken(ctx context.Context, found store.Token) (user store.Use
 		return user, false, ErrTokenExpired
 	}
 	return user, true, nil
+}
+
+// seen is a mailed secret that was looked at and not used up.
+type seen struct {
+	token store.Token
+	user  store.User
+}
+
+// lookAt finds the token of a mailed secret, of one of the kinds, and its account,
+// without using the token up: a page tells what the secret is good for before
+// anything is asked. It answers ErrInvalidToken, ErrTokenExpired, ErrAccountBanned
+// or ErrUnavailable; a secret that was used is no error.
+func lookAt(ctx context.Context, k *kernel, secret string, kinds ...string) (seen, error) {
+	if secret = cleanSecret(secret); !wellFormed(secret) {
+		return seen{}, ErrInvalidToken
+	}
+	for _, kind := range kinds {
+		token, err := k.store.Token(ctx, tenant, kind, hashSecret(secret))
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return seen{}, fault(err)
+		}
+		user, err := k.store.User(ctx, tenant, token.UserID)
+		found := seen{token, user}
+		own := kind == kindVerify || kind == kindReset // secrets for the account's present address
+		switch {
+		case errors.Is(err, store.ErrNotFound), err == nil && (user.Deleted() || own && token.EmailKey != user.EmailKey):
+			return seen{}, ErrInvalidToken
+		case err != nil:
+			return seen{}, fault(err)
+		case user.Banned(k.now()):
+			return found, ErrAccountBanned
+		case token.UsedAt.IsZero() && !k.now().Before(token.ExpiresAt):
+			return found, ErrTokenExpired
+		}
+		return found, nil
+	}
+	return seen{}, ErrInvalidToken
 }

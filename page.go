@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/admit-go/admit/internal/webio"
-	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
 )
 
@@ -31,6 +30,9 @@ type formInput struct {
 	CallbackURL string `json:"callbackUrl"`
 	NewPassword string `json:"newPassword"`
 	Action      string `json:"action"`
+	Locale      string `json:"locale"`
+	// RevokeAPIKeys goes with a new password.
+	RevokeAPIKeys bool `json:"revokeApiKeys"`
 }
 
 // readForm reads a body that is JSON or a form, and says which.
@@ -47,7 +49,8 @@ func readForm(w http.ResponseWriter, r *http.Request) (in formInput, isForm bool
 
 // readLink reads the same fields from the address of a page. What was damaged on
 // its way to a browser is left out: links are copied from HTML source, wrapped
-// and cut by mail programs, and a token that is whole is enough to go on.
+// and cut by mail programs, and a token that is whole is enough to go on. A
+// program is told.
 func (v visitor) readLink() (in formInput, err error) {
 	if !wantsPage(v.r) {
 		values, err := webio.Query(v.r)
@@ -66,19 +69,26 @@ func (v visitor) readLink() (in formInput, err error) {
 			*field = ""
 		}
 	}
-	in.Token = cleanToken(in.Token)
+	in.Token = cleanSecret(in.Token)
 	if v.checkCallback(in.CallbackURL) != nil {
 		in.CallbackURL = ""
 	}
 	return in, nil
 }
 
-func (in *formInput) fill(values url.Values) error { return webio.Fields(values, in.fields()) }
+func (in *formInput) fill(values url.Values) error {
+	var revoke string
+	fields := in.fields()
+	fields["revokeApiKeys"] = &revoke
+	err := webio.Fields(values, fields)
+	in.RevokeAPIKeys = revoke == "true"
+	return err
+}
 
 func (in *formInput) fields() map[string]*string {
 	return map[string]*string{
 		"token": &in.Token, "email": &in.Email, "callbackUrl": &in.CallbackURL,
-		"newPassword": &in.NewPassword, "action": &in.Action,
+		"newPassword": &in.NewPassword, "action": &in.Action, "locale": &in.Locale,
 	}
 }
 
@@ -98,6 +108,17 @@ func (in *formInput) hidden(action string) []ui.Field {
 		fields = append(fields, ui.Field{Name: "action", Value: action})
 	}
 	return fields
+}
+
+// linkParams says where a link is to be mailed.
+func (in *formInput) linkParams() LinkParams {
+	return LinkParams{Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale}
+}
+
+// asked is the context of a request that leads to a mail: the mail is in a
+// language that the client accepts, where neither body nor account names one.
+func asked(r *http.Request) context.Context {
+	return WithLanguages(r.Context(), r.Header.Get("Accept-Language"))
 }
 
 // renewal is the form that asks for a new link to the same address. The form asks
@@ -131,60 +152,19 @@ func (v visitor) home() []ui.Link {
 	return []ui.Link{{Text: "To the home page", URL: template.URL(v.config.HomeURL)}} //nolint:gosec // from the configuration
 }
 
-// seen is a mailed link that was looked at and not used up.
-type seen struct {
-	token store.Token
-	user  store.User
-}
-
 // languages of a page for whoever got the link, before those of the browser.
-func (s seen) languages() []string {
-	if s.user.Locale == "" {
+func (s seen) languages() []string { return languagesOf(s.user.Locale) }
+
+func languagesOf(locale string) []string {
+	if locale == "" {
 		return nil
 	}
-	return []string{s.user.Locale}
-}
-
-// look finds the token of a mailed link, of one of the kinds, and its account. It
-// spends nothing, so a page can tell what the link is worth before anything is
-// asked. It answers ErrInvalidToken, ErrTokenExpired, ErrAccountBanned or
-// ErrUnavailable; a link that was used is no error.
-func (k *kernel) look(ctx context.Context, secret string, kinds ...string) (seen, error) {
-	if !wellFormed(secret) {
-		return seen{}, ErrInvalidToken
-	}
-	for _, kind := range kinds {
-		token, err := k.store.Token(ctx, tenant, kind, hashSecret(secret))
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return seen{}, fault(err)
-		}
-		user, err := k.store.User(ctx, tenant, token.UserID)
-		found := seen{token, user}
-		own := kind == kindVerify || kind == kindReset // links to the account's present address
-		switch {
-		case errors.Is(err, store.ErrNotFound), err == nil && (user.Deleted() || own && token.EmailKey != user.EmailKey):
-			return seen{}, ErrInvalidToken
-		case err != nil:
-			return seen{}, fault(err)
-		case user.Banned(k.now()):
-			return found, ErrAccountBanned
-		case token.UsedAt.IsZero() && !k.now().Before(token.ExpiresAt):
-			return found, ErrTokenExpired
-		}
-		return found, nil
-	}
-	return seen{}, ErrInvalidToken
+	return []string{locale}
 }
 
 // renew mails a new link, within the limits of every other request for a mail.
 func (v visitor) renew(isForm bool, in formInput, path string, send func(ctx context.Context, in LinkParams) error) error {
-	err := v.spend(v.r.Context(), ErrTooManyCodeRequests, clientCounter(v.r.Context(), limitMail)...)
-	if err == nil {
-		err = send(v.r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL})
-	}
+	err := send(asked(v.r), in.linkParams())
 	return v.answerForm(isForm, err, ui.Page{
 		Title: "Check your mail",
 		Paragraphs: []string{
@@ -195,13 +175,13 @@ func (v visitor) renew(isForm bool, in formInput, path string, send func(ctx con
 	}, webio.Message("If the address can be used, a mail is on its way."), formInput{CallbackURL: in.CallbackURL}.renewal(v.pagePath(path))...)
 }
 
-// lookAt is look for the page that answers a form: whose language it is in. The
+// lookAt is lookAt for the page that answers a form: whose language it is in. The
 // rule answers what is wrong with the link.
 func (v visitor) lookAt(secret string, kinds ...string) (seen, error) {
 	if !wantsPage(v.r) {
 		return seen{}, nil
 	}
-	found, err := v.look(v.r.Context(), cleanToken(secret), kinds...)
+	found, err := lookAt(v.r.Context(), v.kernel, secret, kinds...)
 	if err != nil && asError(err).Status >= http.StatusInternalServerError {
 		return seen{}, err
 	}

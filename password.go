@@ -49,17 +49,17 @@ func (p *Passwords) SignIn(ctx context.Context, in SignInParams) (SignedIn, erro
 	if in.Password == "" || tooLong(in.Password) {
 		return SignedIn{}, ErrInvalidPasswordFormat.detail("password", "must have 1 to 128 characters")
 	}
-	try, err := p.attempt(ctx, firstFactor, address.Key)
+	try, err := p.attempt(ctx, firstFactor, address.Key, clientHashes)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	signed, err := p.signIn(ctx, try, address.Key, in.Password)
+	signed, err := p.signIn(ctx, try, address, in.Password)
 	try.settle(ctx, err)
 	return signed, err
 }
 
-func (p *Passwords) signIn(ctx context.Context, try *attempt, emailKey, given string) (SignedIn, error) {
-	user, known, err := p.checkPassword(ctx, emailKey, given)
+func (p *Passwords) signIn(ctx context.Context, try *attempt, address emailaddress.Address, given string) (SignedIn, error) {
+	user, known, err := p.checkPassword(ctx, address, given)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -76,40 +76,67 @@ func (p *Passwords) signIn(ctx context.Context, try *attempt, emailKey, given st
 	})
 }
 
+// PreparePasswordParams is a new password and the account that it is for. Email
+// and Name are what the account has or will have: passwords that repeat them are
+// refused.
+type PreparePasswordParams struct {
+	Email, Name, Password string
+}
+
+// Prepare checks and hashes a new password before a host's transaction begins:
+// inside one nothing is hashed, since a hash takes long and others wait for the
+// locks. It answers ErrInvalidEmail, ErrInvalidName, ErrInvalidPasswordFormat,
+// ErrWeakPassword or ErrUnavailable.
+func (p *Passwords) Prepare(ctx context.Context, in PreparePasswordParams) (PreparedPassword, error) {
+	address, name, err := parseAccount(in.Email, in.Name)
+	if err != nil {
+		return PreparedPassword{}, err
+	}
+	if err := p.checkNewPassword(ctx, in.Password, address, name); err != nil {
+		return PreparedPassword{}, err
+	}
+	hash, err := p.hash(ctx, in.Password)
+	return PreparedPassword{address.Key, hash}, err
+}
+
 // ChangePasswordParams names a user and both passwords.
 type ChangePasswordParams struct {
 	UserID string
 	// Current is the password that the user has, New the one to set.
 	Current, New string
+	// RevokeAPIKeys revokes the API keys that the account has made.
+	RevokeAPIKeys bool
 }
 
 // Change replaces the password of a user who knows the current one.
-// Every session ends. Wrong guesses count as they do at sign-in. It answers
+// Every session ends. API keys go on working unless RevokeAPIKeys is set; the
+// result counts them. Wrong guesses count as they do at sign-in. It answers
 // ErrInvalidPassword, ErrSameAsPreviousPassword, ErrInvalidPasswordFormat, ErrWeakPassword,
 // ErrTooManyLoginAttempts or ErrUnavailable.
-func (p *Passwords) Change(ctx context.Context, in ChangePasswordParams) error {
+func (p *Passwords) Change(ctx context.Context, in ChangePasswordParams) (done NewPassword, err error) {
 	userID, current, newPassword := in.UserID, in.Current, in.New
 	user, err := existing(p.store.User(ctx, tenant, userID))
 	if err != nil {
-		return err
+		return done, err
 	}
 	address := emailaddress.Address{Display: user.Email, Key: user.EmailKey}
 	if current == "" || tooLong(current) {
-		return ErrInvalidPassword
+		return done, ErrInvalidPassword
+	}
+	// This says nothing about the stored password, and costs no hash.
+	if samePassword(current, newPassword) {
+		return done, ErrSameAsPreviousPassword
 	}
 	if err := p.checkNewPassword(ctx, newPassword, address, user.Name); err != nil {
-		return err
+		return done, err
 	}
 	stored, err := p.proveCurrent(ctx, &user, current)
 	if err != nil {
-		return err
-	}
-	if current == newPassword {
-		return ErrSameAsPreviousPassword
+		return done, err
 	}
 	hash, err := p.hash(ctx, newPassword)
 	if err != nil {
-		return err
+		return done, err
 	}
 	err = p.tx(ctx, func(ctx context.Context, tx *txn) error {
 		user, err := existing(tx.lock(ctx, userID))
@@ -126,21 +153,29 @@ func (p *Passwords) Change(ctx context.Context, in ChangePasswordParams) error {
 		if !swapped {
 			return ErrInvalidPassword // it was changed meanwhile
 		}
-		return tx.replacePassword(ctx, &user, afterChange, hash)
+		done, err = tx.replacePassword(ctx, &user, afterChange, hash, in.RevokeAPIKeys)
+		return err
 	})
-	return err
+	if err != nil {
+		return NewPassword{}, err
+	}
+	return done, nil
 }
 
 // proveCurrent verifies the current password of a user who is signed in, within
 // the budget of sign-in: a stolen token is no oracle.
 func (p *Passwords) proveCurrent(ctx context.Context, user *store.User, current string) (store.Password, error) {
-	try, err := p.attempt(ctx, firstFactor, user.EmailKey)
+	address, err := emailaddress.Parse(user.Email)
+	if err != nil {
+		return store.Password{}, ErrInternal.because(err)
+	}
+	try, err := p.attempt(ctx, firstFactor, address.Key, clientHashes)
 	if err != nil {
 		return store.Password{}, err
 	}
-	_, known, err := p.checkPassword(ctx, user.EmailKey, current)
+	_, known, err := p.checkPassword(ctx, address, current)
 	if errors.Is(err, ErrInvalidCredentials) {
-		return known.stored, ErrInvalidPassword
+		err = ErrInvalidPassword
 	}
 	if err == nil && known.stored.UserID != user.ID {
 		err = ErrInvalidPassword // the address has moved to another account
@@ -157,6 +192,7 @@ func (p *Passwords) proveCurrent(ctx context.Context, user *store.User, current 
 type passwordChangeInput struct {
 	CurrentPassword string `json:"currentPassword"`
 	NewPassword     string `json:"newPassword"`
+	RevokeAPIKeys   bool   `json:"revokeApiKeys"`
 }
 
 func (p *Passwords) handlePasswordChange(w http.ResponseWriter, r *http.Request) error {
@@ -165,8 +201,11 @@ func (p *Passwords) handlePasswordChange(w http.ResponseWriter, r *http.Request)
 		return err
 	}
 	c := callerFrom(r.Context())
-	if err := p.Change(r.Context(), ChangePasswordParams{UserID: c.user.ID, Current: in.CurrentPassword, New: in.NewPassword}); err != nil {
+	done, err := p.Change(r.Context(), ChangePasswordParams{
+		UserID: c.user.ID, Current: in.CurrentPassword, New: in.NewPassword, RevokeAPIKeys: in.RevokeAPIKeys,
+	})
+	if err != nil {
 		return err
 	}
-	return webio.Write(w, http.StatusOK, webio.Message("The password was changed. Every session has ended."))
+	return webio.Write(w, http.StatusOK, newPasswordBody{"The password was changed. Every session has ended.", done.LiveAPIKeys, done.RevokedAPIKeys})
 }

@@ -31,7 +31,7 @@ func TestAC030_EverySignInCostsOneHash(t *testing.T) {
 	const password = "Kupfer-Wolke-7319"
 	create := func(email, password string) User {
 		t.Helper()
-		user, err := a.Users.Create(ctx, CreateUserParams{Email: email, Name: "Ada", Password: password})
+		user, err := a.Users.Create(ctx, CreateUserParams{Email: email, Name: "Ada", InsecurePassword: password})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +52,7 @@ func TestAC030_EverySignInCostsOneHash(t *testing.T) {
 		t.Fatal(err)
 	}
 	weaker := passhash.New(passhash.Params{MemoryKiB: 8, Time: 2, Threads: 1}, passhash.Limits{})
-	if stored.Hash, err = weaker.Hash(ctx, password); err != nil {
+	if stored.Hash, err = weaker.Hash(ctx, "", password); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.PutPassword(ctx, stored); err != nil {

@@ -3,7 +3,9 @@ package admit
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/admit-go/admit/internal/passhash"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Errors about a password that somebody chooses.
@@ -20,7 +23,7 @@ var (
 	ErrWeakPassword          = &Error{Code: "auth/weak-password", Status: http.StatusBadRequest, Message: "That password is too easy to guess. Please choose another."}
 )
 
-func (k *kernel) hashRefused(ctx context.Context) {
+func hashRefused(ctx context.Context, k *kernel) {
 	if refused := k.config.Instrument.HashRefused; refused != nil {
 		tell(ctx, k.log, "HashRefused", func() { refused(ctx) })
 	}
@@ -30,6 +33,40 @@ func (k *kernel) hashRefused(ctx context.Context) {
 // are refused, never cut.
 const maxPassword = 128
 
+// errHashInHostTx refuses to hash while a host's transaction is open.
+var errHashInHostTx = errors.New("no password is hashed inside a host's transaction, which would hold its locks meanwhile: " +
+	"call Passwords.Prepare before the transaction begins, and sign in outside it")
+
+// PreparedPassword is a password that meets the rules, hashed. It is for
+// SignUpParams, CreateUserParams and one account: an address other than the one
+// it was prepared for is refused.
+type PreparedPassword struct {
+	emailKey, hash string
+}
+
+// String hides the hash.
+func (PreparedPassword) String() string { return "PreparedPassword(hidden)" }
+
+// GoString hides the hash.
+func (p PreparedPassword) GoString() string { return p.String() }
+
+// LogValue hides the hash.
+func (p PreparedPassword) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
+// newHash is the hash of a new password, or the one that was prepared.
+func (k *kernel) newHash(ctx context.Context, password string, prepared PreparedPassword, address emailaddress.Address, name string) (string, error) {
+	if prepared != (PreparedPassword{}) {
+		if password != "" || prepared.emailKey != address.Key {
+			return "", ErrInvalidPasswordFormat.detail("password", "was prepared for another address, or stands beside a prepared one")
+		}
+		return prepared.hash, nil
+	}
+	if err := k.checkNewPassword(ctx, password, address, name); err != nil {
+		return "", err
+	}
+	return k.hash(ctx, password)
+}
+
 // knownPassword is a password that was verified against a stored hash, and the
 // hash to store instead when its parameters are out of date.
 type knownPassword struct {
@@ -38,15 +75,18 @@ type knownPassword struct {
 }
 
 // checkPassword finds the account of an address and verifies its password.
-func (k *kernel) checkPassword(ctx context.Context, emailKey, given string) (store.User, knownPassword, error) {
+func (k *kernel) checkPassword(ctx context.Context, address emailaddress.Address, given string) (store.User, knownPassword, error) {
 	var known knownPassword
-	user, err := k.store.UserByEmail(ctx, tenant, emailKey)
+	if k.after != nil {
+		return store.User{}, known, ErrInternal.because(errHashInHostTx)
+	}
+	user, err := holder(ctx, k, k.store, address)
 	if err == nil {
 		known.stored, err = k.store.Password(ctx, tenant, user.ID)
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		// Nobody, or nobody with a password: the same work, the same answer.
-		if err := k.hasher.Waste(ctx, given); err != nil {
+		if err := k.hasher.Waste(ctx, clientName(ctx), given); err != nil {
 			return user, known, k.hashFault(ctx, err)
 		}
 		return user, known, ErrInvalidCredentials
@@ -54,7 +94,7 @@ func (k *kernel) checkPassword(ctx context.Context, emailKey, given string) (sto
 	if err != nil {
 		return user, known, fault(err)
 	}
-	ok, upgrade, err := k.hasher.Verify(ctx, known.stored.Hash, given)
+	ok, upgrade, err := k.hasher.Verify(ctx, clientName(ctx), known.stored.Hash, given)
 	if err != nil {
 		return user, known, k.hashFault(ctx, err)
 	}
@@ -63,7 +103,7 @@ func (k *kernel) checkPassword(ctx context.Context, emailKey, given string) (sto
 	}
 	if upgrade {
 		// A hash that cannot be renewed now is renewed at another sign-in.
-		known.upgrade, _ = k.hasher.Hash(ctx, given)
+		known.upgrade, _ = k.hasher.Hash(ctx, clientName(ctx), given)
 	}
 	return user, known, nil
 }
@@ -88,7 +128,10 @@ func (t *txn) stillThePassword(ctx context.Context, known knownPassword) error {
 
 // hash makes the stored form of a new password.
 func (k *kernel) hash(ctx context.Context, password string) (string, error) {
-	encoded, err := k.hasher.Hash(ctx, password)
+	if k.after != nil {
+		return "", ErrInternal.because(errHashInHostTx)
+	}
+	encoded, err := k.hasher.Hash(ctx, clientName(ctx), password)
 	return encoded, k.hashFault(ctx, err)
 }
 
@@ -96,7 +139,7 @@ func (k *kernel) hash(ctx context.Context, password string) (string, error) {
 // 503, and the client is told to come back.
 func (k *kernel) hashFault(ctx context.Context, err error) error {
 	if busy, ok := errors.AsType[*passhash.BusyError](err); ok {
-		k.hashRefused(ctx)
+		hashRefused(ctx, k)
 		return ErrUnavailable.after(busy.RetryAfter).because(err)
 	}
 	switch {
@@ -172,26 +215,68 @@ func tooLong(password string) bool {
 	return len(password) > passhash.MaxPasswordBytes || utf8.RuneCountInString(password) > maxPassword
 }
 
-// replacePassword stores a new password and ends what the old one opened.
-func (t *txn) replacePassword(ctx context.Context, user *store.User, h happening, hash string) error {
+// NewPassword says what a new password left alive.
+type NewPassword struct {
+	// LiveAPIKeys counts the API keys of the account that still work.
+	LiveAPIKeys int
+	// RevokedAPIKeys counts those that were revoked because the caller asked.
+	RevokedAPIKeys int
+}
+
+// replacePassword stores a new password and ends what the old one opened. API
+// keys are ended where that was asked for, and counted else.
+func (t *txn) replacePassword(ctx context.Context, user *store.User, h happening, hash string, revokeKeys bool) (done NewPassword, err error) {
 	now := t.now()
-	err := t.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: now})
+	err = t.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: now})
 	if err != nil {
-		return err
+		return done, err
 	}
 	ended, err := t.EndSessions(ctx, store.SessionEnd{Tenant: tenant, UserID: user.ID, At: now, Reason: endedByPassword})
 	if err != nil {
-		return err
+		return done, err
+	}
+	if revokeKeys {
+		done.RevokedAPIKeys, err = t.RevokeAPIKeysOf(ctx, tenant, user.ID, now)
+	} else {
+		done.LiveAPIKeys, err = liveAPIKeys(ctx, t, user, now)
+	}
+	if err != nil {
+		return done, err
 	}
 	if err := t.kill(ctx, h, user.ID, user.EmailKey); err != nil {
-		return err
+		return done, err
 	}
 	if err := t.notify(ctx, user, mailer.PasswordChanged); err != nil {
-		return err
+		return done, err
 	}
-	return t.record(ctx, event{kind: eventPasswordChanged, subject: user.ID, data: eventData{
-		"by": string(h), "ended": ended,
-	}})
+	told := eventData{"by": string(h), "ended": ended}
+	if done.RevokedAPIKeys > 0 {
+		told["revokedKeys"] = done.RevokedAPIKeys
+	}
+	return done, t.record(ctx, event{kind: eventPasswordChanged, subject: user.ID, data: told})
+}
+
+// liveAPIKeys counts the API keys that an account has made and that work. Those
+// of an account that is no administrator do not.
+func liveAPIKeys(ctx context.Context, s store.Store, user *store.User, now time.Time) (live int, err error) {
+	if user.Role != RoleAdmin {
+		return 0, nil
+	}
+	page := store.Page{Number: 1, Limit: 100}
+	for ; ; page.Number++ {
+		keys, total, err := s.ListAPIKeys(ctx, tenant, page)
+		if err != nil {
+			return 0, err
+		}
+		for _, key := range keys {
+			if key.OwnerID == user.ID && key.RevokedAt.IsZero() && (key.ExpiresAt.IsZero() || now.Before(key.ExpiresAt)) {
+				live++
+			}
+		}
+		if len(keys) == 0 || page.Number*page.Limit >= total {
+			return live, nil
+		}
+	}
 }
 
 // inWords says what a new password needs beside its length.
@@ -210,4 +295,16 @@ func (c PasswordConfig) inWords() (rules []string) {
 		}
 	}
 	return rules
+}
+
+// samePassword tells whether two spellings are one password.
+func samePassword(a, b string) bool { return norm.NFC.String(a) == norm.NFC.String(b) }
+
+// hashLimits bound the work of hashing. There is nothing to share where a hash
+// costs nothing.
+func hashLimits(c Config) passhash.Limits {
+	if c.InsecureNoLimits || c.Passwords.InsecureFastHash {
+		return passhash.Limits{Share: -1}
+	}
+	return passhash.Limits{}
 }

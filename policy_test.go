@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/admit-go/admit/store"
@@ -9,6 +10,8 @@ import (
 func TestPolicyTermsAndPrecedence(t *testing.T) {
 	user := func(role string) *caller { return &caller{signedIn: true, user: store.User{ID: "u", Role: role}} }
 	secret := &caller{key: &store.APIKey{Type: SecretKey}}
+	scoped := &caller{key: &store.APIKey{Type: SecretKey, Scopes: []string{"*:*"}}}
+	scopeless := &caller{key: &store.APIKey{Type: SecretKey, Scopes: []string{}}}
 	publishable := &caller{key: &store.APIKey{Type: PublishableKey}}
 	nobody := &caller{}
 	for _, test := range []struct {
@@ -26,6 +29,8 @@ func TestPolicyTermsAndPrecedence(t *testing.T) {
 		{"admin", user("user"), false, false},
 		{"admin", user("admin"), false, true},
 		{"admin", secret, false, true},
+		{"admin", scoped, false, false},
+		{"admin", scopeless, false, false},
 		{"admin", publishable, false, false},
 		{"self", user("guest"), true, true},
 		{"self", user("user"), false, false},
@@ -40,7 +45,7 @@ func TestPolicyTermsAndPrecedence(t *testing.T) {
 		{"self | user & role:editor", user("editor"), false, true},
 		{"role:editor & self", user("editor"), false, false},
 	} {
-		parsed, err := parsePolicy(test.policy)
+		parsed, err := ParsePolicy(test.policy)
 		if err != nil {
 			t.Fatalf("%s: %v", test.policy, err)
 		}
@@ -48,9 +53,49 @@ func TestPolicyTermsAndPrecedence(t *testing.T) {
 			t.Errorf("%s for %+v: got %v", test.policy, test.caller, got)
 		}
 	}
-	for _, bad := range []string{"", "admins", "user &", "| user", "role:", "role:A b", "org:*", "self:x", "user && admin"} {
-		if _, err := parsePolicy(bad); err == nil {
-			t.Errorf("policy %q was taken", bad)
+	if (Policy{}).allows(user("admin"), func() bool { return true }) {
+		t.Error("the zero Policy lets somebody pass")
+	}
+}
+
+func TestAPolicyThatCannotBeReadNamesTheTermAndItsPlace(t *testing.T) {
+	for bad, want := range map[string]PolicyError{
+		"":                    {Offset: 0, Term: ""},
+		"admins":              {Offset: 0, Term: "admins"},
+		"user &":              {Offset: 6, Term: ""},
+		"| user":              {Offset: 0, Term: ""},
+		"user && admin":       {Offset: 6, Term: ""},
+		"role:":               {Offset: 0, Term: "role"},
+		"user | role:A b":     {Offset: 7, Term: "role:A b"},
+		"user & self | org:*": {Offset: 14, Term: "org:*"},
+		"user\t&  self:x":     {Offset: 8, Term: "self:x"},
+		"self-employed":       {Offset: 0, Term: "self-employed"},
+		"user | selfish":      {Offset: 7, Term: "selfish"},
+	} {
+		_, err := ParsePolicy(bad)
+		wrong, ok := errors.AsType[*PolicyError](err)
+		if !ok {
+			t.Errorf("policy %q: %v is no *PolicyError", bad, err)
+			continue
+		}
+		if wrong.Policy != bad || wrong.Offset != want.Offset || wrong.Term != want.Term || wrong.Reason == "" {
+			t.Errorf("policy %q: got %+v", bad, wrong)
+		}
+	}
+}
+
+// A role is not self because its name begins with it.
+func TestOnlyTheTermSelfNeedsAnOwner(t *testing.T) {
+	for policy, needs := range map[string]bool{
+		"self": true, "user | admin & self": true, "role:self-employed": false, "role:self | org:self": false, "user": false,
+	} {
+		parsed, err := ParsePolicy(policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = parsed.withoutOwner()
+		if _, typed := errors.AsType[*PolicyError](err); typed != needs || (err != nil) != needs {
+			t.Errorf("policy %q without an owner: %v", policy, err)
 		}
 	}
 }

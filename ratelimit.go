@@ -2,24 +2,15 @@ package admit
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"time"
 
-	"github.com/admit-go/admit/internal/clientip"
 	"github.com/admit-go/admit/store"
 )
 
-// Errors of limits.
-var (
-	ErrTooManyLoginAttempts = &Error{Code: "auth/too-many-login-attempts", Status: http.StatusTooManyRequests, Message: "Too many attempts. Please wait a while, or sign in another way."}
-	ErrTooManyCodeRequests  = &Error{Code: "auth/too-many-code-requests", Status: http.StatusTooManyRequests, Message: "Too many messages were asked for. Please wait a while."}
-)
-
-// limitClass says how often one client address may use a route, or how often a
-// route may fail for it.
+// limitClass says which budget of the client a route spends. The rule behind the
+// route spends it, not the route: one rule may stand behind several routes.
 type limitClass string
 
 const (
@@ -27,92 +18,99 @@ const (
 	// counting.
 	unlimited limitClass = "none"
 	// limitGuess routes verify something that can be guessed. What fails counts
-	// against the client address; the rule itself counts against the account.
+	// against the client and against the account. A test calls every such route
+	// until its budget is spent.
 	limitGuess limitClass = "guess"
-	// limitSignUp routes make accounts.
+	// limitSignUp routes make accounts. This class alone is spent by the route,
+	// before its body is read.
 	limitSignUp limitClass = "signup"
 	// limitMail routes send mail to an address that the client names.
 	limitMail limitClass = "mail"
 )
 
-// bound is a number of times in a window.
-type bound struct {
-	limit  int
-	window time.Duration
-}
+// longestRetry is the most that Retry-After says: some bounds end only with a
+// success.
+const longestRetry = 24 * time.Hour
 
-// classBounds are per client address; an IPv6 address counts as its /64.
-func classBounds(class limitClass) bound {
-	switch class {
-	case limitGuess:
-		return bound{100, 15 * time.Minute}
-	case limitSignUp:
-		return bound{60, time.Hour}
-	case limitMail:
-		return bound{60, time.Hour}
-	}
-	return bound{}
-}
+// errGuessInHostTx refuses a guess whose count would vanish with a rollback.
+var errGuessInHostTx = errors.New("a guess inside a host's transaction would be forgotten when it rolls back: " +
+	"sign in before the transaction, or set Config.Counters")
 
-// The budgets of an account are its own, whoever spends them and however the
-// address is spelled.
-func accountBounds() []bound { return []bound{{10, 15 * time.Minute}, {100, 24 * time.Hour}} }
-
-func mailBounds() []bound { return []bound{{5, 15 * time.Minute}, {20, 24 * time.Hour}} }
-
-// Counters are taken by key, so the names say in which order: those that many
-// wait for come last.
-const (
-	firstFactor = "first"
-	mailBudget  = "mail"
-	sourceKey   = "source/"
-)
-
-// budget makes the counters of an account: one for each bound.
-func budget(kind, emailKey string, bounds []bound) []store.Counter {
-	counters := make([]store.Counter, len(bounds))
-	for i, b := range bounds {
-		counters[i] = store.Counter{
-			Tenant: tenant, Key: kind + "/" + b.window.String() + "/" + fingerprint(emailKey), Limit: b.limit, Window: b.window,
-		}
-	}
-	return counters
-}
-
-// fingerprint stands for an address in a counter's key: of fixed length, and no
-// list of who was guessed at.
-func fingerprint(emailKey string) string {
-	sum := sha256.Sum256([]byte(emailKey))
-	return hex.EncodeToString(sum[:16])
-}
-
-func keysOf(counters []store.Counter) []string {
-	keys := make([]string, len(counters))
-	for i, c := range counters {
-		keys[i] = c.Key
-	}
-	return keys
-}
-
-// spend reserves one use of counters before anything is verified, with a
-// context that a client which hangs up does not cancel. Without room it answers
-// refusal with the time to wait; without a store nobody gets in.
-func (k *kernel) spend(ctx context.Context, refusal *Error, counters ...store.Counter) error {
+// hit raises counters or none of them, with a context that a client which hangs
+// up does not cancel. Without a store nobody gets in.
+func hit(ctx context.Context, k *kernel, counters []store.Counter) (store.Counted, error) {
 	if k.config.InsecureNoLimits || len(counters) == 0 {
-		return nil
+		return store.Counted{OK: true}, nil
 	}
 	ctx, cancel := k.beyondHangUp(ctx)
 	defer cancel()
-	now := k.now()
-	counted, err := k.counters().Hit(ctx, now, counters...)
+	counted, err := k.counters().Hit(ctx, k.now(), counters...)
 	if err != nil {
-		return ErrUnavailable.because(err)
+		return counted, ErrUnavailable.because(err)
 	}
-	if !counted.OK {
-		return refusal.after(max(counted.ResetAt.Sub(now), time.Second))
-	}
-	return nil
+	return counted, nil
 }
+
+// spend reserves one use of a budget of an address, before anything is done or
+// verified, together with counters of the client. Where the budget is spent, a
+// client that the account knows spends its own instead. It returns the counters
+// that were raised for the address.
+func (k *kernel) spend(ctx context.Context, name, emailKey string, client ...store.Counter) ([]store.Counter, error) {
+	b := budgetOf(name)
+	owner := fingerprint(emailKey)
+	account := b.counters(owner)
+	counted, err := hit(ctx, k, append(client[:len(client):len(client)], account...))
+	if err != nil || counted.OK {
+		return account, err
+	}
+	if counted.Full >= len(client) && len(b.Known) > 0 {
+		known, err := knows(ctx, k, emailKey)
+		if err != nil {
+			return nil, err
+		}
+		if known {
+			account = countersOf(b.Name+"-known", b.Known, owner+"/"+clientName(ctx))
+			if counted, err = hit(ctx, k, append(client[:len(client):len(client)], account...)); err != nil || counted.OK {
+				return account, err
+			}
+		}
+	}
+	if counted.Full < len(client) {
+		return nil, refuse(ctx, k, client[counted.Full], counted, "")
+	}
+	return nil, refuse(ctx, k, account[counted.Full-len(client)], counted, emailKey)
+}
+
+// spendClient reserves one use of a budget that only the client can spend.
+func (k *kernel) spendClient(ctx context.Context, name string) error {
+	counters := clientCounters(ctx, name)
+	counted, err := hit(ctx, k, counters)
+	if err != nil || counted.OK {
+		return err
+	}
+	return refuse(ctx, k, counters[counted.Full], counted, "")
+}
+
+// spendMail reserves one mail of a kind to an address, whether or not the
+// address has an account, and one of the client's mails.
+func (k *kernel) spendMail(ctx context.Context, name, emailKey string) error {
+	_, err := k.spend(ctx, name, emailKey, clientCounters(ctx, clientMail)...)
+	return err
+}
+
+// refuse answers that a counter is full, and notes it.
+func refuse(ctx context.Context, k *kernel, full store.Counter, counted store.Counted, emailKey string) error {
+	b := budgetOfCounter(full)
+	k.notice(ctx, notice{kind: eventLimitReached, emailKey: emailKey, about: b.Name, once: true, data: eventData{"budget": b.Name}})
+	if b.refusal == nil {
+		return errSpentQuietly
+	}
+	wait := counted.ResetAt.Sub(k.now())
+	return b.refusal.after(min(max(wait, time.Second), longestRetry))
+}
+
+// errSpentQuietly says that a budget is spent whose refusal nobody is told.
+var errSpentQuietly = errors.New("the budget is spent")
 
 // beyondHangUp keeps the values of a context and its time limit, but not its
 // cancellation.
@@ -120,41 +118,39 @@ func (k *kernel) beyondHangUp(ctx context.Context) (context.Context, context.Can
 	return context.WithTimeout(context.WithoutCancel(ctx), k.config.RequestTimeout)
 }
 
-// clientCounter is the counter of a class for the client at the other end; none
-// where no client is known or the class has no bounds.
-func clientCounter(ctx context.Context, class limitClass) []store.Counter {
-	b, client := classBounds(class), clientFrom(ctx).address
-	if b.limit == 0 || !client.IsValid() {
-		return nil
-	}
-	return []store.Counter{{
-		Tenant: tenant, Key: sourceKey + string(class) + "/" + clientip.Key(client), Limit: b.limit, Window: b.window,
-	}}
-}
-
 // attempt is a guess that was paid for before it is looked at.
 type attempt struct {
 	*kernel
+	emailKey string
 	// account is the budget that only a session clears; client is given back
 	// unless the guess was wrong, so that many people behind one address can
 	// sign in while somebody who guesses cannot clear the count with an account
-	// of his own.
-	account, client []store.Counter
+	// of his own. work counts hashes and is given back only where none was made.
+	account, client, work []store.Counter
 }
 
-// attempt reserves one guess at an account.
-func (k *kernel) attempt(ctx context.Context, kind, emailKey string) (*attempt, error) {
-	t := &attempt{kernel: k, account: budget(kind, emailKey, accountBounds()), client: clientCounter(ctx, limitGuess)}
-	return t, k.spend(ctx, ErrTooManyLoginAttempts, append(t.client, t.account...)...)
+// attempt reserves one guess at an account. A guess that costs a hash names
+// clientHashes too.
+func (k *kernel) attempt(ctx context.Context, kind, emailKey string, work ...string) (*attempt, error) {
+	if k.after != nil && k.config.Counters == nil && !k.config.InsecureNoLimits {
+		return nil, ErrInternal.because(errGuessInHostTx)
+	}
+	t := &attempt{kernel: k, emailKey: emailKey, client: clientCounters(ctx, clientGuess), work: clientCounters(ctx, work...)}
+	var err error
+	t.account, err = k.spend(ctx, kind, emailKey, append(t.client[:len(t.client):len(t.client)], t.work...)...)
+	return t, err
 }
 
-// succeed clears the account's budget and takes the client's guess back, in the
-// transaction that lets its owner in. It is the last thing to be done there:
-// everybody behind one client address waits for that counter. The order is that
-// in which a hit takes them, so that no two transactions wait for each other.
+// succeed clears the budget that the guess was paid from and takes the client's
+// guess back, in the transaction that lets its owner in. Where the guess was paid
+// from the budget of a known client, the account's own stays spent: an owner who
+// comes and goes earns a stranger no guesses. It is the last thing to be done
+// there: everybody behind one client address waits for that counter. The order is
+// that in which a hit takes them, so that no two transactions wait for each other.
 func (t *attempt) succeed(ctx context.Context, tx *txn) error {
 	return t.within(ctx, tx, func(ctx context.Context, counters store.Counters) error {
-		if err := counters.ClearCounters(ctx, tenant, keysOf(t.account)...); err != nil || len(t.client) == 0 {
+		keys := append(keysOf(t.account), budgetOf(firstFactor).lifetime(fingerprint(t.emailKey))...)
+		if err := counters.ClearCounters(ctx, tenant, keys...); err != nil || len(t.client) == 0 {
 			return err
 		}
 		return counters.Unhit(ctx, tenant, keysOf(t.client)...)
@@ -164,72 +160,71 @@ func (t *attempt) succeed(ctx context.Context, tx *txn) error {
 // takeBack returns a guess that was right but opened no session, in the
 // transaction that found out.
 func (t *attempt) takeBack(ctx context.Context, tx *txn) error {
-	return t.within(ctx, tx, t.unhit)
+	return t.within(ctx, tx, func(ctx context.Context, counters store.Counters) error {
+		return counters.Unhit(ctx, tenant, keysOf(append(t.account[:len(t.account):len(t.account)], t.client...))...)
+	})
 }
 
-// within changes counters in the transaction where they live there too.
-// Counters elsewhere are changed once, after the commit: a transaction that is
-// repeated would change them again.
+// ownerProven clears the first-factor budget of an account whose owner was let in
+// by a mailed secret, and the budget of that kind of mail: while it is spent, the
+// mailbox holds a mail that was not redeemed yet.
+func (t *txn) ownerProven(ctx context.Context, emailKey, mailed string) error {
+	owner := fingerprint(emailKey)
+	counters := append(budgetOf(firstFactor).counters(owner), budgetOf(mailed).counters(owner)...)
+	return t.count(ctx, func(ctx context.Context, in store.Counters) error {
+		return in.ClearCounters(ctx, tenant, keysOf(counters)...)
+	})
+}
+
 func (t *attempt) within(ctx context.Context, tx *txn, change func(context.Context, store.Counters) error) error {
+	return tx.count(ctx, change)
+}
+
+// count changes counters in the transaction where they live there too. Counters
+// elsewhere are changed once, after the commit: a transaction that is repeated
+// would change them again.
+func (t *txn) count(ctx context.Context, change func(context.Context, store.Counters) error) error {
 	switch {
 	case t.config.InsecureNoLimits:
 		return nil
 	case t.config.Counters == nil:
-		return change(ctx, tx.Store)
+		return change(ctx, t.Store)
 	}
-	tx.then = append(tx.then, func() { t.outside(ctx, change) })
+	t.then = append(t.then, func() { t.outside(ctx, change) })
 	return nil
 }
 
 // outside changes counters outside a transaction. A change that fails is
 // logged: a budget that cannot be given back runs out by itself.
-func (t *attempt) outside(ctx context.Context, change func(context.Context, store.Counters) error) {
-	ctx, cancel := t.beyondHangUp(ctx)
+func (k *kernel) outside(ctx context.Context, change func(context.Context, store.Counters) error) {
+	ctx, cancel := k.beyondHangUp(ctx)
 	defer cancel()
-	if err := change(ctx, t.counters()); err != nil {
-		t.log.WarnContext(ctx, "could not take back an attempt", "error", err)
+	if err := change(ctx, k.counters()); err != nil {
+		k.log.WarnContext(ctx, "could not take back an attempt", "error", err)
 	}
 }
 
-func (t *attempt) unhit(ctx context.Context, counters store.Counters) error {
-	return counters.Unhit(ctx, tenant, keysOf(append(t.client, t.account...))...)
-}
-
-// settle gives everything back where the system failed before the guess was
-// looked at: a store that was down and a queue that was full prove nothing. A
-// client that hung up gets nothing back: the work was done for it.
+// settle ends a guess. It gives everything back where the system failed before
+// the guess was looked at: a store that was down and a queue that was full prove
+// nothing. A client that hung up gets nothing back: the work was done for it. A
+// guess that was wrong is noted.
 func (t *attempt) settle(ctx context.Context, err error) {
-	if err == nil || asError(err).Status < http.StatusInternalServerError || errors.Is(ctx.Err(), context.Canceled) {
-		return
+	switch {
+	case err == nil:
+	case asError(err).Status == http.StatusUnauthorized:
+		t.notice(ctx, notice{kind: eventSignInFailed, emailKey: t.emailKey, once: true})
+	case asError(err).Status >= http.StatusInternalServerError && !errors.Is(ctx.Err(), context.Canceled):
+		t.giveBack(ctx, t.work...)
 	}
-	t.giveBack(ctx)
 }
 
 // giveBack returns a guess that was right but opens no session.
-func (t *attempt) giveBack(ctx context.Context) {
-	if !t.config.InsecureNoLimits {
-		t.outside(ctx, t.unhit)
-	}
-}
-
-// clearBudget forgets a budget whose account has proven its owner in another
-// way. One that cannot be cleared runs out by itself.
-func (k *kernel) clearBudget(ctx context.Context, counters []store.Counter) {
-	if k.config.InsecureNoLimits {
+func (t *attempt) giveBack(ctx context.Context, work ...store.Counter) {
+	if t.config.InsecureNoLimits {
 		return
 	}
-	ctx, cancel := k.beyondHangUp(ctx)
-	defer cancel()
-	if err := k.counters().ClearCounters(ctx, tenant, keysOf(counters)...); err != nil {
-		k.log.WarnContext(ctx, "could not clear a budget", "error", err)
-	}
-}
-
-// counters is where failures are counted. Inside a host's transaction that is
-// the transaction: any other connection could wait for it for ever.
-func (k *kernel) counters() store.Counters {
-	if k.config.Counters != nil {
-		return k.config.Counters
-	}
-	return k.store
+	t.outside(ctx, func(ctx context.Context, counters store.Counters) error {
+		all := append(t.account[:len(t.account):len(t.account)], t.client...)
+		return counters.Unhit(ctx, tenant, keysOf(append(all, work...))...)
+	})
 }

@@ -32,3 +32,11 @@ func showEmail(email string) string {
 	}
 	return ""
 }
+
+// newPasswordBody answers a reset and a change. The counts are left out where
+// there are no keys.
+type newPasswordBody struct {
+	Message        string `json:"message"`
+	LiveAPIKeys    int    `json:"liveApiKeys,omitzero"`
+	RevokedAPIKeys int    `json:"revokedApiKeys,omitzero"`
+}

@@ -43,7 +43,7 @@ func (p *PasswordResets) feature() feature {
 // ErrInvalidEmail, ErrInvalidCallbackURL, ErrTooManyCodeRequests or
 // ErrUnavailable.
 func (p *PasswordResets) Request(ctx context.Context, in LinkParams) error {
-	return p.mailTo(ctx, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+	return p.mailTo(ctx, mailedReset, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		return p.send(ctx, tx, user, in.CallbackURL, wanted)
 	})
 }
@@ -61,40 +61,55 @@ func (p *PasswordResets) send(ctx context.Context, tx *txn, user *store.User, ca
 // ConfirmPasswordResetParams is the mailed token, the address it was mailed to,
 // and the password to set.
 type ConfirmPasswordResetParams struct {
-	Email, Token, NewPassword string
+	// Email may be "": the token alone finds its account. An address that is
+	// given must be the one that the token was mailed to.
+	Email              string
+	Token, NewPassword string
+	// RevokeAPIKeys revokes the API keys that the account has made.
+	RevokeAPIKeys bool
 }
 
 // Confirm sets a new password with a mailed token. Every session ends and
-// every pending token dies; the address counts as verified. A password that is
+// every pending token dies; the address counts as verified. API keys go on
+// working unless RevokeAPIKeys is set; the result counts them. A password that is
 // refused leaves the token usable. It answers ErrInvalidEmail,
 // ErrInvalidPasswordFormat, ErrWeakPassword, ErrVerificationTokenNotFound,
 // ErrVerificationTokenExpired, ErrAccountBanned or ErrUnavailable.
-func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetParams) error {
-	token, newPassword := cleanToken(in.Token), in.NewPassword
-	address, err := addressOf(in.Email, token)
+func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetParams) (done NewPassword, err error) {
+	given, err := readSecret(in.Email, in.Token)
 	if errors.Is(err, ErrInvalidToken) {
-		return ErrVerificationTokenNotFound
+		return done, ErrVerificationTokenNotFound
 	}
 	if err != nil {
-		return err
+		return done, err
 	}
-	user, err := p.find(ctx, address, token)
+	found, err := p.find(ctx, given)
 	if err != nil {
-		return err
+		return done, err
 	}
-	if err := p.checkNewPassword(ctx, newPassword, address, user.Name); err != nil {
-		return err
+	address := emailaddress.Address{Display: found.user.Email, Key: found.user.EmailKey}
+	if err := p.checkNewPassword(ctx, in.NewPassword, address, found.user.Name); err != nil {
+		return done, err
 	}
-	hash, err := p.hash(ctx, newPassword)
+	// However many confirmations of one token come at once, one wins: the others
+	// get no hashes for nothing.
+	tries, err := p.spend(ctx, resetTries, given.token, clientCounters(ctx, clientHashes)...)
 	if err != nil {
-		return err
+		return done, err
+	}
+	hash, err := p.hash(ctx, in.NewPassword)
+	if err != nil {
+		p.outside(ctx, func(ctx context.Context, counters store.Counters) error {
+			return counters.Unhit(ctx, tenant, keysOf(tries)...)
+		})
+		return done, err
 	}
 	err = p.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		found, err := tx.openSecret(ctx, token, kindReset)
+		found, err := tx.openSecret(ctx, given.token, kindReset)
 		switch {
 		case errors.Is(err, ErrTokenExpired):
 			return ErrVerificationTokenExpired
-		case errors.Is(err, ErrInvalidToken), err == nil && (found.used || found.token.EmailKey != address.Key || found.user.EmailKey != address.Key):
+		case errors.Is(err, ErrInvalidToken), err == nil && (found.used || !given.fits(found.token.EmailKey) || found.user.EmailKey != found.token.EmailKey):
 			return ErrVerificationTokenNotFound
 		case err != nil:
 			return err
@@ -102,36 +117,36 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 		if err := tx.claim(ctx, &found.user); err != nil {
 			return err
 		}
-		return tx.replacePassword(ctx, &found.user, afterReset, hash)
+		if done, err = tx.replacePassword(ctx, &found.user, afterReset, hash, in.RevokeAPIKeys); err != nil {
+			return err
+		}
+		if err := rememberClient(ctx, tx, &found.user); err != nil {
+			return err
+		}
+		return tx.ownerProven(ctx, found.user.EmailKey, mailedReset)
 	})
-	if err == nil {
-		p.clearBudget(ctx, budget(firstFactor, address.Key, accountBounds()))
+	if err != nil {
+		return NewPassword{}, err
 	}
-	return err
+	return done, nil
 }
 
-// find returns the account of a reset token without using the token up.
-func (p *PasswordResets) find(ctx context.Context, address emailaddress.Address, token string) (store.User, error) {
-	found, err := p.store.Token(ctx, tenant, kindReset, hashSecret(token))
-	if errors.Is(err, store.ErrNotFound) || err == nil && (!found.UsedAt.IsZero() || found.EmailKey != address.Key) {
-		return store.User{}, ErrVerificationTokenNotFound
+// find looks at a reset token that works, without using the token up.
+func (p *PasswordResets) find(ctx context.Context, given mailedSecret) (seen, error) {
+	found, err := lookAt(ctx, p.kernel, given.token, kindReset)
+	switch {
+	case errors.Is(err, ErrInvalidToken), found.token.Kind != "" && (!found.token.UsedAt.IsZero() || !given.fits(found.token.EmailKey)):
+		return found, ErrVerificationTokenNotFound
+	case errors.Is(err, ErrTokenExpired):
+		return found, ErrVerificationTokenExpired
 	}
-	if err != nil {
-		return store.User{}, fault(err)
-	}
-	if !p.now().Before(found.ExpiresAt) {
-		return store.User{}, ErrVerificationTokenExpired
-	}
-	user, err := p.store.User(ctx, tenant, found.UserID)
-	if errors.Is(err, store.ErrNotFound) {
-		return user, ErrVerificationTokenNotFound
-	}
-	return user, fault(err)
+	return found, err
 }
 
 type resetRequestInput struct {
 	Email       string `json:"email"`
 	CallbackURL string `json:"callbackUrl"`
+	Locale      string `json:"locale"`
 }
 
 func (p *PasswordResets) handleResetRequest(w http.ResponseWriter, r *http.Request) error {
@@ -139,34 +154,24 @@ func (p *PasswordResets) handleResetRequest(w http.ResponseWriter, r *http.Reque
 	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
-	if err := p.Request(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
+	if err := p.Request(asked(r), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale}); err != nil {
 		return err
 	}
 	return webio.Write(w, http.StatusOK, webio.Message("If there is an account with this address, a mail is on its way."))
 }
 
+// handleResetPage asks for the new password, or says at once that the link is
+// worth nothing.
 func (p *PasswordResets) handleResetPage(w http.ResponseWriter, r *http.Request) error {
 	in, err := p.visitor(w, r).readLink()
 	if err != nil {
 		return err
 	}
-	found, err := p.lookAtReset(r.Context(), in.Token)
+	found, err := p.find(r.Context(), mailedSecret{token: in.Token})
 	if err != nil {
 		return p.visitor(w, r).failed(err, p.retry(in, found))
 	}
 	return p.resetPage(w, r, http.StatusOK, in, found, "")
-}
-
-// lookAtReset tells what a link is worth before a password is typed.
-func (p *PasswordResets) lookAtReset(ctx context.Context, token string) (seen, error) {
-	found, err := p.look(ctx, cleanToken(token), kindReset)
-	switch {
-	case errors.Is(err, ErrInvalidToken), err == nil && !found.token.UsedAt.IsZero():
-		return found, ErrVerificationTokenNotFound
-	case errors.Is(err, ErrTokenExpired):
-		return found, ErrVerificationTokenExpired
-	}
-	return found, err
 }
 
 // retry is what the page of a failure offers.
@@ -178,16 +183,24 @@ func (p *PasswordResets) retry(in formInput, found seen) ui.Page {
 }
 
 func (p *PasswordResets) resetPage(w http.ResponseWriter, r *http.Request, status int, in formInput, found seen, alert string) error {
-	in.Email = found.user.Email // whatever became of the link's
+	in.Email = found.user.Email // the account's own, whatever stands in the link
+	form := ui.Form{
+		Action: p.pagePath(resetPath), Button: "Set the password", Hidden: in.hidden(""),
+		NewPassword: true, MinLength: p.config.Passwords.MinLength, Rules: p.config.Passwords.inWords(),
+	}
+	live, err := liveAPIKeys(r.Context(), p.store, &found.user, p.now())
+	if err != nil {
+		return fault(err)
+	}
+	if live > 0 {
+		form.Checkbox = ui.Field{Name: "revokeApiKeys", Value: "Revoke the API keys that this account has made, too"}
+	}
 	return p.visitor(w, r).writePage(status, ui.Page{
 		Languages: found.languages(),
 		Title:     "Choose a new password", Alert: alert,
 		Paragraphs: []string{"You will be signed out on every device."},
 		Facts:      []ui.Fact{{Label: "Account", Value: in.Email}},
-		Forms: []ui.Form{{
-			Action: p.pagePath(resetPath), Button: "Set the password", Hidden: in.hidden(""),
-			NewPassword: true, MinLength: p.config.Passwords.MinLength, Rules: p.config.Passwords.inWords(),
-		}},
+		Forms:      []ui.Form{form},
 	})
 }
 
@@ -203,7 +216,9 @@ func (p *PasswordResets) handleResetConfirm(w http.ResponseWriter, r *http.Reque
 	if err != nil {
 		return err
 	}
-	err = p.Confirm(r.Context(), ConfirmPasswordResetParams{Email: in.Email, Token: in.Token, NewPassword: in.NewPassword})
+	done, err := p.Confirm(r.Context(), ConfirmPasswordResetParams{
+		Email: in.Email, Token: in.Token, NewPassword: in.NewPassword, RevokeAPIKeys: in.RevokeAPIKeys,
+	})
 	if isForm && wantsPage(r) && (errors.Is(err, ErrInvalidPasswordFormat) || errors.Is(err, ErrWeakPassword)) {
 		return p.resetPage(w, r, http.StatusBadRequest, in, found, asError(err).Message)
 	}
@@ -211,5 +226,9 @@ func (p *PasswordResets) handleResetConfirm(w http.ResponseWriter, r *http.Reque
 		Languages: found.languages(), Title: "Your password is set",
 		Paragraphs: []string{"Every device was signed out. Sign in with the new password."},
 	}
-	return p.visitor(w, r).answerForm(isForm, err, page, webio.Message("The password was set. Every session has ended."), p.retry(in, found).Forms...)
+	if done.LiveAPIKeys > 0 {
+		page.Paragraphs = append(page.Paragraphs, "API keys that this account has made still work. Revoke those that you do not know.")
+	}
+	body := newPasswordBody{"The password was set. Every session has ended.", done.LiveAPIKeys, done.RevokedAPIKeys}
+	return p.visitor(w, r).answerForm(isForm, err, page, body, p.retry(in, found).Forms...)
 }

@@ -41,7 +41,7 @@ func TestS2_RulesLookAtTheCallerAgain(t *testing.T) {
 		t.Helper()
 		made++
 		email := string(rune('a'+made)) + "@example.com"
-		_, err := p.Users.Create(ctx, CreateUserParams{Email: email, Name: "Ann", Password: "quiet harbour lamp", EmailVerified: true, Role: role})
+		_, err := p.Users.Create(ctx, CreateUserParams{Email: email, Name: "Ann", InsecurePassword: "quiet harbour lamp", EmailVerified: true, Role: role})
 		fail(err)
 		signed, err := p.Passwords.SignIn(ctx, SignInParams{Email: email, Password: "quiet harbour lamp"})
 		fail(err)
@@ -51,7 +51,8 @@ func TestS2_RulesLookAtTheCallerAgain(t *testing.T) {
 	// Each rule is tried as somebody who is signed in, and returns its error.
 	rules := map[string]func(ctx context.Context, u User) error{
 		"change of password": func(ctx context.Context, u User) error {
-			return p.Passwords.Change(ctx, ChangePasswordParams{UserID: u.ID, Current: "quiet harbour lamp", New: "green bicycle tower"})
+			_, err := p.Passwords.Change(ctx, ChangePasswordParams{UserID: u.ID, Current: "quiet harbour lamp", New: "green bicycle tower"})
+			return err
 		},
 		"change of address": func(ctx context.Context, u User) error {
 			return p.EmailChanges.Request(ctx, EmailChangeParams{UserID: u.ID, Email: "x" + u.Email})

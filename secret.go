@@ -6,15 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
 // SecretSource gives the operator's secrets, the one that seals and signs
 // first. [SecretFile] and [Secrets] make one.
 type SecretSource interface {
-	secrets() ([][]byte, error)
+	secrets(log *slog.Logger) ([][]byte, error)
 }
 
 type secretList []string
@@ -26,7 +28,7 @@ func Secrets(first string, others ...string) SecretSource {
 	return secretList(append([]string{first}, others...))
 }
 
-func (l secretList) secrets() ([][]byte, error) {
+func (l secretList) secrets(*slog.Logger) ([][]byte, error) {
 	var secrets [][]byte
 	for _, text := range l {
 		if raw, err := hex.DecodeString(text); err == nil && len(raw) >= 32 {
@@ -42,10 +44,11 @@ type secretFile string
 
 // SecretFile reads secrets from a file, one a line, as [Secrets] takes them.
 // When the file is missing, one is made of 32 random bytes in hex, readable by
-// its owner alone.
+// its owner alone. A file that everybody on the machine can read or write is
+// refused, and one that its group can read is taken with a warning.
 func SecretFile(path string) SecretSource { return secretFile(path) }
 
-func (f secretFile) secrets() ([][]byte, error) {
+func (f secretFile) secrets(log *slog.Logger) ([][]byte, error) {
 	data, err := os.ReadFile(string(f))
 	if errors.Is(err, fs.ErrNotExist) {
 		if data, err = makeSecretFile(string(f)); err != nil {
@@ -54,11 +57,31 @@ func (f secretFile) secrets() ([][]byte, error) {
 	} else if err != nil {
 		return nil, err
 	}
+	if err := checkMode(string(f), log); err != nil {
+		return nil, err
+	}
 	lines := strings.Fields(string(data))
 	if len(lines) == 0 {
 		return nil, fmt.Errorf("%s holds no secret", string(f))
 	}
-	return secretList(lines).secrets()
+	return secretList(lines).secrets(log)
+}
+
+// checkMode refuses a file of secrets that other users of the machine reach.
+// Windows has no such modes.
+func checkMode(path string, log *slog.Logger) error {
+	info, err := os.Stat(path)
+	if err != nil || runtime.GOOS == "windows" {
+		return err
+	}
+	mode := info.Mode().Perm()
+	switch {
+	case mode&0o006 != 0:
+		return fmt.Errorf("%s has mode %#o, so every user of this machine can read or change the secrets; chmod 600 %s, and replace them", path, mode, path)
+	case mode&0o060 != 0:
+		log.Warn("the group of the secret file can read or change it", "file", path, "mode", fmt.Sprintf("%#o", mode))
+	}
+	return nil
 }
 
 // makeSecretFile writes a new secret under another name and links it into

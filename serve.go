@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/admit-go/admit/internal/router"
@@ -22,15 +23,18 @@ func (a *Auth) identify(r *http.Request, c *caller, to *route) error {
 	if err := a.identifyKey(r, c); err != nil {
 		return err
 	}
-	if c.key == nil && a.config.RequireAPIKey && !to.navigated {
+	if c.key == nil && a.config.RequireAPIKey && !(to.navigated && navigates(r)) {
 		return ErrUnauthorized
 	}
 	if !to.exchanges {
 		if err := a.identifyUser(r.Context(), r, c, to.fresh || to.who == adminGroup); err != nil {
-			return err
+			if !to.orRefresh || asError(err).Status != http.StatusUnauthorized {
+				return err
+			}
+			c.refusal = err
 		}
 	}
-	if to.who == signedIn && !c.signedIn || to.who == adminGroup && !c.identified() {
+	if to.who == signedIn && !c.signedIn && !to.orRefresh || to.who == adminGroup && !c.identified() {
 		return ErrUnauthorized
 	}
 	if !c.mayUse(to.scope, to.exact) {
@@ -42,9 +46,15 @@ func (a *Auth) identify(r *http.Request, c *caller, to *route) error {
 	return nil
 }
 
+// navigates says whether a browser sends such a request by following a link or
+// sending a form. JSON comes from a program, which can set headers.
+func navigates(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead || webio.IsForm(r)
+}
+
 const (
 	corsHeaders = "Authorization, Content-Type, X-API-Key, X-Session-Mode"
-	corsExposed = "Retry-After, WWW-Authenticate"
+	corsExposed = "Retry-After, WWW-Authenticate, X-Request-Id"
 )
 
 // crossOrigin adds the headers that let pages of Config.AllowedOrigins read a
@@ -64,12 +74,27 @@ func (a *Auth) crossOrigin(w http.ResponseWriter, r *http.Request, at *router.No
 	}
 	h.Set("Allow", at.Allow)
 	if allowed && r.Header.Get("Access-Control-Request-Method") != "" {
+		h["Vary"] = []string{"Origin, Access-Control-Request-Headers"}
 		h.Set("Access-Control-Allow-Methods", at.Allow)
-		h.Set("Access-Control-Allow-Headers", corsHeaders)
+		h.Set("Access-Control-Allow-Headers", allowedHeaders(r.Header["Access-Control-Request-Headers"]))
 		h.Set("Access-Control-Max-Age", "600")
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return true
+}
+
+// allowedHeaders allows a listed origin whatever headers it asks for: tracers and
+// client libraries add their own, and what this package does not read does no
+// harm.
+func allowedHeaders(asked []string) string {
+	list := strings.Join(asked, ", ")
+	noName := func(r rune) bool {
+		return r <= ' ' && r != ' ' && r != '\t' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r) && r != ','
+	}
+	if list == "" || strings.ContainsFunc(list, noName) {
+		return corsHeaders
+	}
+	return list
 }
 
 // serve answers every request to the handler.
@@ -115,7 +140,7 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 		ctx.lookup.Restart(a.config.RequestTimeout)
 	}
 	if err := a.dispatch(w, r, at, ctx); err != nil {
-		a.answer(w, r, at, a.report(w, r, err))
+		a.answer(w, r, at, report(a.log, w, r, err))
 	}
 }
 
@@ -142,7 +167,7 @@ func (a *Auth) logRequest(ctx *requestContext, r *http.Request, at *router.Node[
 	pattern := ""
 	if at != nil {
 		if found, ok := at.Serves(r.Method); ok {
-			pattern = found.path
+			pattern = pathOf(a, *found)
 		}
 	}
 	// The line is the same from wherever it is written, so nobody looks for where.
@@ -150,6 +175,9 @@ func (a *Auth) logRequest(ctx *requestContext, r *http.Request, at *router.Node[
 	line := slog.NewRecord(began.Add(took), slog.LevelInfo, "request", 0)
 	line.AddAttrs(slog.String("request", ctx.requestID), slog.String("method", method(r.Method)), slog.String("route", pattern),
 		slog.Int("status", status), slog.Duration("took", took))
+	if a.config.LogClientAddress {
+		line.AddAttrs(slog.String("client", clientFrom(ctx).IPAddress))
+	}
 	_ = a.log.Handler().Handle(ctx, line)
 }
 
@@ -181,15 +209,10 @@ func (a *Auth) dispatch(w http.ResponseWriter, r *http.Request, at *router.Node[
 	return a.limited(w, r, matched)
 }
 
-// fail answers with an error.
-func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
-	writeError(w, a.report(w, r, err))
-}
-
 // report logs an error and returns what the client is told of it. Only what
 // nobody foresaw is logged as an error; a store that is down is a warning with
 // its cause.
-func (a *Auth) report(w http.ResponseWriter, r *http.Request, err error) *Error {
+func report(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) *Error {
 	answer := asError(err)
 	id := w.Header().Get("X-Request-Id")
 	switch {
@@ -198,9 +221,9 @@ func (a *Auth) report(w http.ResponseWriter, r *http.Request, err error) *Error 
 		if errors.Is(r.Context().Err(), context.Canceled) {
 			level = slog.LevelDebug // the client hung up
 		}
-		a.log.Log(r.Context(), level, "request refused", "request", id, "error", err)
+		log.Log(r.Context(), level, "request refused", "request", id, "error", err)
 	case answer.Status >= http.StatusInternalServerError:
-		a.log.ErrorContext(r.Context(), "request failed", "request", id, "error", err)
+		log.ErrorContext(r.Context(), "request failed", "request", id, "error", err)
 		answer = ErrInternal.detail("requestId", id)
 	}
 	return answer
@@ -249,40 +272,83 @@ func (a *Auth) requestEnded(ctx *requestContext, r *http.Request, at *router.Nod
 	facts := RequestFacts{ID: ctx.requestID, Method: method(r.Method), Status: status, Duration: took}
 	if at != nil {
 		if found, ok := at.Serves(r.Method); ok {
-			facts.Route = a.pathOf(*found)
+			facts.Route = pathOf(a, *found)
 		}
 	}
 	tell(ctx, a.log, "RequestEnded", func() { a.config.Instrument.RequestEnded(ctx, facts) })
 }
 
-// limited runs a route within the limit of its class. What the class guess
-// counts is reserved by the rule itself, together with the account's budget.
+// limited runs a route within the limit of its class. What the other classes
+// count is reserved by the rule itself, together with the budget of the account.
 func (a *Auth) limited(w http.ResponseWriter, r *http.Request, to *route) error {
-	switch to.limit {
-	case limitSignUp:
-		if err := a.spend(r.Context(), ErrTooManyRequests, clientCounter(r.Context(), to.limit)...); err != nil {
-			return err
-		}
-	case limitMail:
-		if err := a.spend(r.Context(), ErrTooManyCodeRequests, clientCounter(r.Context(), to.limit)...); err != nil {
+	if to.limit == limitSignUp {
+		if err := a.spendClient(r.Context(), clientSignUp); err != nil {
 			return err
 		}
 	}
 	return to.serve(w, r)
 }
 
-// Handler serves every route: those under Config.BasePath and
-// /.well-known/jwks.json.
+// Handler serves every route: those under Config.BasePath, and the documents
+// under /.well-known.
 func (a *Auth) Handler() http.Handler { return http.HandlerFunc(a.serve) }
 
-// Mux is what Mount needs of a multiplexer; *http.ServeMux is one.
+// Mux is what Mount needs of a multiplexer; *http.ServeMux and chi's routers have
+// it.
 type Mux interface {
 	Handle(pattern string, handler http.Handler)
 }
 
-// Mount registers Handler on a multiplexer, below Config.BasePath and at
-// /.well-known/jwks.json.
+// Mount registers Handler on a multiplexer: all below Config.BasePath, and the
+// documents under /.well-known. It names each method, because *http.ServeMux
+// refuses a pattern without a method beside a host's "GET /". Where a pattern of
+// the host such as "GET /{user}/{page}" stands in the way of the whole subtree,
+// Mount registers each route instead, so call it after the host's own Handle.
+// For other routers see the pages in docs/.
 func (a *Auth) Mount(mux Mux) {
-	mux.Handle(a.config.BasePath+"/", a.Handler())
-	mux.Handle(jwksPath, a.Handler())
+	handler := a.Handler()
+	var roots []string
+	for _, r := range a.Routes() {
+		if !strings.HasPrefix(r.Path, a.config.BasePath+"/") && !slices.Contains(roots, r.Path) {
+			roots = append(roots, r.Path)
+		}
+	}
+	// A router with a method Mount is chi's, whose subtrees end in a star. It
+	// takes a pattern without a method beside those of the host.
+	if _, chi := mux.(interface{ Mount(string, http.Handler) }); chi {
+		for _, pattern := range append(roots, a.config.BasePath+"/*") {
+			mux.Handle(pattern, handler)
+		}
+		return
+	}
+	for _, method := range []string{
+		http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions, http.MethodConnect, http.MethodTrace, // GET is HEAD, too
+	} {
+		for _, pattern := range roots {
+			mux.Handle(method+" "+pattern, handler)
+		}
+		if taken(mux, method+" "+a.config.BasePath+"/", handler) {
+			continue
+		}
+		var paths []string
+		for _, r := range a.Routes() {
+			if (r.Method == method || method == http.MethodOptions) && !slices.Contains(append(paths, roots...), r.Path) {
+				paths = append(paths, r.Path)
+				mux.Handle(method+" "+r.Path, handler)
+			}
+		}
+	}
+}
+
+// taken says whether a multiplexer takes a pattern; *http.ServeMux panics where
+// it does not.
+func taken(mux Mux, pattern string, handler http.Handler) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	mux.Handle(pattern, handler)
+	return true
 }

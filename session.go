@@ -32,7 +32,7 @@ func (s *Sessions) feature() feature {
 			{method: http.MethodGet, path: "/auth/sessions", who: signedIn, scope: "sessions:read", serve: s.handleListSessions},
 			{method: http.MethodDelete, path: "/auth/sessions", who: signedIn, scope: "sessions:write", fresh: true, serve: s.handleEndOtherSessions},
 			{method: http.MethodDelete, path: "/auth/sessions/{sessionId}", who: signedIn, scope: "sessions:write", fresh: true, serve: s.handleEndSession},
-			{method: http.MethodPost, path: "/auth/signout", who: signedIn, scope: "auth:signout", fresh: true, serve: s.handleSignOut},
+			{method: http.MethodPost, path: "/auth/signout", who: signedIn, scope: "auth:signout", fresh: true, orRefresh: true, serve: s.handleSignOut},
 		},
 		mails:  []mailer.Kind{mailer.NewDevice},
 		events: []string{eventSessionCreated, eventSessionPaused, eventSessionEnded, eventRefreshReused},
@@ -74,6 +74,58 @@ func (s *Sessions) SignOut(ctx context.Context, session Session) error {
 	if errors.Is(err, ErrSessionNotFound) {
 		return nil
 	}
+	return err
+}
+
+// SignOutParams is what a client signs out with that has no access token any
+// more.
+type SignOutParams struct {
+	RefreshToken string
+	// Everywhere ends every session of the user.
+	Everywhere bool
+}
+
+// SignOutByToken ends the session of a refresh token. A token that [Refresh]
+// would refuse ends nothing more than it would there, and answers the same
+// errors: ErrInvalidRefreshToken, ErrSessionExpired, ErrAccountBanned or
+// ErrUnavailable.
+func (s *Sessions) SignOutByToken(ctx context.Context, in SignOutParams) error {
+	token, err := s.refresh.Open(in.RefreshToken)
+	if err != nil {
+		return ErrInvalidRefreshToken
+	}
+	now := s.now()
+	session, user, err := s.store.SessionUser(ctx, tenant, token.SessionID())
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrInvalidRefreshToken
+	}
+	if err != nil {
+		return fault(err)
+	}
+	if err := mayGoOn(&session, &user, session.UserID, now); err != nil {
+		if errors.Is(err, ErrAuthUserNotFound) {
+			return ErrInvalidRefreshToken
+		}
+		return err
+	}
+	switch refreshtoken.Judge(&token, s.refresh.Successor(&token, &session), &session, now, s.config.Sessions.RefreshGrace) {
+	case refreshtoken.Theft:
+		if err := s.reuse(ctx, &session, now); err != nil {
+			return err
+		}
+		return ErrInvalidRefreshToken
+	case refreshtoken.Fork:
+		return s.fork(ctx, &session, now)
+	}
+	return s.leave(ctx, session, in.Everywhere)
+}
+
+// leave ends one session, or every session of its user.
+func (s *Sessions) leave(ctx context.Context, session Session, everywhere bool) error {
+	if !everywhere {
+		return s.SignOut(ctx, session)
+	}
+	_, err := s.EndOthers(ctx, EndOtherSessionsParams{UserID: session.UserID})
 	return err
 }
 
@@ -183,8 +235,17 @@ func (s *Sessions) handleEndSession(w http.ResponseWriter, r *http.Request) erro
 	return webio.Write(w, http.StatusOK, webio.Message("The session has ended."))
 }
 
+// oldSignIn is the age of a sign-in that ends the user's other sessions only with
+// a recent proof: whoever found a device unlocked must not lock its owner out.
+const oldSignIn = 24 * time.Hour
+
 func (s *Sessions) handleEndOtherSessions(w http.ResponseWriter, r *http.Request) error {
 	c := callerFrom(r.Context())
+	if s.now().Sub(c.session.AuthTime) > oldSignIn {
+		if err := s.recent(c); err != nil {
+			return err
+		}
+	}
 	ended, err := s.EndOthers(r.Context(), EndOtherSessionsParams{UserID: c.user.ID, Except: c.session.ID})
 	if err != nil {
 		return err
@@ -195,8 +256,31 @@ func (s *Sessions) handleEndOtherSessions(w http.ResponseWriter, r *http.Request
 	}{"All other sessions have ended.", ended})
 }
 
+type signOutInput struct {
+	RefreshToken string `json:"refreshToken"`
+	Everywhere   bool   `json:"everywhere"`
+}
+
+// handleSignOut takes a refresh token where the access token is missing or no
+// good: it has often just expired when somebody signs out.
 func (s *Sessions) handleSignOut(w http.ResponseWriter, r *http.Request) error {
-	if err := s.SignOut(r.Context(), callerFrom(r.Context()).session); err != nil {
+	var in signOutInput
+	if err := webio.DecodeOptional(r, &in); err != nil {
+		return err
+	}
+	c := callerFrom(r.Context())
+	var err error
+	switch {
+	case c.signedIn:
+		err = s.leave(r.Context(), c.session, in.Everywhere)
+	case in.RefreshToken != "":
+		err = s.SignOutByToken(r.Context(), SignOutParams(in))
+	case c.refusal != nil:
+		err = c.refusal
+	default:
+		err = ErrUnauthorized
+	}
+	if err != nil {
 		return err
 	}
 	return webio.Write(w, http.StatusOK, webio.Message("Signed out."))
@@ -276,7 +360,7 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 			return SignedIn{}, err
 		}
 		next := s.refresh.Successor(&t, &session)
-		switch refreshtoken.Judge(&t, next, &session, now) {
+		switch refreshtoken.Judge(&t, next, &session, now, s.config.Sessions.RefreshGrace) {
 		case refreshtoken.Rotate:
 			won, err := s.store.RotateSession(ctx, store.Rotation{
 				Tenant: tenant, ID: id, Generation: t.Generation, SecretHash: refreshtoken.Hash(t.Secret), NextHash: refreshtoken.Hash(next),
@@ -289,7 +373,7 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 				continue
 			}
 			s.afterCommit(func() { s.live.Forget(user.ID) })
-			session.Confirmed = session.Generation
+			session.Confirmed, session.Answers = session.Generation, 0
 			session.Generation++
 			session.RotatedAt, session.LastActivityAt = now, now
 			session.ExpiresAt = now.Add(s.config.Sessions.RefreshTTL)
@@ -298,9 +382,22 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 			}
 			return s.renewed(ctx, key, &session, &user, next)
 		case refreshtoken.Repeat:
+			if session.Answers = 0; !refreshtoken.WithinGrace(session.RotatedAt, now, s.config.Sessions.RefreshGrace) {
+				// Whoever else holds an answer to this token must not go unnoticed.
+				session.Answers, err = s.store.AnswerSession(ctx, tenant, id, session.Generation)
+				if errors.Is(err, store.ErrNotFound) {
+					continue
+				}
+				if err != nil {
+					return SignedIn{}, fault(err)
+				}
+			}
 			return s.renewed(ctx, key, &session, &user, next)
 		case refreshtoken.Theft:
-			return SignedIn{}, s.reuse(ctx, &session, now)
+			if err := s.reuse(ctx, &session, now); err != nil {
+				return SignedIn{}, err
+			}
+			return SignedIn{}, ErrInvalidRefreshToken
 		case refreshtoken.Fork:
 			return SignedIn{}, s.fork(ctx, &session, now)
 		}
@@ -314,28 +411,6 @@ func (s *Sessions) renewed(ctx context.Context, key *accesstoken.Key, session *s
 		return SignedIn{}, err
 	}
 	return SignedIn{User: *user, Session: *session, Tokens: tokens}, nil
-}
-
-// reuse ends every session of a user whose refresh token was used twice (RFC
-// 9700, section 4.14.2), and says so once: whoever comes second finds nothing
-// live.
-func (s *Sessions) reuse(ctx context.Context, session *store.Session, now time.Time) error {
-	err := s.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		if _, err := tx.lock(ctx, session.UserID); err != nil {
-			return err
-		}
-		ended, err := tx.EndSessions(ctx, store.SessionEnd{Tenant: tenant, UserID: session.UserID, At: now, Reason: endedByReuse})
-		if err != nil || ended == 0 {
-			return err
-		}
-		return tx.record(ctx, event{kind: eventRefreshReused, subject: session.UserID, data: eventData{
-			"session": session.ID, "ended": ended,
-		}})
-	})
-	if err != nil {
-		return err
-	}
-	return ErrInvalidRefreshToken
 }
 
 // fork ends the one session whose token the store does not know.

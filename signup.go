@@ -3,9 +3,7 @@ package admit
 import (
 	"context"
 	"errors"
-	"net/http"
 
-	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/outbox"
 	"github.com/admit-go/admit/mailer"
@@ -31,9 +29,15 @@ func (s *SignUps) feature() feature {
 type SignUpParams struct {
 	// Email, Password and Name are required.
 	Email, Password, Name string
+	// Prepared is given instead of Password inside a host's transaction; see
+	// Passwords.Prepare.
+	Prepared PreparedPassword
 	// CallbackURL is where the page that confirms the address leads. Default:
 	// nowhere.
 	CallbackURL string
+	// Locale is the language (BCP 47) to write in, such as "pt-BR". It is kept
+	// with the account. Default: what the request's Accept-Language asks for.
+	Locale string
 }
 
 // SignUpResult says what a sign-up did.
@@ -49,73 +53,110 @@ type SignUpResult struct {
 // Create makes an account with a password, mails a confirmation and, unless the
 // address must be proven first, signs in. It answers ErrInvalidEmail,
 // ErrInvalidName, ErrInvalidPasswordFormat, ErrWeakPassword,
-// ErrEmailAlreadyExists or ErrUnavailable.
+// ErrEmailAlreadyExists or ErrUnavailable. A second sign-up for an address that
+// nobody has proven contests the account, whatever the answer: confirming the
+// address then takes password and sessions of the first one away, and mails a
+// link to set another.
 func (s *SignUps) Create(ctx context.Context, in SignUpParams) (SignUpResult, error) {
 	address, name, err := parseAccount(in.Email, in.Name)
 	if err != nil {
 		return SignUpResult{}, err
 	}
-	if err := s.checkNewPassword(ctx, in.Password, address, name); err != nil {
-		return SignUpResult{}, err
-	}
-	hash, err := s.hash(ctx, in.Password)
+	hash, err := s.newHash(ctx, in.Password, in.Prepared, address, name)
 	if err != nil {
 		return SignUpResult{}, err
 	}
 	if err := s.checkCallback(in.CallbackURL); err != nil {
 		return SignUpResult{}, err
 	}
-	if err := s.askSignUp(ctx, SignUpAttempt{Email: address.Display, Name: name, Method: "password"}); err != nil {
+	if err := askSignUp(ctx, s.kernel, SignUpAttempt{Email: address.Display, Name: name, Method: "password"}); err != nil {
 		return SignUpResult{}, err
 	}
 	user := s.newUser(address, name, RoleUser)
+	user.Locale = localeFor(ctx, in.Locale)
+	if s.config.PrivateSignUp {
+		return SignUpResult{}, s.createPrivately(ctx, user, hash, in.CallbackURL)
+	}
 	register := func(ctx context.Context, tx *txn) error {
 		if err := tx.createUser(ctx, user, hash); err != nil {
 			return err
 		}
-		client := clientFrom(ctx)
-		origin := signUpOrigin{Device: device.Name(client.UserAgent), IPAddress: client.IPAddress, At: user.CreatedAt}
-		return s.verifications.send(ctx, tx, &user, in.CallbackURL, origin, true)
+		return s.verifications.send(ctx, tx, &user, in.CallbackURL, originOf(ctx, user.CreatedAt), true)
 	}
-	if !s.config.RequireVerifiedEmail && !s.config.PrivateSignUp {
-		signed, err := s.admit(ctx, nil, func(ctx context.Context, tx *txn) (outcome, error) {
+	result := SignUpResult{UserID: user.ID}
+	if s.config.RequireVerifiedEmail {
+		err = s.tx(ctx, register)
+	} else {
+		var signed SignedIn
+		signed, err = s.admit(ctx, nil, func(ctx context.Context, tx *txn) (outcome, error) {
 			if err := register(ctx, tx); err != nil {
 				return outcome{}, err
 			}
 			return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", created: true})
 		})
-		if err != nil {
-			return SignUpResult{}, err
-		}
-		return SignUpResult{UserID: user.ID, SignedIn: &signed}, nil
+		result.SignedIn = &signed
 	}
-	err = s.tx(ctx, register)
-	switch {
-	case s.config.PrivateSignUp && errors.Is(err, ErrEmailAlreadyExists):
-		return SignUpResult{}, s.tellOwner(ctx, address)
-	case err != nil, s.config.PrivateSignUp:
+	if errors.Is(err, ErrEmailAlreadyExists) {
+		if failed := s.contest(ctx, address); failed != nil {
+			err = failed
+		}
+	}
+	if err != nil {
 		return SignUpResult{}, err
 	}
-	return SignUpResult{UserID: user.ID}, nil
+	return result, nil
 }
 
-// tellOwner mails the owner of an address that somebody tried to sign up with
-// it. Nothing that was submitted is kept.
-func (s *SignUps) tellOwner(ctx context.Context, address emailaddress.Address) error {
-	if err := s.spend(ctx, errDecoyLimit, budget(mailBudget, address.Key, mailBounds())...); err != nil {
-		if errors.Is(err, errDecoyLimit) {
-			return nil // the answer stays the same, and the mailbox is spared
+// contest notes that somebody signed up with an address that has an account. It
+// changes nothing where the address is proven.
+func (s *SignUps) contest(ctx context.Context, address emailaddress.Address) error {
+	return s.mailQuietly(ctx, address, false, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+		if !wanted || !user.EmailVerifiedAt.IsZero() {
+			return nil
 		}
+		return contest(ctx, tx, user)
+	})
+}
+
+// createPrivately answers the same whether or not the address has an account.
+// Without one it makes it. The owner of a proven address is told. An account
+// whose address nobody has proven is contested: confirming it then proves the
+// mailbox, and nothing that the first registrant chose outlives that. Every
+// sign-up spends the budget of the mailbox; without room nothing is mailed.
+func (s *SignUps) createPrivately(ctx context.Context, user store.User, hash, callbackURL string) error {
+	_, err := s.spend(ctx, mailedExists, user.EmailKey)
+	if err != nil && !errors.Is(err, errSpentQuietly) {
 		return err
 	}
-	return s.mailQuietly(ctx, address, false, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+	room := err == nil
+	err = s.tx(ctx, func(ctx context.Context, tx *txn) error {
+		if err := tx.createUser(ctx, user, hash); err != nil {
+			return err
+		}
+		return s.verifications.send(ctx, tx, &user, callbackURL, originOf(ctx, user.CreatedAt), room)
+	})
+	if !errors.Is(err, ErrEmailAlreadyExists) {
+		return err
+	}
+	address := emailaddress.Address{Display: user.Email, Key: user.EmailKey}
+	return s.mailQuietly(ctx, address, false, func(ctx context.Context, tx *txn, holder *store.User, wanted bool) error {
+		unproven := wanted && holder.EmailVerifiedAt.IsZero()
+		if unproven {
+			if err := contest(ctx, tx, holder); err != nil {
+				return err
+			}
+		}
+		if !room {
+			nobody := s.nobody(address) // and the link that was mailed before stays
+			holder, wanted = &nobody, false
+		}
+		if unproven {
+			return s.verifications.send(ctx, tx, holder, callbackURL, originOf(ctx, s.now()), wanted)
+		}
 		mail := mailer.AccountExists
 		if !wanted {
 			mail = outbox.Decoy
 		}
-		return tx.mail(ctx, mail, user.Email, user.Locale, s.about(ctx, user, mailer.Values{}))
+		return tx.mail(ctx, mail, holder.Email, holder.Locale, s.about(ctx, holder, mailer.Values{}))
 	})
 }
-
-// errDecoyLimit never leaves this package.
-var errDecoyLimit = &Error{Code: "auth/limit", Status: http.StatusTooManyRequests}

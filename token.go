@@ -2,13 +2,20 @@ package admit
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/admit-go/admit/internal/webio"
 )
 
-const jwksPath = "/.well-known/jwks.json"
+const (
+	jwksPath = "/.well-known/jwks.json"
+	// Services that know an issuer alone ask for one of these: OpenID Connect
+	// Discovery 1.0 and RFC 8414.
+	openIDPath   = "/.well-known/openid-configuration"
+	metadataPath = "/.well-known/oauth-authorization-server"
+)
 
-// keySet publishes the keys that verify access tokens.
+// keySet publishes the keys that verify access tokens, and where they are.
 type keySet struct {
 	*kernel
 }
@@ -16,10 +23,11 @@ type keySet struct {
 func (j *keySet) feature() feature {
 	return feature{
 		name: "tokens",
-		routes: []route{{
-			method: http.MethodGet, path: jwksPath, root: true, who: anyone,
-			exchanges: true, navigated: true, cacheable: true, serve: j.handleJWKS,
-		}},
+		routes: []route{
+			{method: http.MethodGet, path: jwksPath, root: true, who: anyone, exchanges: true, navigated: true, cacheable: true, serve: j.handleJWKS},
+			{method: http.MethodGet, path: openIDPath, root: true, who: anyone, exchanges: true, navigated: true, cacheable: true, serve: j.handleMetadata},
+			{method: http.MethodGet, path: metadataPath, root: true, who: anyone, exchanges: true, navigated: true, cacheable: true, serve: j.handleMetadata},
+		},
 	}
 }
 
@@ -29,4 +37,37 @@ func (j *keySet) handleJWKS(w http.ResponseWriter, r *http.Request) error {
 		return fault(err)
 	}
 	return webio.Write(w, http.StatusOK, map[string]any{"keys": keys})
+}
+
+// metadata is what other services find out about this issuer. Admit is no OAuth
+// provider: it has no authorization endpoint, so it supports no response type and
+// no grant, and the lists that the standards ask for are empty.
+type metadata struct {
+	Issuer        string   `json:"issuer"`
+	JWKSURI       string   `json:"jwks_uri"`
+	Algorithms    []string `json:"id_token_signing_alg_values_supported"`
+	SubjectTypes  []string `json:"subject_types_supported"`
+	ResponseTypes []string `json:"response_types_supported"`
+	GrantTypes    []string `json:"grant_types_supported"`
+	Claims        []string `json:"claims_supported"`
+}
+
+func (j *keySet) handleMetadata(w http.ResponseWriter, r *http.Request) error {
+	keys, err := j.tokens.JWKS(r.Context(), j.store, j.now())
+	if err != nil {
+		return fault(err)
+	}
+	// After a change of algorithm, tokens of the former one stay good for a while.
+	algorithms := []string{j.config.Sessions.Algorithm}
+	for _, key := range keys {
+		if !slices.Contains(algorithms, key["alg"]) {
+			algorithms = append(algorithms, key["alg"])
+		}
+	}
+	w.Header().Set("Cache-Control", "public, max-age=300")
+	return webio.Write(w, http.StatusOK, metadata{
+		Issuer: j.config.Issuer, JWKSURI: j.config.BaseURL + jwksPath, Algorithms: algorithms,
+		SubjectTypes: []string{"public"}, ResponseTypes: []string{}, GrantTypes: []string{},
+		Claims: []string{"iss", "aud", "sub", "client_id", "sid", "iat", "exp", "jti", "auth_time", "amr", "role"},
+	})
 }

@@ -7,12 +7,16 @@ import (
 	"time"
 
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/locale"
 	"github.com/admit-go/admit/internal/uuid"
 	"github.com/admit-go/admit/store"
 )
 
-// Create makes an account without signing anybody in. The password is held
-// to the same rules as at sign-up. It answers as SignUp does.
+// Create makes an account without signing anybody in, and mails a link to set a
+// password: nobody but the owner of the mailbox ever knows it. It answers
+// ErrInvalidEmail, ErrInvalidName, ErrInvalidCallbackURL, ErrEmailAlreadyExists
+// or ErrUnavailable, and for InsecurePassword ErrInvalidPasswordFormat and
+// ErrWeakPassword.
 func (u *Users) Create(ctx context.Context, in CreateUserParams) (User, error) {
 	address, name, err := parseAccount(in.Email, in.Name)
 	if err != nil {
@@ -24,22 +28,30 @@ func (u *Users) Create(ctx context.Context, in CreateUserParams) (User, error) {
 	if !validRole(in.Role) {
 		return User{}, ErrInvalidRequest.detail("role", "must be 1 to 50 of a-z, 0-9, - and _")
 	}
+	if err := u.checkCallback(in.CallbackURL); err != nil {
+		return User{}, err
+	}
 	user := u.newUser(address, name, in.Role)
+	user.Locale = locale.Parse(in.Locale)
 	if in.EmailVerified {
 		user.EmailVerifiedAt = user.CreatedAt
 	}
 	var hash string
-	if in.Password != "" {
-		if err := u.checkNewPassword(ctx, in.Password, address, name); err != nil {
-			return User{}, err
-		}
-		if hash, err = u.hash(ctx, in.Password); err != nil {
+	if in.InsecurePassword != "" || in.Prepared != (PreparedPassword{}) {
+		if hash, err = u.newHash(ctx, in.InsecurePassword, in.Prepared, address, name); err != nil {
 			return User{}, err
 		}
 	}
-	return user, u.tx(ctx, func(ctx context.Context, tx *txn) error {
-		return tx.createUser(ctx, user, hash)
+	err = u.tx(ctx, func(ctx context.Context, tx *txn) error {
+		if err := tx.createUser(ctx, user, hash); err != nil || hash != "" || in.NoMail {
+			return err
+		}
+		return u.resets.send(ctx, tx, &user, in.CallbackURL, true)
 	})
+	if err != nil {
+		return User{}, err
+	}
+	return user, nil
 }
 
 // Errors about an account that an operator names.
@@ -50,6 +62,7 @@ var (
 // Users looks accounts up and changes them on an operator's behalf.
 type Users struct {
 	*kernel
+	resets *PasswordResets
 }
 
 func (u *Users) feature() feature {
@@ -77,7 +90,7 @@ func (u *Users) GetByEmail(ctx context.Context, email string) (User, error) {
 	if err != nil {
 		return User{}, ErrInvalidEmail.because(err)
 	}
-	user, err := u.store.UserByEmail(ctx, tenant, address.Key)
+	user, err := holder(ctx, u.kernel, u.store, address)
 	return existing(user, err)
 }
 
@@ -163,8 +176,21 @@ func (u *Users) change(ctx context.Context, id string, change func(context.Conte
 // CreateUserParams is what an operator gives to make an account.
 type CreateUserParams struct {
 	Email, Name string
-	// Password may be "": then the account signs in by other means.
-	Password string
+	// InsecurePassword sets a password that whoever makes the account knows, and
+	// mails nothing: for development and tests. Leave it "": then a link to set a
+	// password is mailed to the address.
+	InsecurePassword string
+	// Prepared is given instead inside a host's transaction; see
+	// Passwords.Prepare.
+	Prepared PreparedPassword
+	// NoMail leaves the mail out: the owner asks for a reset, or signs in by a
+	// link.
+	NoMail bool
+	// CallbackURL is the page of the host that the mailed link leads to. Default:
+	// a page of this API.
+	CallbackURL string
+	// Locale is the language (BCP 47) of the account and of its mail.
+	Locale string
 	// Role defaults to RoleUser.
 	Role string
 	// EmailVerified says that the operator vouches for the address.

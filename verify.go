@@ -35,6 +35,7 @@ const (
 // Verifications proves that an account's address is its owner's.
 type Verifications struct {
 	*kernel
+	resets *PasswordResets
 }
 
 func (v *Verifications) feature() feature {
@@ -47,7 +48,7 @@ func (v *Verifications) feature() feature {
 			{method: http.MethodPost, path: "/auth/email/verify/resend", who: anyone, scope: "auth:verify", limit: limitMail, exchanges: true, serve: v.handleResend},
 		},
 		mails:  []mailer.Kind{mailer.SignupConfirmation, mailer.AccountDeleted},
-		events: []string{eventEmailVerified, eventUserDeleted, eventAccountClaimed},
+		events: []string{eventEmailVerified, eventUserDeleted, eventAccountClaimed, eventAccountContested},
 		errors: []*Error{ErrInvalidCallbackURL, ErrAlreadyVerified, ErrEmailNotVerified, ErrTooManyCodeRequests},
 	}
 }
@@ -74,12 +75,18 @@ type signUpOrigin struct {
 	At        time.Time `json:"at"`
 }
 
+// originOf is the origin of an account that the client of ctx signs up for.
+func originOf(ctx context.Context, at time.Time) signUpOrigin {
+	client := clientFrom(ctx)
+	return signUpOrigin{Device: device.Name(client.UserAgent), IPAddress: client.IPAddress, At: at}
+}
+
 // Request mails a new confirmation to an address that belongs to an
 // account and is not verified. It answers the same, and costs the same, for any
 // other address. ErrInvalidEmail, ErrInvalidCallbackURL, ErrTooManyCodeRequests
 // or ErrUnavailable.
 func (v *Verifications) Request(ctx context.Context, in LinkParams) error {
-	return v.mailTo(ctx, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+	return v.mailTo(ctx, mailedVerify, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		return v.resend(ctx, tx, user, in.CallbackURL, wanted)
 	})
 }
@@ -104,57 +111,88 @@ func (v *Verifications) resend(ctx context.Context, tx *txn, user *store.User, c
 }
 
 // Confirm proves an account's address with a mailed token. Repeating it with the
-// same token is a success. It answers ErrInvalidEmail, ErrInvalidToken,
-// ErrTokenExpired, ErrAccountBanned or ErrUnavailable.
+// same token is a success. Where a second sign-up has contested the account, the
+// proof takes away whatever was in it, and a link to set a password is mailed. It
+// answers ErrInvalidEmail, ErrInvalidToken, ErrTokenExpired, ErrAccountBanned or
+// ErrUnavailable.
 func (v *Verifications) Confirm(ctx context.Context, in TokenParams) error {
-	in.Token = cleanToken(in.Token)
-	address, err := addressOf(in.Email, in.Token)
+	_, err := v.confirmWith(ctx, in)
+	return err
+}
+
+// confirmation is what a redeemed token has proven.
+type confirmation struct {
+	// email is the address that is proven now.
+	email string
+	// reset says that the account had been contested, so that a link to set a
+	// password was mailed.
+	reset bool
+}
+
+func (v *Verifications) confirmWith(ctx context.Context, in TokenParams) (done confirmation, err error) {
+	given, err := readSecret(in.Email, in.Token)
 	if err != nil {
-		return err
+		return done, err
 	}
-	return v.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		found, err := tx.openSecret(ctx, in.Token, kindVerify)
+	err = v.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
+		found, err := tx.openSecret(ctx, given.token, kindVerify)
 		if err != nil {
 			return err
 		}
-		return v.confirm(ctx, tx, address, found)
+		done, err = v.confirm(ctx, tx, given, found)
+		return err
 	})
+	return done, err
 }
 
 // confirm verifies the address that a redeemed token was sent to, where it is
 // still the account's.
-func (v *Verifications) confirm(ctx context.Context, tx *txn, address emailaddress.Address, found opened) error {
-	if found.token.EmailKey != address.Key || found.user.EmailKey != address.Key || found.used && found.user.EmailVerifiedAt.IsZero() {
-		return ErrInvalidToken
+func (v *Verifications) confirm(ctx context.Context, tx *txn, given mailedSecret, found opened) (confirmation, error) {
+	user := &found.user
+	done := confirmation{email: user.Email}
+	switch {
+	case !given.fits(found.token.EmailKey), user.EmailKey != found.token.EmailKey, found.used && user.EmailVerifiedAt.IsZero():
+		return done, ErrInvalidToken
+	case found.used, !user.EmailVerifiedAt.IsZero():
+		return done, nil
 	}
-	if found.used {
-		return nil
+	// Whoever reads the mailbox may not be who chose the password: with two
+	// sign-ups, nobody can tell.
+	var err error
+	if done.reset, err = contested(ctx, tx, user); err != nil {
+		return done, err
 	}
-	verified, err := tx.VerifyEmail(ctx, tenant, found.user.ID, address.Key, v.now())
+	if done.reset {
+		if err := claimAfter(ctx, tx, user, afterContest); err != nil {
+			return done, err
+		}
+		return done, v.resets.send(ctx, tx, user, "", true)
+	}
+	verified, err := tx.VerifyEmail(ctx, tenant, user.ID, user.EmailKey, v.now())
 	if err != nil || !verified {
-		return err
+		return done, err
 	}
-	return tx.record(ctx, event{kind: eventEmailVerified, subject: found.user.ID})
+	return done, tx.record(ctx, event{kind: eventEmailVerified, subject: user.ID})
 }
 
 // Disown deletes an account that somebody else made with this address: the
 // second button of the confirmation page. It works until the address is proven,
 // and answers as Confirm does.
 func (v *Verifications) Disown(ctx context.Context, in TokenParams) error {
-	in.Token = cleanToken(in.Token)
-	address, err := addressOf(in.Email, in.Token)
+	given, err := readSecret(in.Email, in.Token)
 	if err != nil {
 		return err
 	}
 	return v.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		found, err := tx.openSecret(ctx, in.Token, kindVerify)
+		found, err := tx.openSecret(ctx, given.token, kindVerify)
 		if err != nil {
 			return err
 		}
-		if found.used || found.token.EmailKey != address.Key || found.user.EmailKey != address.Key || !found.user.EmailVerifiedAt.IsZero() {
+		user := &found.user
+		if found.used || !given.fits(found.token.EmailKey) || user.EmailKey != found.token.EmailKey || !user.EmailVerifiedAt.IsZero() {
 			return ErrInvalidToken
 		}
-		return tx.deleteAccount(ctx, &found.user, "disowned")
+		return deleteAccount(ctx, tx, user, "disowned")
 	})
 }
 
@@ -163,7 +201,7 @@ func (v *Verifications) handleResend(w http.ResponseWriter, r *http.Request) err
 	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
-	if err := v.Request(r.Context(), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL}); err != nil {
+	if err := v.Request(asked(r), in.linkParams()); err != nil {
 		return err
 	}
 	return writeSent(w, http.StatusOK, in.Email, "")
@@ -176,12 +214,13 @@ func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request
 	if err != nil {
 		return err
 	}
-	found, err := v.look(r.Context(), in.Token, kindVerify)
+	found, err := lookAt(r.Context(), v.kernel, in.Token, kindVerify)
 	if err == nil && wantsPage(r) {
 		in.Email = found.user.Email // whatever became of the link's
 	}
 	if r.Method == http.MethodGet && (wantsJSON(r) || v.config.ConfirmOnGet) {
-		return v.confirmAndAnswer(w, r, in, http.StatusFound, v.Confirm(r.Context(), TokenParams{Email: in.Email, Token: in.Token}), v.retry(in, found))
+		done, err := v.confirmWith(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
+		return v.confirmAndAnswer(w, r, in, http.StatusFound, done, err, v.retry(in, found))
 	}
 	proven := !found.user.EmailVerifiedAt.IsZero()
 	switch {
@@ -213,6 +252,13 @@ func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request
 			page.Facts = append(page.Facts, ui.Fact{Label: "Device", Value: origin.Device})
 		}
 	}
+	twice, err := contested(r.Context(), v.store, &found.user)
+	if err != nil {
+		return fault(err)
+	}
+	if twice {
+		page.Paragraphs = append(page.Paragraphs, "This address was used to sign up more than once. When you confirm it, we mail you a link to set a password. Passwords that were set before stop working.")
+	}
 	return v.visitor(w, r).writePage(http.StatusOK, page)
 }
 
@@ -241,7 +287,8 @@ func (v *Verifications) handleConfirm(w http.ResponseWriter, r *http.Request) er
 	}
 	switch {
 	case in.Action == "":
-		return v.confirmAndAnswer(w, r, in, http.StatusSeeOther, v.Confirm(r.Context(), TokenParams{Email: in.Email, Token: in.Token}), v.retry(in, found))
+		done, err := v.confirmWith(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
+		return v.confirmAndAnswer(w, r, in, http.StatusSeeOther, done, err, v.retry(in, found))
 	case in.Action == actionDisown && isForm:
 		return v.askDisown(w, r, in)
 	case in.Action == actionDisown, in.Action == actionDelete:
@@ -258,8 +305,8 @@ func (v *Verifications) handleConfirm(w http.ResponseWriter, r *http.Request) er
 // askDisown asks once more before an account is deleted: machines that look into
 // mail press buttons too, and people press the wrong one.
 func (v *Verifications) askDisown(w http.ResponseWriter, r *http.Request, in formInput) error {
-	in.Token = cleanToken(in.Token)
-	found, err := v.look(r.Context(), in.Token, kindVerify)
+	in.Token = cleanSecret(in.Token)
+	found, err := lookAt(r.Context(), v.kernel, in.Token, kindVerify)
 	if err == nil && (!found.token.UsedAt.IsZero() || !found.user.EmailVerifiedAt.IsZero()) {
 		err = ErrInvalidToken
 	}
@@ -293,12 +340,12 @@ type verifiedData struct {
 
 // confirmAndAnswer sends the outcome to the host's page where it named one. A
 // page of our own offers what else can be done where it failed.
-func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request, in formInput, redirect int, outcome error, otherwise ui.Page) error {
+func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request, in formInput, redirect int, done confirmation, outcome error, otherwise ui.Page) error {
 	if outcome != nil && asError(outcome).Status >= http.StatusInternalServerError {
 		return outcome
 	}
 	if in.CallbackURL != "" {
-		query := []string{"verified", "true", "email", showEmail(in.Email)}
+		query := []string{"verified", "true", "email", done.email}
 		if outcome != nil {
 			query = []string{"verified", "false", "error", asError(outcome).Code}
 		}
@@ -315,12 +362,16 @@ func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request,
 		return v.visitor(w, r).failed(outcome, otherwise)
 	}
 	if wantsPage(r) {
-		return v.visitor(w, r).writePage(http.StatusOK, ui.Page{
+		page := ui.Page{
 			Languages: otherwise.Languages,
 			Title:     "Your address is confirmed", Paragraphs: []string{"You can close this page and go on where you left off."},
-		})
+		}
+		if done.reset {
+			page.Paragraphs = []string{"This address was used to sign up more than once. Look into your mailbox for a link to set your password."}
+		}
+		return v.visitor(w, r).writePage(http.StatusOK, page)
 	}
-	return webio.Write(w, http.StatusOK, verifiedBody{true, verifiedData{true, showEmail(in.Email)}})
+	return webio.Write(w, http.StatusOK, verifiedBody{true, verifiedData{true, done.email}})
 }
 
 // confirmedPage shows a page about an address that is confirmed. It leads on to

@@ -209,7 +209,7 @@ func TestScopesBindEveryCaller(t *testing.T) {
 			{"GET", apiKeys, reads, admin.Access, 200},
 			{"GET", apiKeys, users, admin.Access, 403},
 			{"GET", apiKeys, none, "", 403},
-			{"GET", "/app/posts", reads, p.Access, 403},
+			{"GET", "/app/posts", reads, p.Access, 200}, // the account passes, whatever key stands beside its token
 			{"GET", "/app/posts", "", p.Access, 200},
 		} {
 			var sets []harness.Set
@@ -372,7 +372,9 @@ func TestMiddlewareLetsPassWhoMayPass(t *testing.T) {
 			"/app/hello":            {"nobody": 401, "user": 200, "editor": 200, "guest": 200, "admin": 200, "secret": 401, "publishable": 401, "secret+user": 200},
 			"/app/optional":         {"nobody": 200, "user": 200, "editor": 200, "guest": 200, "admin": 200, "secret": 200, "publishable": 200, "secret+user": 200},
 			"/app/admin":            {"nobody": 401, "user": 403, "editor": 403, "guest": 403, "admin": 200, "secret": 200, "publishable": 401, "secret+user": 403},
-			"/app/editor":           {"nobody": 401, "user": 403, "editor": 200, "guest": 403, "admin": 200, "secret": 200, "publishable": 401, "secret+user": 403},
+			"/app/editor":           {"nobody": 401, "user": 403, "editor": 200, "guest": 403, "admin": 403, "secret": 403, "publishable": 401, "secret+user": 403},
+			"/app/cron":             {"nobody": 401, "user": 403, "editor": 403, "guest": 403, "admin": 403, "secret": 200, "publishable": 401, "secret+user": 200},
+			"/app/verified":         {"nobody": 401, "user": 403, "editor": 403, "guest": 403, "admin": 403, "secret": 401, "publishable": 401, "secret+user": 403},
 			"/app/posts":            {"nobody": 401, "user": 200, "editor": 200, "guest": 200, "admin": 200, "secret": 200, "publishable": 401, "secret+user": 200},
 			"/app/recent":           {"nobody": 401, "user": 200, "editor": 200, "guest": 200, "admin": 200, "secret": 401, "publishable": 401, "secret+user": 200},
 			"/app/notes/" + user.ID: {"nobody": 401, "user": 200, "editor": 403, "guest": 403, "admin": 200, "secret": 200, "publishable": 401, "secret+user": 200},
@@ -394,5 +396,32 @@ func TestMiddlewareLetsPassWhoMayPass(t *testing.T) {
 		s.Do("GET", "/app/recent", nil, harness.Bearer(user.Access)).Want(http.StatusForbidden, "auth/reauthentication-required")
 		s.Change(user.ID, func(u *store.User) { u.Role = "admin" })
 		s.Do("GET", "/app/admin", nil, harness.Bearer(user.Access)).Want(http.StatusOK)
+	})
+}
+
+// S17: what a key mints does not outlive it, nor leave its environment.
+func TestS17_AKeyMintsNothingThatOutlivesIt(t *testing.T) {
+	harness.Each(t, func(t *testing.T, s *harness.Server) {
+		ends := s.Clock.Now().Add(24 * time.Hour)
+		parent, err := s.Auth.APIKeys.Create(t.Context(), admit.CreateAPIKeyParams{Name: "n", Type: "secret", Environment: "staging", ExpiresAt: ends})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Keep("key", parent.Key)
+		with := harness.Key(parent.Key)
+		for _, body := range []harness.J{
+			{"environment": "prod"},
+			{"environment": "dev"},
+			{"expiresAt": ends.Add(time.Second).Format(time.RFC3339)},
+		} {
+			makeKey(s, body, with).Want(http.StatusForbidden, "auth/scope-insufficient")
+		}
+		child := makeKey(s, harness.J{}, with).Want(http.StatusCreated)
+		if got := child.String("expiresAt"); got != ends.UTC().Format("2006-01-02T15:04:05.000Z") || child.String("environment") != "staging" {
+			t.Errorf("a child that asks for nothing ends %s in %s", got, child.String("environment"))
+		}
+		makeKey(s, harness.J{"environment": "staging", "expiresAt": ends.Add(-time.Hour).Format(time.RFC3339)}, with).Want(http.StatusCreated)
+		// An administrator is bound by neither.
+		makeKey(s, harness.J{"environment": "prod"}, harness.Bearer(s.Admin().Access)).Want(http.StatusCreated)
 	})
 }

@@ -69,7 +69,7 @@ func BenchmarkSignInWithoutHash(b *testing.B) {
 		emails := make([]string, 100)
 		for i := range emails {
 			emails[i] = fmt.Sprintf("ann%d@example.test", i)
-			_, err := a.Users.Create(context.Background(), admit.CreateUserParams{Email: emails[i], Password: "quiet-harbour-lamp", Name: "Ann"})
+			_, err := a.Users.Create(context.Background(), admit.CreateUserParams{Email: emails[i], InsecurePassword: "quiet-harbour-lamp", Name: "Ann"})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -263,6 +263,7 @@ func TestBrowserIsToldOfADeadResetLinkBeforeAPasswordIsTyped(t *testing.T) {
 
 func tokenFor(s *harness.Server, email string) string {
 	s.T.Helper()
+	s.Mail.Clear() // letterTo takes the newest that has come
 	s.Do("POST", "/v1/auth/password/reset/request", harness.J{"email": email}).Want(200)
 	return tokenIn(letterTo(s, mailer.PasswordReset, email))
 }
@@ -306,7 +307,7 @@ func TestS26_PagesRepeatNothingFromTheLink(t *testing.T) {
 	}
 	// The owner of the new address learns which account asks, and not its address.
 	body := string(s.Do("GET", "/v1/auth/email/verify/confirm"+query("b@x.test", change), nil, browser()).Body)
-	if strings.Contains(body, "a@x.test") || !strings.Contains(body, "<dd>a…@x.test</dd>") {
+	if strings.Contains(body, "a@x.test") || !strings.Contains(body, "<dd>a•••@x.test</dd>") {
 		t.Errorf("the page is %s", body)
 	}
 }
@@ -343,6 +344,7 @@ func TestBrowserPageSpeaksTheLanguageOfTheAccount(t *testing.T) {
 func TestBrowserCodeIsTakenAsPeopleTypeIt(t *testing.T) {
 	s := harness.New(t)
 	ask := func() (requestID, code string) {
+		s.Mail.Clear()
 		requestID = s.Do("POST", "/v1/auth/email/signup", harness.J{"method": "magiclink", "email": "a@x.test"}).Want(201).String("requestId")
 		return requestID, letterTo(s, mailer.MagicLink, "a@x.test").Values.Code
 	}

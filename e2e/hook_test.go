@@ -101,7 +101,9 @@ func TestEventsComeInOrderUntilTheHostTakesThem(t *testing.T) {
 				case 2:
 					panic("nor now")
 				}
-				seen <- e
+				if e.Kind != "mail.requested" { // recorded beside the others
+					seen <- e
+				}
 				return nil
 			}
 		})

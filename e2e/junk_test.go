@@ -183,7 +183,7 @@ func (j *junk) value(depth int) any {
 // the handler sees a request.
 func TestAC190_RefusalsOfTheServerItselfTellNothing(t *testing.T) {
 	s := harness.New(t)
-	for _, path := range []string{"/", "/v1", "/v1/", "/v2/auth/me", "/.well-known/", "/.well-known/openid-configuration", "/favicon.ico"} {
+	for _, path := range []string{"/", "/v1", "/v1/", "/v2/auth/me", "/.well-known/", "/.well-known/openid", "/favicon.ico"} {
 		s.Do("GET", path, nil).Want(http.StatusNotFound, "auth/not-found")
 	}
 }

@@ -27,12 +27,14 @@ func TestUsersOfAnotherAuthAreStrangers(t *testing.T) {
 	customer := customers.SignUp("a@x.test")
 	reached := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	for name, guard := range map[string]func(http.Handler) http.Handler{
-		"RequireUser":   staff.Auth.RequireUser,
-		"OptionalUser":  staff.Auth.OptionalUser,
-		"RequireScope":  staff.Auth.RequireScope("posts:write"),
-		"RequireRecent": staff.Auth.RequireRecent,
-		"RequireRole":   staff.Auth.RequireRole("user"),
-		"RequirePolicy": staff.Auth.RequirePolicy("user", nil),
+		"RequireUser":      staff.Auth.RequireUser,
+		"OptionalUser":     staff.Auth.OptionalUser,
+		"RequireVerified":  staff.Auth.RequireVerified,
+		"RequireKey":       staff.Auth.RequireKey("posts:write"),
+		"RequireUserOrKey": staff.Auth.RequireUserOrKey("posts:write"),
+		"RequireRecent":    staff.Auth.RequireRecent,
+		"RequireRole":      staff.Auth.RequireRole("user"),
+		"RequirePolicy":    staff.Auth.RequirePolicy("user", nil),
 	} {
 		request := httptest.NewRequest(http.MethodGet, "/", nil)
 		request.Header.Set("Authorization", "Bearer "+customer.Access)

@@ -22,7 +22,7 @@ var _ = faultFlows.add(faultFlow{
 		_, err := a.MagicLinks.Request(ctx, admit.MagicLinkParams{Email: p.email, CallbackURL: callback})
 		return told(err)
 	},
-	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.MagicLink, p.email) },
+	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, p, mailer.MagicLink, p.email) },
 }, faultFlow{
 	name:    "redeem a magic link",
 	calls:   17,

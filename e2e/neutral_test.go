@@ -14,6 +14,7 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
 )
 
 // AE-01, AE-02: whoever an address belongs to, a request for mail and a sign-in
@@ -104,6 +105,88 @@ func shuffled(m map[string]string) []string {
 	return keys
 }
 
+// importedHash is harness.Password as another system stored it.
+const importedHash = "$2a$04$nt.WsOPaH2Ss5cMQndgGfuZEvcFWVFFLphGlOz9044Mjvu2ZWlojm"
+
+// neutralCalls are what a stranger can do with an address, and whose answers must
+// not tell whether it has an account.
+func neutralCalls(s *harness.Server) map[string]func(email string, from harness.Set) *harness.Answer {
+	post := func(path string, body harness.J) func(string, harness.Set) *harness.Answer {
+		return func(email string, from harness.Set) *harness.Answer {
+			sent := harness.J{"email": email}
+			maps.Copy(sent, body)
+			return s.Do("POST", path, sent, from)
+		}
+	}
+	return map[string]func(string, harness.Set) *harness.Answer{
+		"wrong password":  post("/v1/auth/email/signin", harness.J{"password": "Wrong-Wolke-7319"}),
+		"link":            post("/v1/auth/email/signin", harness.J{"method": "magiclink", "callbackUrl": callback}),
+		"sign-up by link": post("/v1/auth/email/signup", harness.J{"method": "magiclink", "callbackUrl": callback}),
+		"private sign-up": post("/v1/auth/email/signup", harness.J{"password": otherPassword, "name": "Eve"}),
+		"reset":           post("/v1/auth/password/reset/request", nil),
+		"resend":          post("/v1/auth/signup/email/resend", nil),
+		"verify":          post("/v1/auth/email/verify/send", nil),
+		"wrong code": func(email string, from harness.Set) *harness.Answer {
+			asked := s.Do("POST", "/v1/auth/email/signin", harness.J{"method": "magiclink", "email": email, "callbackUrl": callback}, from)
+			if asked.Status != http.StatusOK {
+				return asked
+			}
+			return s.Do("POST", "/v1/auth/email/callback", harness.J{"requestId": asked.String("requestId"), "code": "000000"}, from)
+		},
+	}
+}
+
+// S7: no sequence of calls tells who has an account. Every kind of account, and an
+// address without one, goes through every pair of calls and through random
+// sequences, in step and each from a client of its own; every answer must be that
+// of the unknown address: status, body, headers, Retry-After.
+func TestS7_NoSequenceOfCallsTellsWhoHasAnAccount(t *testing.T) {
+	s := harness.New(t, proxied)
+	accounts := everyKindOfAccount(s)
+	// From here on sign-up is private, as it is where existence is secret.
+	private := s.Process(func(c *admit.Config) { c.PrivateSignUp = true })
+	private.Clock.Advance(48 * time.Hour)
+	calls := neutralCalls(private)
+	names := slices.Sorted(maps.Keys(calls))
+	who := append([]string{"unknown"}, slices.Sorted(maps.Keys(accounts))...)
+	accounts["unknown"] = "unknown@x.test"
+	chance := rand.New(rand.NewPCG(7, 11))
+	var history []string
+	step := func(name string) {
+		t.Helper()
+		history = append(history, name)
+		var want string
+		for i, kind := range who {
+			email := accounts[kind]
+			got := neutral(calls[name](email, fromClient(fmt.Sprintf("198.51.100.%d", i+1))), email)
+			if i == 0 {
+				want = got
+			} else if got != want {
+				t.Fatalf("after %v: %s got\n%s\nan unknown address\n%s", history[max(0, len(history)-12):], kind, got, want)
+			}
+		}
+	}
+	// A sign-up gives the unknown address an account, so the pairs with it come last.
+	const signUp = "private sign-up"
+	for _, withSignUp := range []bool{false, true} {
+		for _, first := range names {
+			for _, second := range names {
+				if (first == signUp || second == signUp) == withSignUp {
+					step(first)
+					step(second)
+				}
+			}
+			private.Clock.Advance(25 * time.Hour)
+		}
+	}
+	for range 30 {
+		for range 4 + chance.IntN(10) {
+			step(names[chance.IntN(len(names))])
+		}
+		private.Clock.Advance([]time.Duration{0, time.Second, time.Minute, 15 * time.Minute, time.Hour, 25 * time.Hour}[chance.IntN(6)])
+	}
+}
+
 // everyKindOfAccount makes an account of each kind and returns the addresses.
 func everyKindOfAccount(s *harness.Server) map[string]string {
 	s.T.Helper()
@@ -118,8 +201,16 @@ func everyKindOfAccount(s *harness.Server) map[string]string {
 	if err != nil {
 		s.T.Fatal(err)
 	}
+	imported, err := s.Auth.Users.Create(s.T.Context(), admit.CreateUserParams{Email: "imported@x.test", Name: "Ada", EmailVerified: true})
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	err = s.Store.PutPassword(s.T.Context(), store.Password{UserID: imported.ID, Hash: importedHash, ChangedAt: s.Clock.Now()})
+	if err != nil {
+		s.T.Fatal(err)
+	}
 	return map[string]string{
-		"verified": "verified@x.test", "unverified": "unverified@x.test", "banned": "banned@x.test", "deleted": "deleted@x.test",
+		"imported": "imported@x.test", "verified": "verified@x.test", "unverified": "unverified@x.test", "banned": "banned@x.test", "deleted": "deleted@x.test",
 		"no password": "no-password@x.test",
 	}
 }

@@ -41,7 +41,7 @@ func TestEveryRouteStandsInTheDocumentAndTheOtherWayRound(t *testing.T) {
 }
 
 func TestEveryErrorCodeStandsInTheDocumentAndTheOtherWayRound(t *testing.T) {
-	documented := harness.Contract(t).Codes()
+	documented := append(harness.Contract(t).Codes(), "auth/key-required") // guards of a host's own routes answer it, no route of the API does
 	for _, code := range admit.ErrorCodes() {
 		// Operators call the rules about accounts from Go; no route does yet.
 		if !strings.HasPrefix(code, "user/") && !slices.Contains(documented, code) {

@@ -249,7 +249,7 @@ func TestAC109_OnlyListedOriginsMayRead(t *testing.T) {
 			}
 		}
 		if got := s.Do("GET", "/v1/auth/me", nil, harness.Header("Origin", origin)).Header; got.Get("Access-Control-Allow-Origin") != origin ||
-			got.Get("Access-Control-Expose-Headers") != "Retry-After, WWW-Authenticate" || got.Get("Access-Control-Allow-Credentials") != "" {
+			got.Get("Access-Control-Expose-Headers") != "Retry-After, WWW-Authenticate, X-Request-Id" || got.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("%s: answered %v", origin, got)
 		}
 	}
@@ -283,12 +283,8 @@ func TestAC110_OneCredentialPerRequest(t *testing.T) {
 			"two tokens":   {"Bearer " + a.Access + " " + b.Access},
 			"a tab":        {"Bearer\t" + a.Access},
 			"two blanks":   {"Bearer  " + a.Access},
-			"no scheme":    {a.Access},
-			"Basic":        {"Basic " + a.Access},
-			"broken Basic": {"Basic %%%"},
 			"no token":     {"Bearer"},
 			"an empty one": {"Bearer "},
-			"nothing":      {""},
 			"a quoted one": {`Bearer "` + a.Access + `"`},
 			"the refresh":  {"Bearer " + a.Refresh},
 			"a key":        {"Bearer " + secret},

@@ -31,7 +31,7 @@ var _ = faultFlows.add(faultFlow{
 	calls:   5,
 	prepare: func(_ *harness.Server, p *subject) { p.email = "new-" + p.email },
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
-		_, err := a.Users.Create(ctx, admit.CreateUserParams{Email: p.email, Name: "Ada", Password: strongPassword})
+		_, err := a.Users.Create(ctx, admit.CreateUserParams{Email: p.email, Name: "Ada", InsecurePassword: strongPassword})
 		return told(err)
 	},
 	done:  func(s *harness.Server, p *subject) bool { return passwordIs(s, p, strongPassword) },

@@ -16,13 +16,15 @@ import (
 )
 
 var _ = faultFlows.add(faultFlow{
-	name:    "ask for a confirmation again",
-	calls:   8,
-	prepare: func(s *harness.Server, p *subject) { letterTo(s, mailer.SignupConfirmation, p.email) },
+	name:  "ask for a confirmation again",
+	calls: 8,
+	prepare: func(s *harness.Server, p *subject) {
+		p.token = tokenIn(letterTo(s, mailer.SignupConfirmation, p.email))
+	},
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		return told(a.Verifications.Request(ctx, admit.LinkParams{Email: p.email}))
 	},
-	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, mailer.SignupConfirmation, p.email) },
+	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, p, mailer.SignupConfirmation, p.email) },
 }, faultFlow{
 	name:  "confirm an address",
 	calls: 7,
@@ -120,7 +122,10 @@ func TestAC055_OT06_OnlyDeclaredProgramsConfirmByGET(t *testing.T) {
 func TestConfirmSendsOnToAnAllowedPage(t *testing.T) {
 	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		token := mailed(s, mailer.SignupConfirmation, "a@x.test", func() { s.SignUp("a@x.test") })
-		s.Do("GET", confirmPath+query("a@x.test", token, "callbackUrl", "https://evil.test/"), nil, harness.Header("Accept", "application/json")).Want(400, "auth/invalid-callback-url")
+		s.Do("GET", confirmPath+query("a@x.test", token, "callbackUrl", "https://evil.test/"), nil).Want(400, "auth/invalid-callback-url")
+		if page := s.Do("GET", confirmPath+query("a@x.test", token, "callbackUrl", "https://evil.test/"), nil, browser()).Want(200); strings.Contains(string(page.Body), "evil.test") {
+			t.Errorf("the page names a target that is not allowed: %s", page.Body)
+		}
 		form := url.Values{"email": {"a@x.test"}, "token": {token}, "callbackUrl": {"https://app.example/welcome?x=1"}}.Encode()
 		post := func(form string) *harness.Answer { return sendForm(s, confirmPath, form) }
 		wrong := post(strings.Replace(form, "token="+token, "token="+strings.Repeat("A", 43), 1)).Want(303)
@@ -190,7 +195,7 @@ func TestAnOldLinkIsRenewedFromItsPage(t *testing.T) {
 		for range 5 {
 			sendForm(s, confirmPath, stranger).Want(200)
 		}
-		if a := sendForm(s, resetPath, stranger).Want(429); a.Header.Get("Retry-After") == "" {
+		if a := sendForm(s, confirmPath, stranger).Want(429); a.Header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
 		}
 		sendForm(s, confirmPath, "email=x&action=renew").Want(400)

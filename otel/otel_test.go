@@ -233,9 +233,10 @@ func TestEventsAndMailsAreCounted(t *testing.T) {
 	metrics := h.finish()
 	want(t, "admit.events", metrics["admit.events"], map[string]int64{
 		"admit.event.kind=user.created": 1, "admit.event.kind=session.created": 2, "admit.event.kind=session.ended": 1,
+		"admit.event.kind=mail.requested": 1,
 	})
 	want(t, "admit.sign_ins", metrics["admit.sign_ins"], map[string]int64{"admit.sign_in.methods=pwd": 2})
-	if !slices.Contains(seen, "session.ended") || len(seen) != 4 {
+	if !slices.Contains(seen, "session.ended") || len(seen) != 5 {
 		t.Errorf("the host's own OnEvent saw %v", seen)
 	}
 	mails := values(t, metrics["admit.mail.tries"])

@@ -17,6 +17,13 @@ type Session struct {
 	// Confirmed is the highest generation of which a token has been used. The
 	// first generation has nothing before it and is confirmed from the start.
 	Confirmed int64
+	// Answers counts how often the current generation was given again after the
+	// grace. The first answer has the number 0.
+	Answers int64
+	// Used is the number of the answer of the current generation whose access
+	// token was used first, UsedBefore the same of the generation before. Both
+	// are NoAnswer where none is known.
+	Used, UsedBefore int64
 	// RotatedAt is when the current generation was issued.
 	RotatedAt time.Time
 	// AuthTime is when the user last proved who it is; AMR are the methods
@@ -34,6 +41,9 @@ type Session struct {
 	// EndReason is a short word: "signed-out", "revoked", "reuse" …
 	EndReason string
 }
+
+// NoAnswer stands in Session.Used and UsedBefore where no answer is known.
+const NoAnswer = -1
 
 // Live answers whether the session is neither ended nor expired at now.
 func (s Session) Live(now time.Time) bool {
@@ -81,15 +91,19 @@ type Sessions interface {
 	// only if Generation and SecretHash are the stored ones, the session is
 	// live at r.Now, and its account exists and is neither deleted nor banned
 	// at r.Now.
-	// It sets Confirmed to r.Generation.
+	// It sets Confirmed to r.Generation, UsedBefore to Used, Used to NoAnswer and
+	// Answers to 0.
 	RotateSession(ctx context.Context, r Rotation) (bool, error)
 	// RotateSessionUser is RotateSession, and returns the session after the
 	// rotation and its account, as SessionUser does. When it answers false it
 	// returns neither: SessionUser tells why.
 	RotateSessionUser(ctx context.Context, r Rotation) (Session, User, bool, error)
-	// ConfirmSession raises Confirmed to generation, only if generation is the
-	// current one and Confirmed is lower.
-	ConfirmSession(ctx context.Context, tenant, id string, generation int64) error
+	// ConfirmSession raises Confirmed to generation and sets Used to answer, only
+	// if generation is the current one and Confirmed is lower.
+	ConfirmSession(ctx context.Context, tenant, id string, generation, answer int64) error
+	// AnswerSession raises Answers and returns it, only if generation is the
+	// current one. ErrNotFound otherwise.
+	AnswerSession(ctx context.Context, tenant, id string, generation int64) (int64, error)
 	// TouchSessions raises LastActivityAt, never lowers it. Sessions that are
 	// ended or absent are passed over.
 	TouchSessions(ctx context.Context, activity []Activity) error

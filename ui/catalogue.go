@@ -76,6 +76,7 @@ func translate(page Page) (translated Page, c *catalogue, alertIn string) {
 	}
 	for i := range translated.Forms {
 		translated.Forms[i].Button = text(translated.Forms[i].Button)
+		translated.Forms[i].Checkbox.Value = text(translated.Forms[i].Checkbox.Value)
 		translated.Forms[i].Rules = each(translated.Forms[i].Rules, text)
 	}
 	if !complete {
@@ -99,7 +100,7 @@ func Missing(page Page) (missing []string) {
 		all = append(all, link.Text)
 	}
 	for _, form := range page.Forms {
-		all = append(append(all, form.Button), form.Rules...)
+		all = append(append(all, form.Button, form.Checkbox.Value), form.Rules...)
 	}
 	for _, c := range catalogues {
 		for _, s := range all {

@@ -74,6 +74,9 @@ type Form struct {
 	Rules       []string
 	// Email asks for an e-mail address in a field named email.
 	Email bool
+	// Checkbox, when it has a name, is a choice that is off at first: a field
+	// that is sent as "true". Its Value is what the label says.
+	Checkbox Field
 }
 
 // Field is one value of a form.

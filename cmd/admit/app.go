@@ -43,7 +43,7 @@ Environment:
   ADMIT_SECRET   the secret, or one a line; wins over --secret-file`,
 		Example: `  export ADMIT_STORE=sqlite:app.db
   admit migrate --apply
-  admit user create ann@example.com --name Ann --role admin --password
+  admit user create ann@example.com --name Ann --role admin --base-url https://app.example
   admit check`,
 		Version:       version(),
 		SilenceErrors: true,
@@ -61,8 +61,8 @@ Environment:
 		&cobra.Group{ID: "people", Title: "People and programs:"},
 		&cobra.Group{ID: "running", Title: "Running:"},
 	)
-	a.group(root, "database", a.migrateCommand(), a.checkCommand())
-	a.group(root, "people", a.userCommand(), a.keyCommand(), a.sessionsCommand(), a.importCommand())
+	a.group(root, "database", a.migrateCommand(), a.checkCommand(), a.copyCommand())
+	a.group(root, "people", a.userCommand(), a.keyCommand(), a.sessionsCommand(), a.eventsCommand(), a.importCommand(), a.exportCommand())
 	a.group(root, "running", a.secretCommand(), a.mailCommand())
 	root.AddCommand(a.completionCommand())
 	return root

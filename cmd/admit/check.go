@@ -163,6 +163,17 @@ func (a *app) lookAtSecrets(r *report) (*sealed.Ring, error) {
 				"%s has mode %#o: others than its owner can read it.", from, mode)
 		}
 	}
+	ring, err := ringOf(texts)
+	if err != nil {
+		r.add("secret-weak", "Make one with 'admit secret new' and rotate to it ('admit secret --help').",
+			"%s cannot be used: %s.", from, strings.ReplaceAll(err.Error(), "\n", "; "))
+		return nil, nil
+	}
+	return ring, nil
+}
+
+// ringOf makes what opens sealed rows of the operator's secrets.
+func ringOf(texts []string) (*sealed.Ring, error) {
 	secrets := make([][]byte, len(texts))
 	for i, text := range texts {
 		secrets[i] = []byte(text)
@@ -170,13 +181,26 @@ func (a *app) lookAtSecrets(r *report) (*sealed.Ring, error) {
 			secrets[i] = raw
 		}
 	}
-	ring, err := sealed.New(secrets)
+	return sealed.New(secrets)
+}
+
+// opens refuses secrets that are not the application's: what they would seal,
+// nobody could open.
+func opens(ctx context.Context, d database, texts []string) error {
+	ring, err := ringOf(texts)
 	if err != nil {
-		r.add("secret-weak", "Make one with 'admit secret new' and rotate to it ('admit secret --help').",
-			"%s cannot be used: %s.", from, strings.ReplaceAll(err.Error(), "\n", "; "))
-		return nil, nil
+		return err
 	}
-	return ring, nil
+	keys, err := d.ListKeys(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if _, err := ring.Open(key.Purpose, []byte(key.ID), key.Sealed); err != nil {
+			return errors.New("this secret does not open the signing keys of the application; give the secret that the application uses")
+		}
+	}
+	return nil
 }
 
 // lookAtRecords looks for rows that need an operator.

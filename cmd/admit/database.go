@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,17 +55,49 @@ func (a *app) place() (place, error) {
 	if text == "" {
 		text = a.getenv("ADMIT_STORE")
 	}
+	if text == "" {
+		return place{}, usagef("which store? Give --store sqlite:FILE or --store postgres://…, or set ADMIT_STORE")
+	}
+	return parsePlace(text)
+}
+
+// parsePlace reads the name of a store.
+func parsePlace(text string) (place, error) {
 	file, isFile := strings.CutPrefix(text, "sqlite:")
 	switch {
-	case text == "":
-		return place{}, usagef("which store? Give --store sqlite:FILE or --store postgres://…, or set ADMIT_STORE")
+	case isFile && (strings.HasPrefix(file, "file:") || strings.HasPrefix(file, "//") || strings.Contains(file, ":memory:")):
+		return place{}, usagef("the store %q must be a path behind sqlite:, such as sqlite:app.db, and no URL", text)
 	case isFile && file != "":
 		return place{file: file}, nil
 	case strings.HasPrefix(text, "postgres://"), strings.HasPrefix(text, "postgresql://"):
 		return place{url: text}, nil
 	}
-	// The text may hold a password and is not repeated.
-	return place{}, usagef("the store must be sqlite:FILE or a postgres:// URL")
+	return place{}, usagef("%s", misnamed(text))
+}
+
+// misnamed says what came where a store was expected, without a password, and
+// what was most likely meant.
+func misnamed(text string) string {
+	scheme, rest, hasScheme := strings.Cut(text, ":")
+	came := strconv.Quote(text)
+	if u, err := url.Parse(text); err == nil && u.User != nil {
+		came = strconv.Quote(u.Redacted())
+	} else if strings.Contains(text, "@") || strings.Contains(strings.ToLower(text), "password") {
+		came = "what came" // it may hold a password
+	}
+	switch {
+	case hasScheme && scheme == "sqlite":
+		return fmt.Sprintf("the store %s names no file; give sqlite:FILE, such as sqlite:app.db", came)
+	case hasScheme && slices.Contains([]string{"postgresql+psycopg2", "postgresql+asyncpg", "pgx", "pg", "jdbc", "postgres"}, scheme):
+		return fmt.Sprintf("the store %s is no URL of PostgreSQL; give postgres://USER:PASSWORD@HOST/DATABASE", came)
+	case hasScheme && scheme == "file", hasScheme && scheme == "sqlite3":
+		return fmt.Sprintf("the store %s has a scheme that is not known; did you mean sqlite:%s?", came, strings.TrimPrefix(rest, "//"))
+	case !hasScheme && strings.Contains(text, "host="):
+		return fmt.Sprintf("the store %s is a list of settings; give them as a URL: postgres://USER:PASSWORD@HOST/DATABASE", came)
+	case !hasScheme && !strings.ContainsAny(text, " @"):
+		return fmt.Sprintf("the store %s has no scheme; did you mean sqlite:%s?", came, text)
+	}
+	return fmt.Sprintf("the store %s is neither sqlite:FILE nor a postgres:// URL", came)
 }
 
 // missing says that the SQLite file is not there.
@@ -99,6 +134,11 @@ func (a *app) withDatabase(ctx context.Context, work func(p place, d database) (
 	if err != nil {
 		return nil, err
 	}
+	return a.openUp(ctx, p, func(d database, _ *sql.DB) (result, error) { return work(p, d) })
+}
+
+// openUp opens a store whose schema is up to date.
+func (a *app) openUp(ctx context.Context, p place, work func(d database, db *sql.DB) (result, error)) (result, error) {
 	if p.missing() {
 		return nil, fmt.Errorf("%s does not exist; 'admit migrate --apply' makes it", p.file)
 	}
@@ -114,7 +154,23 @@ func (a *app) withDatabase(ctx context.Context, work func(p place, d database) (
 	if len(pending) > 0 {
 		return nil, fmt.Errorf("the schema lacks %s; run 'admit migrate --apply'", strings.Join(pending, ", "))
 	}
-	return work(p, d)
+	return work(d, db)
+}
+
+// withRecords gives work the rules of the library and the records themselves.
+func (a *app) withRecords(ctx context.Context, secrets admit.SecretSource, work func(r records) (result, error)) (result, error) {
+	p, err := a.place()
+	if err != nil {
+		return nil, err
+	}
+	return a.openUp(ctx, p, func(d database, db *sql.DB) (result, error) {
+		auth, err := a.auth(newGuest(d, true), secrets)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = auth.Close(context.WithoutCancel(ctx)) }()
+		return work(records{app: a, place: p, database: d, db: db, auth: auth})
+	})
 }
 
 // withAuth gives work the rules of the library over the store. They seal and
@@ -132,6 +188,11 @@ func (a *app) withAuth(ctx context.Context, secrets admit.SecretSource, work fun
 
 // auth makes the library's rules available over a store.
 func (a *app) auth(s store.Store, secrets admit.SecretSource) (*admit.Auth, error) {
+	return a.authAt("http://localhost", s, secrets)
+}
+
+// authAt is auth for rules that make links.
+func (a *app) authAt(baseURL string, s store.Store, secrets admit.SecretSource) (*admit.Auth, error) {
 	if secrets == nil {
 		// A secret of this process alone; guest keeps what it seals out of the
 		// store.
@@ -142,7 +203,7 @@ func (a *app) auth(s store.Store, secrets admit.SecretSource) (*admit.Auth, erro
 		secrets = admit.Secrets(hex.EncodeToString(random[:]))
 	}
 	return admit.New(admit.Config{
-		BaseURL: "http://localhost", Secrets: secrets, Store: s, Mailer: noMailer{}, Now: a.now,
+		BaseURL: baseURL, Secrets: secrets, Store: s, Mailer: noMailer{}, Now: a.now,
 		Logger: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 }

@@ -113,3 +113,33 @@ func (g guest) ResealMail(ctx context.Context, tenant, id string, old, sealed []
 func (g guest) Ping(ctx context.Context) error {
 	return g.app.Ping(ctx)
 }
+
+// VerifyEmail implements store.Users.
+func (g guest) VerifyEmail(ctx context.Context, tenant, id, emailKey string, at time.Time) (bool, error) {
+	return g.app.VerifyEmail(ctx, tenant, id, emailKey, at)
+}
+
+// DeleteUser implements store.Users.
+func (g guest) DeleteUser(ctx context.Context, tenant, id string, at, reserveUntil time.Time) (bool, error) {
+	return g.app.DeleteUser(ctx, tenant, id, at, reserveUntil)
+}
+
+// Password implements store.Credentials.
+func (g guest) Password(ctx context.Context, tenant, userID string) (store.Password, error) {
+	return g.app.Password(ctx, tenant, userID)
+}
+
+// DeletePassword implements store.Credentials.
+func (g guest) DeletePassword(ctx context.Context, tenant, userID string) error {
+	return g.app.DeletePassword(ctx, tenant, userID)
+}
+
+// EndSession implements store.Sessions.
+func (g guest) EndSession(ctx context.Context, tenant, userID, id string, at time.Time, reason string) (bool, error) {
+	return g.app.EndSession(ctx, tenant, userID, id, at, reason)
+}
+
+// ListEvents implements store.Events.
+func (g guest) ListEvents(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
+	return g.app.ListEvents(ctx, q)
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,6 +23,7 @@ type importFlags struct {
 	format, hashConfig, idMap string
 	options                   source.Options
 	strict, resume, tell      bool
+	dryRun, sniffed           bool
 }
 
 func (a *app) importCommand() *cobra.Command {
@@ -32,8 +34,8 @@ func (a *app) importCommand() *cobra.Command {
 		Long: `Import users of another system, with their passwords. Everybody signs in with the
 password they have; at the first sign-in its hash is replaced by our own.
 
-FILE holds one JSON object a line, or CSV whose first line names the columns, as
-the system exports them:
+FILE holds one JSON object a line, a JSON document with a list, or CSV whose first
+line names the columns, as the system exports them:
   supabase     rows of auth.users; also for GoTrue
   firebase     users of 'firebase auth:export', with --hash-config
   better-auth  rows of user with the password of the credential row of account
@@ -42,32 +44,42 @@ the system exports them:
   clerk        the CSV of the dashboard's user export
   keycloak     users of a realm export with credentials
   phc          anything else: email, name, passwordHash, emailVerified, role,
-               banned, createdAt, id; hashes as PHC strings, bcrypt, or any of
-               the above
+               locale, banned, createdAt, id; hashes as PHC strings, bcrypt, or
+               any of the above
 docs/command.md shows how to get each.
 
-An address that has an account already keeps it as it is, so importing twice does
-no harm. A record that cannot be used is reported with its line and left out, and
-the exit code is then 1. Users who were disabled are imported as banned. An id is
-kept if it is a UUID. No mail is sent.
+The file is read twice: once to its end, so that a damaged file, or one with
+columns that nobody knows, changes nothing; and then to import. A record that
+cannot be used is reported with its line and left out, and the exit code is then
+1. A field that cannot be used, such as a name of 200 characters, is mended or
+left out, and a line says so.
 
-The file is never held in memory. An import that was interrupted leaves FILE.admit
+Importing again does no harm. An account that an import made, and that nobody has
+changed since, takes what the file now says. An account whose address nobody has
+verified is taken over where the file has it verified. Any other account stays as
+it is. Users who were disabled are imported as banned. An id is kept if it is a
+UUID. No mail is sent.
+
+The file is never held in memory, only where each address stands. An import that was interrupted leaves FILE.admit
 beside the file and goes on with --resume.`,
 		Example: `  admit import users.jsonl --from supabase
   admit import users.csv --from firebase --hash-config hash_config.txt --id-map ids.csv
   admit import users.csv --from phc --roles --strict
+  admit import users.csv --from phc --ignore-column shoe_size --dry-run
   admit import users.jsonl --from django --resume`,
 		Args: exactly(1),
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.options.System, "from", "", "the `system` that exported it: "+strings.Join(source.Systems(), ", "))
-	flags.StringVar(&f.format, "format", "", "the `format`: jsonl or csv (default: by the name of the file)")
+	flags.StringVar(&f.format, "format", "", "the `format`: csv, json or jsonl, one object a line (default: by the name of the file)")
 	flags.StringVar(&f.hashConfig, "hash-config", "", "`file` with the hash parameters of a Firebase project, as its console shows them")
 	flags.BoolVar(&f.options.Roles, "roles", false, "take roles over: who was an administrator there is one here")
 	flags.BoolVar(&f.options.AssumeVerified, "assume-verified", false, "take every address as proven, whatever the file says")
 	flags.BoolVar(&f.options.NoPasswords, "no-passwords", false, "leave passwords out: everybody resets, or signs in by mail")
 	flags.BoolVar(&f.options.UnknownHashes, "unknown-hashes", false, "import users whose hash cannot be verified, without a password")
-	flags.BoolVar(&f.strict, "strict", false, "stop at the first record that cannot be used")
+	flags.StringSliceVar(&f.options.IgnoreColumns, "ignore-column", nil, "leave a `column` out that is not known; can be repeated, '*' is all of them")
+	flags.BoolVar(&f.strict, "strict", false, "import nothing if a record cannot be used")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "only read the file and report")
 	flags.BoolVar(&f.resume, "resume", false, "go on where the import of this file was interrupted")
 	flags.StringVar(&f.idMap, "id-map", "", "write a CSV `file` with each old id and its new one")
 	flags.BoolVar(&f.tell, "tell-application", false, "hand each user.created event to the application's OnEvent too")
@@ -94,16 +106,18 @@ beside the file and goes on with --resume.`,
 func (f *importFlags) complete(name string, now time.Time) error {
 	f.options.Now = now
 	if f.format == "" {
-		switch {
-		case strings.HasSuffix(name, ".csv"):
+		switch strings.ToLower(filepath.Ext(name)) {
+		case ".csv", ".tsv":
 			f.format = "csv"
-		case strings.HasSuffix(name, ".jsonl"), strings.HasSuffix(name, ".ndjson"):
+		case ".jsonl", ".ndjson":
 			f.format = "jsonl"
+		case ".json":
+			f.sniffed = true
 		default:
-			return usagef("the name of %s does not tell its format; give --format jsonl or csv", name)
+			return usagef("the name of %s does not tell its format; give --format csv, json or jsonl", name)
 		}
 	}
-	if !slices.Contains(source.Formats(), f.format) {
+	if !f.sniffed && !slices.Contains(source.Formats(), f.format) {
 		return usagef("--format must be one of: %s", strings.Join(source.Formats(), ", "))
 	}
 	if !slices.Contains(source.Systems(), f.options.System) {
@@ -123,6 +137,17 @@ func (f *importFlags) complete(name string, now time.Time) error {
 		return fmt.Errorf("%s: %w", f.hashConfig, err)
 	}
 	return nil
+}
+
+// sniff looks whether a file called .json is a document or has an object a line,
+// as Auth0 and MongoDB write it.
+func (f *importFlags) sniff(file *os.File) error {
+	if !f.sniffed {
+		return nil
+	}
+	var err error
+	f.format, err = source.Sniff(file)
+	return err
 }
 
 // hashConfigLine is a name and a value, with the quotes and commas of JSON or

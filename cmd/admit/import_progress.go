@@ -26,8 +26,11 @@ type progress struct {
 	source.Position
 	Records  int `json:"records"`
 	Created  int `json:"created"`
+	Claimed  int `json:"claimed"`
+	Updated  int `json:"updated"`
 	Existing int `json:"existing"`
 	Rejected int `json:"rejected"`
+	Adjusted int `json:"adjusted"`
 }
 
 // progressName stands beside the file imported, so that it is found again and
@@ -52,6 +55,9 @@ func (p *progress) begin(resume bool) error {
 	}
 	if kept.Store != p.Store || kept.Size != p.Size || kept.System != p.System || kept.Format != p.Format {
 		return fmt.Errorf("%s is of another import: the store, the file or the format has changed; import without --resume", p.name)
+	}
+	if kept.Offset < 0 || kept.Line < 0 || min(kept.Records, kept.Created, kept.Claimed, kept.Updated, kept.Existing, kept.Rejected, kept.Adjusted) < 0 {
+		return fmt.Errorf("%s is damaged; import without --resume", p.name)
 	}
 	kept.name = p.name
 	*p = kept

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -29,7 +27,7 @@ type importing struct {
 	app    *app
 	auth   *admit.Auth
 	reader *source.Reader
-	strict bool
+	survey *survey
 	bar    *bar
 	size   int64
 	ids    *csv.Writer // nil without --id-map
@@ -38,15 +36,15 @@ type importing struct {
 	earlier  progress // where this run began
 	started  time.Time
 	reasons  []rejection
+	notes    []rejection
 }
 
 // batch is what one transaction imports.
 type batch struct {
 	records []source.Record
 	// users are those of the records without an error, in order.
-	users   []admit.User
-	created int
-	end     source.Position
+	users []admit.ImportedUser
+	end   source.Position
 	// finished takes one answer.
 	finished chan error
 }
@@ -63,7 +61,18 @@ func (a *app) importFile(ctx context.Context, auth *admit.Auth, p place, name st
 	if err != nil {
 		return nil, err
 	}
-	i := &importing{app: a, auth: auth, strict: f.strict, size: info.Size(), started: a.now(), reasons: []rejection{}}
+	if err := f.sniff(file); err != nil {
+		return nil, err
+	}
+	found, err := a.survey(ctx, file, info.Size(), f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; nothing was imported", name, err)
+	}
+	if f.dryRun {
+		r := surveyed{found.records, found.records - found.rejected, found.rejected, found.adjusted}
+		return r, rejectedError(r.Rejected)
+	}
+	i := &importing{app: a, auth: auth, survey: found, size: info.Size(), started: a.now(), reasons: []rejection{}, notes: []rejection{}}
 	i.progress = progress{name: progressName(name), Store: p.name(), Size: i.size, System: f.options.System, Format: f.format}
 	if err := i.progress.begin(f.resume); err != nil {
 		return nil, err
@@ -88,10 +97,18 @@ func (a *app) importFile(ctx context.Context, auth *admit.Auth, p place, name st
 		err = i.progress.end()
 	}
 	r := i.result(err == nil)
-	if err == nil && r.Rejected > 0 {
-		err = fmt.Errorf("%s rejected", count(r.Rejected, "record was", "records were"))
+	if err == nil {
+		err = rejectedError(r.Rejected)
 	}
 	return r, err
+}
+
+// rejectedError makes the exit status tell of records that were left out.
+func rejectedError(n int) error {
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s rejected", count(n, "record was", "records were"))
 }
 
 // openIDMap opens the file that takes old and new ids. One that exists is kept.
@@ -163,6 +180,7 @@ func (i *importing) read(ctx context.Context, work, inOrder chan<- *batch) error
 			if err != nil {
 				return err
 			}
+			i.survey.claim(&record)
 			b.records = append(b.records, record)
 		}
 		b.end = i.reader.Position()
@@ -193,12 +211,7 @@ func (i *importing) insert(ctx context.Context, b *batch) error {
 		}
 		users, err := i.auth.Imports.Users(ctx, params)
 		if err == nil {
-			for _, user := range users {
-				b.users = append(b.users, user.User)
-				if user.IsNew {
-					b.created++
-				}
-			}
+			b.users = users
 			return nil
 		}
 		refused, ok := errors.AsType[*admit.Error](err)
@@ -216,22 +229,24 @@ func (i *importing) insert(ctx context.Context, b *batch) error {
 
 // note reports and counts what became of a batch, and remembers that it is done.
 func (i *importing) note(b *batch) error {
-	rejected := 0
+	rejected, adjusted := 0, 0
 	var next int
 	for _, record := range b.records {
 		if record.Err == nil {
 			if i.ids != nil && record.Account.OldID != "" {
-				if err := i.ids.Write([]string{record.Account.OldID, b.users[next].ID}); err != nil {
+				if err := i.ids.Write([]string{record.Account.OldID, b.users[next].User.ID}); err != nil {
 					return err
 				}
 			}
 			next++
+			if len(record.Notes) > 0 {
+				adjusted++
+				i.report(record)
+			}
 			continue
 		}
 		rejected++
-		if err := i.reject(record); err != nil {
-			return err
-		}
+		i.report(record)
 	}
 	if first := i.progress.Records == 0; first && rejected == importBatch {
 		return fmt.Errorf("none of the first %d records can be used; is it an export of %s?", importBatch, i.progress.System)
@@ -244,33 +259,53 @@ func (i *importing) note(b *batch) error {
 	}
 	i.progress.Position = b.end
 	i.progress.Records += len(b.records)
-	i.progress.Created += b.created
-	i.progress.Existing += len(b.users) - b.created
+	for _, user := range b.users {
+		switch user.Outcome {
+		case admit.ImportCreated:
+			i.progress.Created++
+		case admit.ImportClaimed:
+			i.progress.Claimed++
+		case admit.ImportUpdated:
+			i.progress.Updated++
+		case admit.ImportUnchanged:
+			i.progress.Existing++
+		}
+	}
 	i.progress.Rejected += rejected
+	i.progress.Adjusted += adjusted
 	i.bar.show(b.end.Offset, i.size, i.progress.Records-i.earlier.Records)
 	return i.progress.save()
 }
 
-// reject reports a record by its line and the reason, which never quotes it.
-func (i *importing) reject(record source.Record) error {
-	reason := strings.Join(slices.Collect(strings.SplitSeq(record.Err.Error(), "\n")), "; ")
-	if i.strict {
-		return fmt.Errorf("line %d: %s", record.Line, reason)
-	}
-	if len(i.reasons) < maxReasons {
-		i.reasons = append(i.reasons, rejection{record.Line, reason})
-	}
+// report tells of a record by its line and the reason, which never quotes it.
+func (i *importing) report(record source.Record) {
 	i.bar.clear()
-	fmt.Fprintf(i.app.err, "line %d: %s\n", record.Line, printable(reason))
-	return nil
+	i.app.tellRecord(record)
+	if record.Err != nil {
+		if len(i.reasons) < maxReasons {
+			i.reasons = append(i.reasons, rejection{record.Line, reasonOf(record.Err)})
+		}
+		return
+	}
+	for _, note := range record.Notes {
+		if len(i.notes) < maxReasons {
+			i.notes = append(i.notes, rejection{record.Line, note})
+		}
+	}
 }
 
 // imported is how an import went.
 type imported struct {
-	Records  int `json:"records"`
-	Created  int `json:"created"`
+	Records int `json:"records"`
+	Created int `json:"created"`
+	// Claimed and Updated are accounts that existed and have what the file says.
+	Claimed int `json:"claimed"`
+	Updated int `json:"updated"`
+	// Existing are those that stay as they are.
 	Existing int `json:"existing"`
 	Rejected int `json:"rejected"`
+	// Adjusted are accounts of which a field was mended or left out.
+	Adjusted int `json:"adjusted"`
 	// Earlier is how many of the records an interrupted run had dealt with.
 	Earlier int `json:"earlier"`
 	// Line is the last one dealt with.
@@ -279,9 +314,10 @@ type imported struct {
 	Rate    int         `json:"recordsPerSecond"`
 	Done    bool        `json:"done"`
 	Reasons []rejection `json:"reasons"`
+	Notes   []rejection `json:"notes"`
 }
 
-// rejection is a record that was not imported.
+// rejection is a record that was not imported, or a field that was mended.
 type rejection struct {
 	Line   int    `json:"line"`
 	Reason string `json:"reason"`
@@ -291,8 +327,8 @@ type rejection struct {
 func (i *importing) result(done bool) imported {
 	p := i.progress
 	r := imported{
-		Records: p.Records, Created: p.Created, Existing: p.Existing, Rejected: p.Rejected, Earlier: i.earlier.Records,
-		Line: p.Line, Seconds: i.app.now().Sub(i.started).Seconds(), Done: done, Reasons: i.reasons,
+		Records: p.Records, Created: p.Created, Claimed: p.Claimed, Updated: p.Updated, Existing: p.Existing, Rejected: p.Rejected, Adjusted: p.Adjusted, Earlier: i.earlier.Records,
+		Line: p.Line, Seconds: i.app.now().Sub(i.started).Seconds(), Done: done, Reasons: i.reasons, Notes: i.notes,
 	}
 	if r.Seconds > 0 {
 		r.Rate = int(float64(p.Records-r.Earlier) / r.Seconds)
@@ -301,8 +337,12 @@ func (i *importing) result(done bool) imported {
 }
 
 func (r imported) write(w io.Writer) {
-	fmt.Fprintf(w, "%s in %.1f s, %s a second: %s created, %s had an account already, %s rejected.\n",
-		count(r.Records-r.Earlier, "record", "records"), r.Seconds, grouped(r.Rate), grouped(r.Created), grouped(r.Existing), grouped(r.Rejected))
+	fmt.Fprintf(w, "%s in %.1f s, %s a second: %s created, %s mended, %s claimed, %s left as they were, %s rejected.\n",
+		count(r.Records-r.Earlier, "record", "records"), r.Seconds, grouped(r.Rate), grouped(r.Created), grouped(r.Updated),
+		grouped(r.Claimed), grouped(r.Existing), grouped(r.Rejected))
+	if r.Adjusted > 0 {
+		fmt.Fprintf(w, "%s a field that was mended or left out.\n", count(r.Adjusted, "account has", "accounts have"))
+	}
 	if r.Earlier > 0 {
 		fmt.Fprintf(w, "These are with the %s of the run that was interrupted.\n", count(r.Earlier, "record", "records"))
 	}

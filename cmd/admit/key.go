@@ -32,18 +32,21 @@ func (a *app) keyCreateCommand() *cobra.Command {
 
 A publishable key names a project and may be known to everyone. A secret key
 acts as an administrator within its scopes. NAME tells people what it is for.`,
-		Example: `  admit key create "web app" --environment prod
-  admit key create "nightly report" --type secret --scope users:read --expires 2160h`,
+		Example: `  admit key create "web app" --type publishable --environment prod
+  admit key create "nightly report" --type secret --scope users:read --expires 90d`,
 		Args: exactly(1),
 	}
-	c.Flags().StringVar(&in.Type, "type", admit.PublishableKey, "`kind`: publishable or secret")
+	c.Flags().StringVar(&in.Type, "type", "", "`kind`: publishable or secret; must be given")
 	c.Flags().StringVar(&in.Environment, "environment", "dev", "`environment` it is used in: dev, staging or prod")
 	c.Flags().StringArrayVar(&in.Scopes, "scope", nil, "limit it to a `scope` such as users:read or users:*; can be repeated (default: everything)")
-	c.Flags().StringVar(&expires, "expires", "", "when it stops working: a `time` such as 2027-01-31T12:00:00Z, or a duration such as 2160h (default: never)")
+	c.Flags().StringVar(&expires, "expires", "", "when it stops working: a `time` such as 2027-01-31T12:00:00Z, or a duration such as 90d (default: never)")
 	complete(c, "type", admit.PublishableKey, admit.SecretKey)
 	complete(c, "environment", "dev", "staging", "prod")
 	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
 		in.Name = args[0]
+		if in.Type == "" {
+			return nil, usagef("which kind of key? Give --type publishable for one that may be known to everyone, or --type secret for one that acts as an administrator")
+		}
 		var err error
 		if in.ExpiresAt, err = a.future("expires", expires); err != nil {
 			return nil, err

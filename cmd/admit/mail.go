@@ -20,7 +20,7 @@ func (a *app) mailCommand() *cobra.Command {
 		Long: `See and retry mail that was given up, because a server refused it for good or
 because it failed for days. Messages are sealed: neither text nor recipient is
 shown.`,
-	}, a.mailDeadCommand(), a.mailRetryCommand())
+	}, a.mailDeadCommand(), a.mailRetryCommand(), a.mailTestCommand())
 }
 
 func (a *app) mailDeadCommand() *cobra.Command {

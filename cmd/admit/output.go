@@ -48,6 +48,23 @@ type problem struct {
 	Cause   string         `json:"cause,omitempty"`
 }
 
+// atShell says at a shell what the library says to a client over HTTP.
+var atShell = map[string]string{
+	"auth/unavailable":     "The database cannot be used at the moment.",
+	"auth/internal":        "Something went wrong that should not.",
+	"auth/invalid-request": "That cannot be used.",
+	"auth/not-found":       "There is no such thing.",
+	"user/conflict":        "The account was changed at the same time. Run the command again.",
+	"auth/weak-password":   "That password is too easy to guess. Choose another.",
+	"user/not-found":       "There is no such account. 'admit user list' shows who there is.",
+
+	"auth/api-key-not-found":       "There is no such API key. 'admit key list' shows the ids of all.",
+	"auth/email-already-exists":    "There is already an account with this address. 'admit user show' shows it.",
+	"auth/too-many-code-requests":  "Too many messages to this address were asked for. Wait an hour.",
+	"auth/invalid-callback-url":    "That is no place the application may return to: it must be at --base-url.",
+	"auth/invalid-password-format": "The password does not meet the rules.",
+}
+
 // explain tells of an error what an operator may see: all of it, the cause too,
 // which a client of the application never does.
 func explain(err error) problem {
@@ -57,7 +74,11 @@ func explain(err error) problem {
 	}
 	// What was said before the refusal, such as which record, stays.
 	before := strings.TrimSuffix(err.Error(), refused.Error())
-	p := problem{Code: refused.Code, Message: before + refused.Message, Details: refused.Details}
+	message := refused.Message
+	if text, found := atShell[refused.Code]; found {
+		message = text
+	}
+	p := problem{Code: refused.Code, Message: before + message, Details: refused.Details}
 	if cause := refused.Unwrap(); cause != nil {
 		p.Cause = cause.Error()
 	}

@@ -83,7 +83,7 @@ func TestBanRoleAndUnbanHoldOnLiveSessions(t *testing.T) {
 		if s.document(&ann, "user", "show", "ann@example.com"); ann.Sessions != 1 {
 			s.t.Errorf("%d sessions are shown", ann.Sessions)
 		}
-		s.ok("user", "role", "ann@example.com", "editor")
+		s.ok("user", "role", "ann@example.com", "editor", "--new-role")
 		if user, _, err := h.VerifyToken(ctx, signed.SignedIn.Tokens.AccessToken); err != nil || user.Role != "editor" {
 			s.t.Errorf("after the change of role: %+v, %v", user, err)
 		}
@@ -154,7 +154,7 @@ func TestRevokeBeforeEndsWhatWasMadeBefore(t *testing.T) {
 		if _, _, err := h.VerifyToken(ctx, signed.SignedIn.Tokens.AccessToken); err != nil {
 			s.t.Errorf("a later session has ended: %v", err)
 		}
-		if s.document(&done, "sessions", "revoke-before", "now"); done.Sessions != 1 || done.Tokens == 0 {
+		if s.document(&done, "sessions", "revoke-before", "now", "--yes"); done.Sessions != 1 || done.Tokens == 0 {
 			s.t.Errorf("ended %+v", done)
 		}
 		if _, _, err := h.VerifyToken(ctx, signed.SignedIn.Tokens.AccessToken); err == nil {
@@ -187,7 +187,7 @@ func TestTheCommandDoesNothingOfTheApplicationsWork(t *testing.T) {
 		}
 		s.ok("user", "ban", "ann@example.com")
 		s.ok("user", "unban", "ann@example.com")
-		s.ok("key", "create", "web")
+		s.ok("key", "create", "web", "--type", "publishable")
 
 		after, _, err := d.ListMail(ctx, "", store.QueueMail, false, store.Page{Number: 1, Limit: 10})
 		if err != nil || len(after) != len(before) || after[0].Tries != 0 || after[0].Holder != "" || !after[0].NextAt.Equal(before[0].NextAt) {

@@ -34,7 +34,7 @@ To rotate, in this order:
 }
 
 func (a *app) secretNewCommand() *cobra.Command {
-	var write bool
+	var write, newFile bool
 	c := &cobra.Command{
 		Use:   "new",
 		Short: "Make a secret of 32 random bytes",
@@ -42,13 +42,21 @@ func (a *app) secretNewCommand() *cobra.Command {
 
 With --write it goes into --secret-file and is not printed: a file that is
 missing is made with mode 0600, one that exists gets the secret as its last
-line, which is the first step of rotating.`,
+line, which is the first step of rotating.
+
+An application has one secret file. A missing one is not made where ADMIT_SECRET
+is set, or where the store has signing keys that are under a secret already: to
+make a second file all the same, give --new-file.`,
 		Example: `  admit secret new
   admit secret new --write --secret-file admit.secret`,
 		Args: cobra.NoArgs,
 	}
 	c.Flags().BoolVar(&write, "write", false, "write it to --secret-file instead of printing it")
-	c.RunE = a.does(func(context.Context, []string) (result, error) {
+	c.Flags().BoolVar(&newFile, "new-file", false, "with --write, make the file though there is a secret elsewhere")
+	c.RunE = a.does(func(ctx context.Context, _ []string) (result, error) {
+		if newFile && !write {
+			return nil, usagef("--new-file belongs to --write")
+		}
 		var random [32]byte
 		if _, err := rand.Read(random[:]); err != nil {
 			return nil, err
@@ -57,6 +65,11 @@ line, which is the first step of rotating.`,
 		if !write {
 			return newSecret{Secret: secret}, nil
 		}
+		if !newFile {
+			if err := a.refuseSecondFile(ctx); err != nil {
+				return nil, err
+			}
+		}
 		appended, err := appendLine(a.secretFile, secret)
 		if err != nil {
 			return nil, err
@@ -64,6 +77,37 @@ line, which is the first step of rotating.`,
 		return newSecret{File: a.secretFile, Appended: appended}, nil
 	})
 	return c
+}
+
+// refuseSecondFile refuses to make a file where the application has its secret
+// elsewhere: an operator in the wrong folder would deploy a secret that opens
+// nothing.
+func (a *app) refuseSecondFile(ctx context.Context) error {
+	if _, err := os.Stat(a.secretFile); err == nil {
+		return nil
+	}
+	if a.getenv("ADMIT_SECRET") != "" {
+		return fmt.Errorf("%s does not exist, and ADMIT_SECRET holds a secret, which wins over a file; to make the file all the same, give --new-file", a.secretFile)
+	}
+	p, err := a.place()
+	if err != nil || p.missing() {
+		return nil //nolint:nilerr // without a store there is nothing under another secret
+	}
+	d, db, err := p.open()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if pending, err := d.Pending(ctx); err != nil || len(pending) > 0 {
+		return err
+	}
+	keys, err := d.ListKeys(ctx, "")
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s does not exist, and the application has a secret elsewhere: %s of this store under it. "+
+		"To rotate, name that file with --secret-file; to make a second file all the same, give --new-file",
+		a.secretFile, count(len(keys), "signing key is", "signing keys are"))
 }
 
 // appendLine adds a line to a file, whose owner and mode stay, or makes the file

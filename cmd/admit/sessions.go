@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/admit-go/admit"
 )
 
 func (a *app) sessionsCommand() *cobra.Command {
@@ -21,7 +19,8 @@ func (a *app) sessionsCommand() *cobra.Command {
 // revokeBeforeCommand refuses a time to come: what is made from now on would be
 // spared all the same, and the operator would think otherwise.
 func (a *app) revokeBeforeCommand() *cobra.Command {
-	return &cobra.Command{
+	var yes bool
+	c := &cobra.Command{
 		Use:   "revoke-before TIME",
 		Short: "End every session and pending one-time token made before a time",
 		Long: `End every session and remove every pending one-time token (reset link, magic
@@ -29,8 +28,9 @@ link, code, confirmation) made before TIME, of everybody.
 
 Run it after the restore of a backup, with the time of the restore: what was
 signed out, changed or used since the backup was made lives again in it. TIME is
-such as 2027-01-31T12:00:00Z, or "now".`,
-		Example: `  admit sessions revoke-before now
+such as 2027-01-31T12:00:00Z, or "now". It says how many that are and asks;
+without a terminal it needs --yes.`,
+		Example: `  admit sessions revoke-before now --yes
   admit sessions revoke-before 2027-01-31T12:00:00Z`,
 		Args: exactly(1),
 		RunE: a.does(func(ctx context.Context, args []string) (result, error) {
@@ -44,12 +44,30 @@ such as 2027-01-31T12:00:00Z, or "now".`,
 					return nil, usagef("%s is in the future", args[0])
 				}
 			}
-			return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
-				revoked, err := auth.Sessions.RevokeIssuedBefore(ctx, before)
+			return a.withRecords(ctx, nil, func(r records) (result, error) {
+				if err := a.confirmRevoke(ctx, r, before, yes); err != nil {
+					return nil, err
+				}
+				revoked, err := r.auth.Sessions.RevokeIssuedBefore(ctx, before)
 				return ended{instant(before), revoked.Sessions, revoked.Tokens}, err
 			})
 		}),
 	}
+	c.Flags().BoolVar(&yes, "yes", false, "do it without asking")
+	return c
+}
+
+// confirmRevoke says what is about to end.
+func (a *app) confirmRevoke(ctx context.Context, r records, before time.Time, yes bool) error {
+	if yes {
+		return nil
+	}
+	sessions, people, tokens, err := r.madeBefore(ctx, before)
+	if err != nil || sessions+tokens == 0 {
+		return err
+	}
+	return a.confirm("This ends %s of %s and removes %s.", count(sessions, "session", "sessions"),
+		count(people, "person", "people"), count(tokens, "one-time token", "one-time tokens"))
 }
 
 // ended counts what was made before a time and works no longer.

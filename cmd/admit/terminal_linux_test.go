@@ -104,6 +104,36 @@ func TestPasswordTypedOnATerminalIsNotShown(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeTakenBackIsAskedForOnATerminal(t *testing.T) {
+	s := newScene(t)
+	s.ok("migrate", "--apply")
+	s.ok("user", "create", "eve@example.com")
+	for _, answer := range []string{"n", "", "maybe", "y"} {
+		p := newTerminal(t)
+		c := s.command("user", "delete", "eve@example.com")
+		c.Stdin, c.Stdout, c.Stderr = p.command, p.command, p.command
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "it asks", func() bool { return strings.HasSuffix(p.text(), "Go on? [y/N] ") })
+		if _, err := p.person.WriteString(answer + "\n"); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Wait()
+		want := 1
+		if answer == "y" {
+			want = 0
+		}
+		if c.ProcessState.ExitCode() != want || !strings.Contains(p.text(), "This deletes eve@example.com") {
+			t.Errorf("after %q: exit %d; the terminal shows %q", answer, c.ProcessState.ExitCode(), p.text())
+		}
+		if answer != "y" {
+			s.ok("user", "show", "eve@example.com")
+		}
+	}
+	s.fails(1, []string{"no such account"}, "user", "show", "eve@example.com")
+}
+
 // quietNow says that the terminal does not show what is typed.
 func quietNow(p *terminal) bool {
 	state, err := unix.IoctlGetTermios(int(p.command.Fd()), unix.TCGETS)

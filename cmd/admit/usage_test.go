@@ -92,7 +92,7 @@ func TestExamplesOfHelpAreCommandsThatExist(t *testing.T) {
 			rest, _, _ = strings.Cut(rest, "#")
 			rest, _, _ = strings.Cut(rest, "|")
 			rest, _, _ = strings.Cut(rest, ">")
-			words := strings.Fields(strings.Trim(strings.NewReplacer(`"Bob Kane"`, "Bob", `"web app"`, "web", `"nightly report"`, "report").Replace(rest), ")\n"))
+			words := strings.Fields(strings.Trim(strings.NewReplacer(`"App <no-reply@app.example>"`, "no-reply@app.example", `"Ann Lee"`, "Ann", `"Bob Kane"`, "Bob", `"web app"`, "web", `"nightly report"`, "report").Replace(rest), ")\n"))
 			found, args, err := (&app{}).command().Find(words)
 			if err == nil && found.CommandPath() == c.CommandPath() {
 				err = found.ParseFlags(args)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -21,31 +22,38 @@ import (
 func (a *app) userCommand() *cobra.Command {
 	return family(&cobra.Command{
 		Use:   "user",
-		Short: "Create, show, ban and promote users",
-		Long: `Create, show, ban and promote users.
+		Short: "Create, list, show, change and delete users",
+		Long: `Create, list, show, change and delete users.
 
 USER is an e-mail address, however it is spelled, or an id.`,
-	}, a.userCreateCommand(), a.userShowCommand(), a.userBanCommand(), a.userUnbanCommand(), a.userRoleCommand())
+	}, a.userCreateCommand(), a.userListCommand(), a.userShowCommand(), a.userVerifyCommand(), a.userRenameCommand(), a.userRoleCommand(),
+		a.userBanCommand(), a.userUnbanCommand(), a.userSessionsCommand(), a.userSendResetCommand(), a.userDeleteCommand())
 }
 
 func (a *app) userCreateCommand() *cobra.Command {
 	var in admit.CreateUserParams
-	var password bool
+	var password, isNew bool
+	var base string
 	c := &cobra.Command{
 		Use:   "create EMAIL",
 		Short: "Create a user",
-		Long: `Create a user. No mail is sent.
+		Long: `Create a user. Nobody but the owner ever knows the password: with --base-url the
+application mails a link to set one, as 'admit user send-reset' does. Without it no
+mail is sent, and the owner asks for a reset or signs in by mail.
 
-Without --password the account has none, and its owner signs in by mail or sets
-a password with a reset.`,
-		Example: `  admit user create ann@example.com --name Ann --role admin --verified --password
+--password is for development: whoever runs the command knows that password.`,
+		Example: `  admit user create ann@example.com --name Ann --role admin --verified --base-url https://app.example
   admit user create bob@example.com --name "Bob Kane" --json`,
 		Args: exactly(1),
 	}
 	c.Flags().StringVar(&in.Name, "name", "", "`name` of the user (default: the address before the @)")
 	c.Flags().StringVar(&in.Role, "role", admit.RoleUser, "`role`, such as user or admin")
 	c.Flags().BoolVar(&in.EmailVerified, "verified", false, "vouch for the address")
-	c.Flags().BoolVar(&password, "password", false, "set a password: asked for on a terminal, else the first line of standard input")
+	c.Flags().BoolVar(&isNew, "new-role", false, "take a role that nobody has yet")
+	c.Flags().BoolVar(&password, "password", false, "for development, set a password: asked for on a terminal, else the first line of standard input")
+	c.Flags().StringVar(&base, "base-url", "", "`URL` of the application, as its BaseURL says; mail a link to set a password that leads there")
+	c.Flags().StringVar(&in.CallbackURL, "callback-url", "", "`URL` of the application's own page for the new password")
+	c.MarkFlagsMutuallyExclusive("password", "base-url")
 	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
 		in.Email = args[0]
 		if in.Name == "" {
@@ -53,12 +61,20 @@ a password with a reset.`,
 		}
 		if password {
 			var err error
-			if in.Password, err = a.readPassword(); err != nil {
+			if in.InsecurePassword, err = a.readPassword(); err != nil {
 				return nil, err
 			}
 		}
-		return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
-			user, err := auth.Users.Create(ctx, in)
+		in.NoMail = base == ""
+		with := a.withRecords
+		if !in.NoMail {
+			with = a.mailing(base)
+		}
+		return with(ctx, nil, func(r records) (result, error) {
+			if err := r.knownRole(ctx, in.Role, isNew); err != nil {
+				return nil, err
+			}
+			user, err := r.auth.Users.Create(ctx, in)
 			if err != nil {
 				return nil, err
 			}
@@ -119,11 +135,11 @@ func (a *app) userBanCommand() *cobra.Command {
 		Use:   "ban USER",
 		Short: "Ban a user, and end its sessions and API keys at once",
 		Example: `  admit user ban eve@example.com --reason "spam"
-  admit user ban eve@example.com --until 72h`,
+  admit user ban eve@example.com --until 3d`,
 		Args: exactly(1),
 	}
 	c.Flags().StringVar(&reason, "reason", "", "`why`; administrators see it")
-	c.Flags().StringVar(&until, "until", "", "end of the ban: a `time` such as 2027-01-31T12:00:00Z, or a duration such as 72h (default: for good)")
+	c.Flags().StringVar(&until, "until", "", "end of the ban: a `time` such as 2027-01-31T12:00:00Z, or a duration such as 3d or 72h (default: for good)")
 	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
 		ends, err := a.future("until", until)
 		if err != nil {
@@ -149,30 +165,50 @@ func (a *app) userUnbanCommand() *cobra.Command {
 }
 
 func (a *app) userRoleCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "role USER ROLE",
-		Short:   "Give a user another role, at once on its live sessions",
-		Example: "  admit user role ann@example.com admin",
-		Args:    exactly(2),
-		RunE: a.does(a.onUser(func(ctx context.Context, auth *admit.Auth, user admit.User, args []string) (result, error) {
-			return a.changed(ctx, auth, user, auth.Users.SetRole(ctx, admit.SetRoleParams{UserID: user.ID, Role: args[1]}))
-		})),
+	var isNew bool
+	c := &cobra.Command{
+		Use:   "role USER ROLE",
+		Short: "Give a user another role, at once on its live sessions",
+		Long: `Give a user another role, at once on its live sessions.
+
+ROLE is user, admin, guest, or a role that somebody has. Any other may be a slip
+of the hand and needs --new-role.`,
+		Example: `  admit user role ann@example.com admin
+  admit user role ann@example.com editor --new-role`,
+		Args: exactly(2),
 	}
+	c.Flags().BoolVar(&isNew, "new-role", false, "take a role that nobody has yet")
+	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
+		return a.withRecords(ctx, nil, func(r records) (result, error) {
+			if err := r.knownRole(ctx, args[1], isNew); err != nil {
+				return nil, err
+			}
+			user, err := r.find(ctx, args[0])
+			if err != nil {
+				return nil, err
+			}
+			return a.changed(ctx, r.auth, user, r.setRole(ctx, user, args[1]))
+		})
+	})
+	return c
 }
 
 // onUser looks up the user that the first argument names.
 func (a *app) onUser(work func(ctx context.Context, auth *admit.Auth, user admit.User, args []string) (result, error)) action {
+	return a.onRecords(func(ctx context.Context, r records, user admit.User, args []string) (result, error) {
+		return work(ctx, r.auth, user, args)
+	})
+}
+
+// onRecords is onUser for commands that look at more than the user.
+func (a *app) onRecords(work func(ctx context.Context, r records, user admit.User, args []string) (result, error)) action {
 	return func(ctx context.Context, args []string) (result, error) {
-		return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
-			find := auth.Users.Get
-			if strings.Contains(args[0], "@") {
-				find = auth.Users.GetByEmail
-			}
-			user, err := find(ctx, args[0])
+		return a.withRecords(ctx, nil, func(r records) (result, error) {
+			user, err := r.find(ctx, args[0])
 			if err != nil {
 				return nil, err
 			}
-			return work(ctx, auth, user, args)
+			return work(ctx, r, user, args)
 		})
 	}
 }
@@ -195,16 +231,47 @@ func (a *app) future(flag, text string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
-	if length, failed := time.ParseDuration(text); failed == nil {
+	if err != nil {
+		at, err = time.Parse("2006-01-02", text)
+	}
+	if length, ok := duration(text); ok {
 		at, err = a.now().Add(length), nil
 	}
 	if err != nil {
-		return time.Time{}, usagef("--%s %q is neither a time such as 2027-01-31T12:00:00Z nor a duration such as 72h", flag, text)
+		return time.Time{}, usagef("--%s %q is neither a time such as 2027-01-31T12:00:00Z or 2027-01-31 nor a duration such as 3d, 2w or 72h", flag, text)
 	}
 	if !at.After(a.now()) {
 		return time.Time{}, usagef("--%s %q is in the past", flag, text)
 	}
 	return at, nil
+}
+
+// duration reads what time.ParseDuration reads, and days and weeks before it: 3d,
+// 2w, 1d12h.
+func duration(text string) (time.Duration, bool) {
+	var total time.Duration
+	for _, unit := range []struct {
+		name   string
+		length time.Duration
+	}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}} {
+		number, rest, found := strings.Cut(text, unit.name)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseUint(number, 10, 32)
+		if err != nil || time.Duration(n) > (math.MaxInt64-total)/unit.length {
+			return 0, false
+		}
+		total += time.Duration(n) * unit.length
+		if text = rest; text == "" {
+			return total, true
+		}
+	}
+	length, err := time.ParseDuration(text)
+	if err != nil || length > math.MaxInt64-total {
+		return 0, false
+	}
+	return total + length, true
 }
 
 // account is the result of every command about one user.

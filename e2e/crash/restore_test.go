@@ -126,7 +126,7 @@ func TestAC220_AfterARestoreTheCommandEndsWhatLivesAgain(t *testing.T) {
 				t.Errorf("a token that the backup does not know: %d %v", a.status, a.body)
 			}
 
-			command := exec.Command(program(t, "admit"), "sessions", "revoke-before", "now", "--store", b.place)
+			command := exec.Command(program(t, "admit"), "sessions", "revoke-before", "now", "--yes", "--store", b.place)
 			command.Dir = folder
 			if out, err := command.CombinedOutput(); err != nil {
 				t.Fatalf("revoke-before: %v\n%s", err, out)

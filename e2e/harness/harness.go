@@ -174,7 +174,9 @@ func (s *Server) handler() http.Handler {
 	host.Handle("/app/optional", s.Auth.OptionalUser(hello))
 	host.Handle("/app/admin", s.Auth.RequireRole("admin")(hello))
 	host.Handle("/app/editor", s.Auth.RequireRole("editor")(hello))
-	host.Handle("/app/posts", s.Auth.RequireScope("posts:write")(hello))
+	host.Handle("/app/posts", s.Auth.RequireUserOrKey("posts:write")(hello))
+	host.Handle("/app/cron", s.Auth.RequireKey("cron:run")(hello))
+	host.Handle("/app/verified", s.Auth.RequireVerified(hello))
 	host.Handle("/app/recent", s.Auth.RequireRecent(hello))
 	host.Handle("/app/notes/{owner}", s.Auth.RequirePolicy("admin | self", func(r *http.Request) string {
 		return r.PathValue("owner")

@@ -50,7 +50,7 @@ func mail(l *lab) error {
 	}
 	email := func(i int) string { return fmt.Sprintf("user%d@example.test", i) }
 	for i := range users {
-		if _, err := quiet.Users.Create(ctx, admit.CreateUserParams{Email: email(i), Password: "quiet-harbour-lamp", Name: "Ann"}); err != nil {
+		if _, err := quiet.Users.Create(ctx, admit.CreateUserParams{Email: email(i), InsecurePassword: "quiet-harbour-lamp", Name: "Ann"}); err != nil {
 			return err
 		}
 	}

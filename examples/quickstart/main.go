@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"time"
 
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/mailer"
@@ -31,7 +32,11 @@ func main() {
 	auth.Mount(mux) // everything under /v1
 	mux.Handle("GET /hello", auth.RequireUser(http.HandlerFunc(hello)))
 	log.Print("listening on http://127.0.0.1:8080")
-	log.Fatal(http.ListenAndServe("127.0.0.1:8080", mux)) //nolint:gosec // for timeouts see docs/operations.md
+	server := &http.Server{
+		Addr: "127.0.0.1:8080", Handler: mux, // without timeouts, idle clients hold connections for ever
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+	}
+	log.Fatal(server.ListenAndServe())
 }
 
 func hello(w http.ResponseWriter, r *http.Request) {

@@ -1,24 +1,59 @@
 package main
 
 import (
+	"errors"
 	"html/template"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"strings"
 
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/mailer/smtp"
 )
+
+// mayShowMail refuses to keep mails where others than this machine could read
+// them: whoever reads a mail owns its account.
+func (o *options) mayShowMail(listener net.Addr) error {
+	if o.smtp != "" || o.devMailbox {
+		return nil
+	}
+	base, err := url.Parse(o.baseURL)
+	if err != nil || !isLoopback(base.Host) || listener != nil && !isLoopback(listener.String()) {
+		return errors.New("-smtp: is needed, since the mailbox of /dev/mailbox shows every mail to whoever reaches -addr or -base-url; " +
+			"for tests there is -dev-mailbox")
+	}
+	return nil
+}
+
+// isLoopback tells whether a host, with or without a port, is this machine.
+func isLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
+// onLoopback answers only requests whose Host is this machine: a page of another
+// site that had its name resolved to 127.0.0.1 reads no mail.
+func onLoopback(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isLoopback(r.Host) {
+			http.NotFound(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
 
 // mailer gives the SMTP server of -smtp, or the development mailbox, where mails
 // are kept and shown instead of being sent. A server on this machine may do
 // without TLS.
 func (o *options) mailer() (mailer.Mailer, http.Handler) {
 	if o.smtp != "" {
-		host, _, _ := net.SplitHostPort(o.smtp)
-		address, err := netip.ParseAddr(host)
-		local := host == "localhost" || err == nil && address.IsLoopback()
-		return &smtp.Mailer{Addr: o.smtp, From: o.mailFrom, InsecurePlaintext: local}, nil
+		return &smtp.Mailer{Addr: o.smtp, From: o.mailFrom, InsecurePlaintext: isLoopback(o.smtp)}, nil
 	}
 	recorder := &mailer.Recorder{}
 	mux := http.NewServeMux()
@@ -43,7 +78,7 @@ func (o *options) mailer() (mailer.Mailer, http.Handler) {
 		}
 		writeJSON(w, entries)
 	})
-	return recorder, mux
+	return recorder, onLoopback(mux)
 }
 
 var mailboxPage = template.Must(template.New("mailbox").Parse(`<!doctype html>

@@ -64,6 +64,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		defer listener.Close()
 		options.baseURL = cmp.Or(options.baseURL, "http://"+listener.Addr().String())
 	}
+	var bound net.Addr
+	if listener != nil {
+		bound = listener.Addr()
+	}
+	wrong = errors.Join(wrong, options.mayShowMail(bound))
 	database, err := openStore(options.store)
 	if err != nil {
 		wrong = errors.Join(wrong, fmt.Errorf("-store: %w", err))

@@ -31,6 +31,7 @@ type options struct {
 	staleness                        time.Duration
 	accessTTL, refreshTTL            time.Duration
 	insecureFastHash                 bool
+	devMailbox                       bool
 
 	proxies []netip.Prefix
 }
@@ -54,7 +55,8 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.secretFile, "secret-file", "admit.secret", "`file` with the secret, made when missing; ADMIT_SECRET wins over it")
 	flags.StringVar(&o.origins, "origins", "", "comma-separated `origins` whose pages may call the API")
 	flags.StringVar(&o.redirects, "redirects", "", "comma-separated `URLs` that a callbackUrl may start with")
-	flags.StringVar(&o.smtp, "smtp", "", "`host:port` of an SMTP server; without it mails are kept in /dev/mailbox")
+	flags.StringVar(&o.smtp, "smtp", "", "`host:port` of an SMTP server; without it mails are kept in /dev/mailbox, on loopback alone")
+	flags.BoolVar(&o.devMailbox, "dev-mailbox", false, "keep mails in /dev/mailbox even on an address that others reach: whoever does can read them")
 	flags.StringVar(&o.mailFrom, "mail-from", "Admit <no-reply@localhost>", "`sender` of mails")
 	flags.StringVar(&o.admin, "admin", "", "`email:password` of an administrator to make when missing")
 	flags.StringVar(&o.trustedProxies, "trusted-proxies", "", "comma-separated `prefixes` of proxies in front of this server")

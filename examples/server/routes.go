@@ -24,7 +24,7 @@ func prepare(ctx context.Context, auth *admit.Auth, o *options, stdout io.Writer
 	}
 	if email != "" {
 		_, err := auth.Users.Create(ctx, admit.CreateUserParams{
-			Email: email, Password: password, Name: "Administrator", Role: admit.RoleAdmin, EmailVerified: true,
+			Email: email, InsecurePassword: password, Name: "Administrator", Role: admit.RoleAdmin, EmailVerified: true,
 		})
 		var refusal *admit.Error
 		switch {

@@ -67,9 +67,14 @@ func open(ctx context.Context, path string, config admit.Config) (*host, error) 
 // errNameTaken refuses a company whose name is another's.
 var errNameTaken = &admit.Error{Code: "company/name-taken", Status: http.StatusConflict, Message: "There is already a company of this name."}
 
-// register makes a company and its first user, or neither. SQLite's one writer
-// is held while the password is hashed, some 50 ms; on PostgreSQL nobody waits.
+// register makes a company and its first user, or neither. The password is hashed
+// before the transaction begins: nobody waits for its locks meanwhile.
 func (h *host) register(ctx context.Context, company string, owner admit.SignUpParams) (admit.SignUpResult, error) {
+	prepared, err := h.auth.Passwords.Prepare(ctx, admit.PreparePasswordParams{Email: owner.Email, Name: owner.Name, Password: owner.Password})
+	if err != nil {
+		return admit.SignUpResult{}, err
+	}
+	owner.Password, owner.Prepared = "", prepared
 	tx, err := h.db.BeginTx(ctx, nil)
 	if err != nil {
 		return admit.SignUpResult{}, err

@@ -79,6 +79,8 @@ type Token struct {
 	Subject, Session string
 	// Generation is the one of the refresh token that was issued with it.
 	Generation int64
+	// Answer is the number of the answer that gave it, see store.Session.
+	Answer int64
 	// Expires is exp. NotBefore is the later one of iat and nbf.
 	Expires, NotBefore int64
 }

@@ -101,7 +101,7 @@ func TestATokenIsVerifiedByOtherProcessesAndOtherLibraries(t *testing.T) {
 				if err != nil {
 					t.Fatal(algorithm, err)
 				}
-				want := Token{"0194f000-0000-7000-8000-000000000002", "0194f000-0000-7000-8000-000000000001", 7, start.Add(time.Hour).Unix(), start.Unix()}
+				want := Token{"0194f000-0000-7000-8000-000000000002", "0194f000-0000-7000-8000-000000000001", 7, 0, start.Add(time.Hour).Unix(), start.Unix()}
 				if *token != want {
 					t.Errorf("%s: got %+v, want %+v", algorithm, *token, want)
 				}

@@ -67,7 +67,7 @@ func (t *Tokens) sign(key *Key, session *store.Session, user *store.User, extra 
 	payload, err := json.Marshal(claims{
 		Issuer: t.options.Issuer, Audience: t.options.Audience, Subject: user.ID, ClientID: t.options.ClientID, Session: session.ID,
 		IssuedAt: now.Unix(), Expires: now.Add(t.options.TTL).Unix(),
-		ID:       strconv.FormatInt(session.Generation, 10) + "." + base64.RawURLEncoding.EncodeToString(nonce[:]),
+		ID:       place(session) + "." + base64.RawURLEncoding.EncodeToString(nonce[:]),
 		AuthTime: authTime(session, now), AMR: strings.Fields(session.AMR), Role: user.Role, Org: session.OrganizationID,
 	})
 	if err != nil {
@@ -125,6 +125,30 @@ func withExtra(payload []byte, extra map[string]any) ([]byte, error) {
 	return append(append(payload[:len(payload)-1], ','), more[1:]...), nil
 }
 
+// place is where a token was issued: the generation of the session and, behind a
+// hyphen where it is not 0, the number of the answer.
+func place(session *store.Session) string {
+	at := strconv.FormatInt(session.Generation, 10)
+	if session.Answers != 0 {
+		at += "-" + strconv.FormatInt(session.Answers, 10)
+	}
+	return at
+}
+
+// readPlace reads what stands in front of the first dot of a jti.
+func readPlace(id string) (generation, answer int64, ok bool) {
+	at, _, ok := strings.Cut(id, ".")
+	first, second, numbered := strings.Cut(at, "-")
+	generation, err := strconv.ParseInt(first, 10, 64)
+	if !ok || err != nil || generation < 1 {
+		return 0, 0, false
+	}
+	if numbered {
+		answer, err = strconv.ParseInt(second, 10, 64)
+	}
+	return generation, answer, err == nil && (!numbered || answer > 0)
+}
+
 // read reads the claims of a token whose signature is right, and refuses a
 // token that was not meant for this audience.
 func (t *Tokens) read(payload []byte) (*Token, error) {
@@ -132,16 +156,15 @@ func (t *Tokens) read(payload []byte) (*Token, error) {
 	if err := strictjson.Unmarshal(payload, &c); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	generation, _, ok := strings.Cut(c.ID, ".")
-	number, err := strconv.ParseInt(generation, 10, 64)
-	if !ok || err != nil || number < 1 || c.Issuer != t.options.Issuer || c.Audience != t.options.Audience ||
+	generation, answer, ok := readPlace(c.ID)
+	if !ok || c.Issuer != t.options.Issuer || c.Audience != t.options.Audience ||
 		!uuid.Valid(c.Subject) || !uuid.Valid(c.Session) ||
 		c.IssuedAt <= 0 || c.Expires <= c.IssuedAt {
 		return nil, ErrInvalid
 	}
 	ids := c.Subject + c.Session // of its own, so that a remembered token keeps nothing else alive
 	return &Token{
-		Subject: ids[:len(c.Subject)], Session: ids[len(c.Subject):], Generation: number,
+		Subject: ids[:len(c.Subject)], Session: ids[len(c.Subject):], Generation: generation, Answer: answer,
 		Expires: c.Expires, NotBefore: max(c.IssuedAt, c.NotUntil),
 	}, nil
 }

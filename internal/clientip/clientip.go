@@ -22,6 +22,10 @@ const (
 // Resolver knows the proxies whose word is taken. The zero value and nil trust
 // none, and answer with the address of the connection.
 type Resolver struct {
+	// TrustUnixSocket takes the word of whoever connects without an IP address,
+	// as a proxy on the same machine does over a Unix socket.
+	TrustUnixSocket bool
+
 	trusted []netip.Prefix
 	header  string
 }
@@ -57,10 +61,11 @@ func New(trusted []netip.Prefix, header string) (*Resolver, error) {
 
 // Address is the address of the client: that of the connection, unless it is a
 // trusted proxy's; then the one that an unbroken chain of trusted proxies
-// vouches for in the header. The zero Addr means that the connection has no IP address (a Unix socket).
+// vouches for in the header. The zero Addr means that no address is known: the
+// connection is a Unix socket, and it is not trusted or names nobody.
 func (s *Resolver) Address(r *http.Request) netip.Addr {
 	current := connection(r.RemoteAddr)
-	if s == nil || !s.trusts(current) {
+	if s == nil || !s.trusts(current) && (current.IsValid() || !s.TrustUnixSocket) {
 		return current
 	}
 	if s.header == Forwarded {

@@ -108,6 +108,30 @@ func TestAddressIsTheFirstUntrustedHopFromTheRight(t *testing.T) {
 	}
 }
 
+// TestS11_AUnixSocketIsBelievedOnlyWhereItIsTrusted: a connection without an
+// address is nobody's, and names a client only where the host says so.
+func TestS11_AUnixSocketIsBelievedOnlyWhereItIsTrusted(t *testing.T) {
+	header := http.Header{XForwardedFor: {"192.0.2.66, 203.0.113.9, 10.2.3.4"}}
+	for _, remote := range []string{"@", "", "/run/app.sock"} {
+		trusting := resolver(t, "", "10.0.0.0/8")
+		if got := trusting.Address(request(remote, header)); got.IsValid() {
+			t.Errorf("%q is believed that the client is %s", remote, got)
+		}
+		trusting.TrustUnixSocket = true
+		if got := trusting.Address(request(remote, header)); got != netip.MustParseAddr("203.0.113.9") {
+			t.Errorf("%q, trusted: %s", remote, got)
+		}
+		for _, lines := range [][]string{nil, {""}, {"unknown"}} {
+			if got := trusting.Address(request(remote, http.Header{XForwardedFor: lines})); got.IsValid() {
+				t.Errorf("%q, trusted, without a usable header: %s", remote, got)
+			}
+		}
+		if got := trusting.Address(request("198.51.100.7:1", header)); got != netip.MustParseAddr("198.51.100.7") {
+			t.Errorf("a connection with an address is believed as if it were a socket: %s", got)
+		}
+	}
+}
+
 func TestTheOtherHeaderIsNeverRead(t *testing.T) {
 	both := http.Header{XForwardedFor: {"203.0.113.1"}, Forwarded: {"for=203.0.113.2"}}
 	one := http.Header{Forwarded: {"for=203.0.113.2"}}

@@ -26,8 +26,31 @@ type Address struct {
 	// ASCII. Mail goes to it.
 	Display string
 	// Key decides whether two addresses are the same: Display with the case of
-	// the local part folded. Parsing a Key gives the same Key.
+	// the local part folded, one character for one ("ß" is not "ss"). Parsing a
+	// Key gives the same Key.
 	Key string
+}
+
+// FormerKey is the Key that earlier versions gave to the address, where it is
+// another one, and "" else. They folded one character to several, so that
+// "straße" and "strasse" had one key though they are two mailboxes. It finds
+// accounts that were stored under such a key.
+func (a Address) FormerKey() string {
+	local, domain, _ := strings.Cut(a.Display, "@")
+	if _, plain := lowerASCII(local); plain {
+		return ""
+	}
+	for range 4 {
+		next := norm.NFC.String(cases.Fold().String(local))
+		if next == local {
+			break
+		}
+		local = next
+	}
+	if former := local + "@" + domain; former != a.Key {
+		return former
+	}
+	return ""
 }
 
 // Each refusal says what is wrong in words that can be shown to its sender.
@@ -50,8 +73,8 @@ var mapping = idna.New(
 )
 
 // Parse takes exactly one plain address: no display name, comment, quoted local
-// part, list, address literal or trailing dot. Blanks around it are dropped;
-// line breaks are not. Letters of any script may stand before the @, but no
+// part, list, address literal or trailing dot. Blanks and invisible characters around it are
+// dropped; line breaks are not. Letters of any script may stand before the @, but no
 // invisible character and none that is a compatibility form of another. What
 // follows a plus sign belongs to the mailbox.
 func Parse(s string) (Address, error) {
@@ -92,9 +115,14 @@ func Parse(s string) (Address, error) {
 	return address, nil
 }
 
-// blank takes what people paste around an address. Line breaks are not in it:
-// next to an address they are an attempt at a mail header.
-func blank(r rune) bool { return r == '\t' || unicode.Is(unicode.Zs, r) }
+// blank takes what people paste around an address: blanks, zero-width
+// characters, and the marks of direction that chats and spreadsheets put around
+// it. Line breaks are not in it: next to an address they are an attempt at a
+// mail header.
+func blank(r rune) bool {
+	return r == '\t' || unicode.Is(unicode.Zs, r) || unicode.Is(unicode.Bidi_Control, r) ||
+		r == '\ufeff' || '\u200b' <= r && r <= '\u200d' || r == '\u2060'
+}
 
 // validLocal takes what RFC 5322 calls a dot-atom, widened by RFC 6531.
 func validLocal(local string) bool {
@@ -156,13 +184,33 @@ func fold(local string) (folded string, stable bool) {
 	}
 	folded = local
 	for range 4 {
-		next := norm.NFC.String(cases.Fold().String(folded))
+		next := norm.NFC.String(simpleFold(folded))
 		if next == folded {
 			return folded, validLocal(folded)
 		}
 		folded = next
 	}
 	return "", false
+}
+
+// simpleFold folds the case of each character to one character. What Unicode
+// folds to several ("ß" to "ss") stays, in lower case where the two cases are
+// each other's: two mailboxes that a mail server tells apart are two here.
+func simpleFold(s string) string {
+	caser := cases.Fold()
+	return strings.Map(func(r rune) rune {
+		full := caser.String(string(r))
+		if one, size := utf8.DecodeRuneInString(full); size == len(full) {
+			return one
+		}
+		lower := unicode.ToLower(r)
+		for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+			if other == lower {
+				return lower
+			}
+		}
+		return r
+	}, s)
 }
 
 // lowerASCII is the way of nearly all addresses: no table, and no allocation

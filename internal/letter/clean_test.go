@@ -24,7 +24,7 @@ func TestAC021NamesThatLookLikeLinksAreDefanged(t *testing.T) {
 	}
 	for _, lure := range lures {
 		v := sample()
-		v.UserName, v.Device, v.NewEmail, v.IPAddress = lure, lure, "", ""
+		v.UserName, v.Device, v.NewEmail, v.UserEmail, v.IPAddress = lure, lure, "", "", ""
 		for _, kind := range mailer.Kinds() {
 			subject, text, source := render(t, s, kind, v)
 			p := readPage(t, source)

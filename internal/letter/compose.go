@@ -267,3 +267,7 @@ func amount(d time.Duration) (count int, unit time.Duration) {
 	}
 	return max(1, int(d/unit)), unit
 }
+
+// Languages lists the languages that there are texts in, as locale.Match takes
+// them.
+func Languages() []string { return slices.Clone(tags) }

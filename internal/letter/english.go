@@ -38,10 +38,13 @@ var english = language{
 			needsLink:   true,
 		},
 		mailer.EmailVerification: {
-			subject:     "Confirm your e-mail address for {site}",
-			preheader:   "One step, and your address is confirmed.",
-			heading:     "Confirm your e-mail address",
-			opening:     []string{"This e-mail address is to be used with an account at {site}. Please confirm that it is yours."},
+			subject:   "Confirm your e-mail address for {site}",
+			preheader: "One step, and your address is confirmed.",
+			heading:   "Confirm your e-mail address",
+			opening: []string{
+				"This e-mail address is to be used with an account at {site}. Please confirm that it is yours.",
+				"The account has the address {email} now. When you confirm, this address takes its place.",
+			},
 			when:        "Asked for",
 			button:      "Confirm your address",
 			belowButton: []string{"The link works once, {lasts}."},

@@ -36,10 +36,13 @@ var german = language{
 			needsLink:   true,
 		},
 		mailer.EmailVerification: {
-			subject:     "Bestätigen Sie Ihre E-Mail-Adresse für {site}",
-			preheader:   "Noch ein Schritt, dann ist Ihre Adresse bestätigt.",
-			heading:     "E-Mail-Adresse bestätigen",
-			opening:     []string{"Diese E-Mail-Adresse soll für ein Konto bei {site} verwendet werden. Bitte bestätigen Sie, dass sie Ihnen gehört."},
+			subject:   "Bestätigen Sie Ihre E-Mail-Adresse für {site}",
+			preheader: "Noch ein Schritt, dann ist Ihre Adresse bestätigt.",
+			heading:   "E-Mail-Adresse bestätigen",
+			opening: []string{
+				"Diese E-Mail-Adresse soll für ein Konto bei {site} verwendet werden. Bitte bestätigen Sie, dass sie Ihnen gehört.",
+				"Das Konto hat jetzt die Adresse {email}. Wenn Sie bestätigen, tritt diese Adresse an ihre Stelle.",
+			},
 			when:        "Angefordert",
 			button:      "Adresse bestätigen",
 			belowButton: []string{"Der Link funktioniert einmal und ist {lasts} gültig."},

@@ -41,10 +41,13 @@ var japanese = language{
 			needsLink:   true,
 		},
 		mailer.EmailVerification: {
-			subject:     "【{site}】メールアドレスの確認",
-			preheader:   "あと一歩でメールアドレスの確認が完了します。",
-			heading:     "メールアドレスの確認",
-			opening:     []string{"このメールアドレスを{site}のアカウントで使用する手続きを受け付けました。お客様のメールアドレスであることをご確認ください。"},
+			subject:   "【{site}】メールアドレスの確認",
+			preheader: "あと一歩でメールアドレスの確認が完了します。",
+			heading:   "メールアドレスの確認",
+			opening: []string{
+				"このメールアドレスを{site}のアカウントで使用する手続きを受け付けました。お客様のメールアドレスであることをご確認ください。",
+				"このアカウントの現在のメールアドレスは{email}です。確認すると、このメールアドレスに変わります。",
+			},
 			when:        "受付日時",
 			button:      "メールアドレスを確認する",
 			belowButton: []string{"リンクは一度だけご利用いただけます。有効期間：{lasts}"},

@@ -3,7 +3,6 @@ package passhash
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/pbkdf2"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -28,6 +27,9 @@ const (
 	maxBlocks     = 1 << 22         // scrypt: N times r times p
 	maxIterations = 6_000_000       // PBKDF2: iterations times blocks of output
 	maxBcryptCost = 15
+
+	// quickIterations of PBKDF2 are far quicker than our own derivation.
+	quickIterations = 30_000
 )
 
 // stored is one parsed hash.
@@ -36,6 +38,8 @@ type stored struct {
 	matches func(password string) bool
 	// outdated says that a hash under the current parameters would be better.
 	outdated bool
+	// quick says that the derivation takes far less time than one of our own.
+	quick bool
 }
 
 func damaged(format string) error {
@@ -53,13 +57,20 @@ func costly(format string) error {
 //	$pbkdf2$ $pbkdf2-sha256$ $pbkdf2-sha512$  passlib; Keycloak through FromKeycloak
 //	$fbscrypt$                             GoTrue; Firebase through FromFirebase
 //	pbkdf2_sha256$ pbkdf2_sha1$ argon2$ bcrypt$ bcrypt_sha256$ scrypt$  Django
-//	hex:hex                                better-auth
+//	hex:hex s2:salt:hex                    better-auth, Lucia 3; Lucia 2
+//	pbkdf2:sha256: scrypt:                 Werkzeug
+//	$P$ $H$ $wp$2y$                        phpass: WordPress, phpBB; WordPress since 6.8
+//	AQAAAA… and 68 characters of base64    ASP.NET Identity
+//	$5$ $6$                                crypt(3)
+//	{SSHA} {SSHA512} {CRYPT} {bcrypt} …    LDAP servers, Dovecot, Spring Security
 //
 // The error is ErrUnrecognised with the reason.
 //
 // Passwords for foreign strings are compared as their maker compared them: as
-// sent, or in NFKC for better-auth. bcrypt alone sees no more than 72 bytes of a
-// password, so a longer one never matches: its owner resets it.
+// sent, or in NFKC for better-auth and Lucia. FromElsewhere marks the Argon2id
+// strings of others, which look like ours. bcrypt alone sees no more than 72 bytes of a
+// password, so a longer one never matches: its owner resets it. A digest without
+// salt is taken only where a scheme in braces says what it is.
 func Recognise(encoded string) error {
 	_, err := parse(encoded, Params{}.withDefaults())
 	return err
@@ -69,11 +80,17 @@ func parse(encoded string, current Params) (stored, error) {
 	if len(encoded) > maxStored {
 		return stored{}, fmt.Errorf("%w: longer than %d bytes", ErrUnrecognised, maxStored)
 	}
+	if rest, found := strings.CutPrefix(encoded, "$argon2id"); found {
+		return parseArgon2("id"+rest, current, normal)
+	}
 	if rest, found := strings.CutPrefix(encoded, "$argon2"); found {
-		return parseArgon2(rest, current)
+		return parseArgon2(rest, current, asSent)
 	}
 	if rest, found := strings.CutPrefix(encoded, "argon2$argon2"); found {
-		return parseArgon2(rest, current)
+		return parseArgon2(rest, current, asSent)
+	}
+	if strings.HasPrefix(encoded, "{") {
+		return parseScheme(encoded, current)
 	}
 	for _, format := range [...]struct {
 		prefix string
@@ -90,6 +107,14 @@ func parse(encoded string, current Params) (stored, error) {
 		{"pbkdf2_sha256$", func(rest string) (stored, error) { return parsePBKDF2(rest, sha256.New, asText) }},
 		{"pbkdf2_sha1$", func(rest string) (stored, error) { return parsePBKDF2(rest, sha1.New, asText) }},
 		{"$fbscrypt$", parseFirebase},
+		{"$wp$2y$", func(rest string) (stored, error) { return parseWordPress("$2y$" + rest) }},
+		{"$P$", parsePHPass},
+		{"$H$", parsePHPass},
+		{"$5$", func(rest string) (stored, error) { return parseSHACrypt(rest, sha256.New, sha256Order) }},
+		{"$6$", func(rest string) (stored, error) { return parseSHACrypt(rest, sha512.New, sha512Order) }},
+		{"pbkdf2:", parseWerkzeugPBKDF2},
+		{"scrypt:", parseWerkzeugScrypt},
+		{"s2:", parseLucia},
 	} {
 		if rest, found := strings.CutPrefix(encoded, format.prefix); found {
 			return format.parse(rest)
@@ -97,6 +122,9 @@ func parse(encoded string, current Params) (stored, error) {
 	}
 	if salt, key, found := strings.Cut(encoded, ":"); found {
 		return parseBetterAuth(salt, key)
+	}
+	if isASPNet(encoded) {
+		return parseASPNet(encoded)
 	}
 	return stored{}, ErrUnrecognised
 }
@@ -149,30 +177,25 @@ func bcryptText(text string) bool {
 // asText is how Django writes a salt: the characters are the bytes.
 func asText(salt string) ([]byte, bool) { return []byte(salt), salt != "" }
 
-// parsePBKDF2 reads iterations$salt$hash. Makers differ in how they write the
-// salt, and in how long their keys are.
+// parsePBKDF2 reads iterations$salt$hash, or i=iterations,l=length$salt$hash as
+// PHC strings have it. Makers differ in how they write the salt, and in how long
+// their keys are.
 func parsePBKDF2(rest string, digest func() hash.Hash, readSalt func(string) ([]byte, bool)) (stored, error) {
 	fields := strings.Split(rest, "$")
 	if len(fields) != 3 {
 		return stored{}, damaged("PBKDF2")
 	}
-	iterations, ok := number(strings.TrimPrefix(fields[0], "i="))
+	digits, length, hasLength := strings.Cut(strings.TrimPrefix(fields[0], "i="), ",l=")
+	iterations, ok := number(digits)
 	salt, saltOK := readSalt(fields[1])
 	want, wantOK := unpad(fields[2])
-	if !ok || !saltOK || !wantOK || iterations < 1 || len(want) < 16 || len(want) > maxKeyBytes {
+	if !ok || !saltOK || !wantOK {
 		return stored{}, damaged("PBKDF2")
 	}
-	size := digest().Size()
-	work := iterations * uint64((len(want)+size-1)/size)
-	if size == sha512.Size {
-		work *= 3 // processors help with the others
+	if bytes, ok := number(length); hasLength && (!ok || bytes != uint64(len(want))) {
+		return stored{}, damaged("PBKDF2")
 	}
-	if work > maxIterations {
-		return stored{}, costly("PBKDF2")
-	}
-	return foreign(want, func(password string) ([]byte, error) {
-		return pbkdf2.Key(digest, password, salt, int(iterations), len(want))
-	}), nil
+	return pbkdf2Of(digest, iterations, salt, want)
 }
 
 // scryptCosts are what scrypt asks for; n is N itself.
@@ -193,7 +216,8 @@ func (c scryptCosts) key(password string, salt []byte, length int) ([]byte, erro
 	return scrypt.Key([]byte(password), salt, int(c.n), int(c.r), int(c.p), length)
 }
 
-// parsePHCScrypt reads ln=14,r=8,p=1$salt$hash.
+// parsePHCScrypt reads ln=14,r=8,p=1$salt$hash. Ory Kratos writes N itself where
+// PHC strings have its logarithm.
 func parsePHCScrypt(rest string) (stored, error) {
 	fields := strings.Split(rest, "$")
 	if len(fields) != 3 {
@@ -201,10 +225,14 @@ func parsePHCScrypt(rest string) (stored, error) {
 	}
 	values, ok := numbers(fields[0], "ln", "r", "p")
 	salt, saltOK := unpad(fields[1])
-	if !ok || !saltOK || values[0] > 30 {
+	if !ok || !saltOK {
 		return stored{}, damaged("scrypt")
 	}
-	return scryptOf(scryptCosts{1 << values[0], values[1], values[2]}, salt, fields[2])
+	n := values[0]
+	if n <= 30 {
+		n = 1 << n
+	}
+	return scryptOf(scryptCosts{n, values[1], values[2]}, salt, fields[2])
 }
 
 // parseDjangoScrypt reads N$salt$r$p$hash.
@@ -225,7 +253,14 @@ func parseDjangoScrypt(rest string) (stored, error) {
 // scryptOf is what the spellings of scrypt have in common.
 func scryptOf(costs scryptCosts, salt []byte, encodedKey string) (stored, error) {
 	want, ok := unpad(encodedKey)
-	if !ok || len(want) < 16 || len(want) > maxKeyBytes {
+	if !ok {
+		return stored{}, damaged("scrypt")
+	}
+	return scryptKey(costs, salt, want)
+}
+
+func scryptKey(costs scryptCosts, salt, want []byte) (stored, error) {
+	if len(want) < 16 || len(want) > maxKeyBytes {
 		return stored{}, damaged("scrypt")
 	}
 	if err := costs.check(); err != nil {
@@ -235,7 +270,7 @@ func scryptOf(costs scryptCosts, salt []byte, encodedKey string) (stored, error)
 }
 
 // parseBetterAuth takes a salt, whose hexadecimal text is the salt, and a key.
-// better-auth has the costs in its code alone.
+// better-auth has the costs in its code alone, and Lucia 3 the same.
 func parseBetterAuth(salt, key string) (stored, error) {
 	if _, err := hex.DecodeString(salt); err != nil || len(salt) < 16 || len(salt) > 128 {
 		return stored{}, ErrUnrecognised
@@ -244,10 +279,15 @@ func parseBetterAuth(salt, key string) (stored, error) {
 	if err != nil || len(want) != 64 {
 		return stored{}, ErrUnrecognised
 	}
+	return scryptNFKC([]byte(salt), want), nil
+}
+
+// scryptNFKC is how better-auth and Lucia derive.
+func scryptNFKC(salt, want []byte) stored {
 	costs := scryptCosts{n: 1 << 14, r: 16, p: 1}
 	return foreign(want, func(password string) ([]byte, error) {
-		return costs.key(norm.NFKC.String(password), []byte(salt), len(want))
-	}), nil
+		return costs.key(norm.NFKC.String(password), salt, len(want))
+	})
 }
 
 // parseFirebase reads v=1,n=14,r=8,p=1,ss=separator,sk=signer key$salt$hash.

@@ -55,15 +55,15 @@ func TestHashesOfOtherSystemsVerify(t *testing.T) {
 			t.Errorf("%s: %.20s is not recognised: %v", v.Maker, v.Encoded, err)
 		}
 		before := h.Runs()
-		ok, upgrade, err := h.Verify(ctx, v.Encoded, v.Password)
+		ok, upgrade, err := h.Verify(ctx, "", v.Encoded, v.Password)
 		if !ok || err != nil {
 			t.Errorf("%s: %.20s does not verify %q: %v", v.Maker, v.Encoded, v.Password, err)
 		}
 		if !upgrade && !strings.Contains(v.Encoded, "argon2id$") {
 			t.Errorf("%s: %.20s is not to be upgraded", v.Maker, v.Encoded)
 		}
-		wrong := v.Password + " "
-		if ok, upgrade, err := h.Verify(ctx, v.Encoded, wrong); ok || upgrade || err != nil {
+		wrong := v.Password + "!" // WordPress takes blanks off the ends
+		if ok, upgrade, err := h.Verify(ctx, "", v.Encoded, wrong); ok || upgrade || err != nil {
 			t.Errorf("%s: %.20s verifies %q: %v, %v, %v", v.Maker, v.Encoded, wrong, ok, upgrade, err)
 		}
 		if runs := h.Runs() - before; runs != 2 {
@@ -90,7 +90,7 @@ func TestAC024_BcryptNeverSeesAPartOfAPassword(t *testing.T) {
 		"71 bytes":                 {strings.Repeat("0123456789", 7) + "0", false},
 	} {
 		before := h.Runs()
-		if ok, _, err := h.Verify(context.Background(), encoded, c.password); ok != c.want || err != nil {
+		if ok, _, err := h.Verify(context.Background(), "", encoded, c.password); ok != c.want || err != nil {
 			t.Errorf("%s: %v, %v", name, ok, err)
 		}
 		if h.Runs() != before+1 {
@@ -134,7 +134,7 @@ func TestStringsThatAreDamagedOrAskTooMuchAreRefused(t *testing.T) {
 			continue
 		}
 		before := h.Runs()
-		if ok, upgrade, err := h.Verify(context.Background(), encoded, "password"); ok || upgrade || !errors.Is(err, ErrUnrecognised) {
+		if ok, upgrade, err := h.Verify(context.Background(), "", encoded, "password"); ok || upgrade || !errors.Is(err, ErrUnrecognised) {
 			t.Errorf("%.80q verifies: %v, %v, %v", encoded, ok, upgrade, err)
 		}
 		if h.Runs() != before+1 {
@@ -191,7 +191,7 @@ func FuzzRecognise(f *testing.F) {
 // Whatever is recognised runs without a panic, and fits what it promises to cost.
 func FuzzCheapStringsRun(f *testing.F) {
 	for _, v := range vectors(f) {
-		if v.Firebase == nil && !strings.Contains(v.Maker, "published") && !strings.Contains(v.Maker, "better-auth") {
+		if v.Firebase == nil && !strings.Contains(v.Maker, "published") && !strings.Contains(v.Maker, "better-auth") && !strings.Contains(v.Maker, "Spring Security 5") {
 			f.Add(v.Encoded, v.Password) // the others take long each time
 		}
 	}

@@ -5,6 +5,9 @@
 // derivation, whatever they find, unless they refuse before it with ErrTooLong,
 // a *BusyError or the error of the context. A sign-in that has no hash to look
 // at calls Waste, and so takes as long as any other.
+//
+// Every method names the client that the work is for, "" for the program itself.
+// Clients take turns, and each may fill only a share of the queue.
 package passhash
 
 import (
@@ -95,6 +98,9 @@ type Limits struct {
 	Parallel int
 	// Queue is how many more may wait; 0 is 64, negative is none.
 	Queue int
+	// Share is how many of one client may wait; 0 is an eighth of the queue and
+	// at least two, negative is the whole queue.
+	Share int
 	// Wait is how long one waits before it is refused; 0 is 3 seconds, in which
 	// two slow processors still get through the whole queue.
 	Wait time.Duration
@@ -103,12 +109,12 @@ type Limits struct {
 // Hasher hashes and verifies. It is safe for concurrent use; a process has one,
 // since each bounds only its own work.
 type Hasher struct {
-	params  Params
-	running chan struct{}
-	waiting atomic.Int64
-	queue   int64
-	wait    time.Duration
-	runs    atomic.Uint64
+	params Params
+	queue  queue
+	wait   time.Duration
+	floor  floor
+	runs   atomic.Uint64
+	others []Verifier
 }
 
 // New makes a Hasher. Parameters are not judged here: see Params.Validate.
@@ -122,11 +128,21 @@ func New(params Params, limits Limits) *Hasher {
 	if limits.Wait <= 0 {
 		limits.Wait = 3 * time.Second
 	}
+	limits.Queue = max(limits.Queue, 0)
+	switch {
+	case limits.Share == 0:
+		limits.Share = max(limits.Queue/8, 2)
+	case limits.Share < 0:
+		limits.Share = limits.Queue
+	}
 	return &Hasher{
-		params:  params.withDefaults(),
-		running: make(chan struct{}, limits.Parallel),
-		queue:   int64(max(limits.Queue, 0)),
-		wait:    limits.Wait,
+		params: params.withDefaults(),
+		queue: queue{
+			free: limits.Parallel, parallel: limits.Parallel, limit: limits.Queue, share: limits.Share,
+			lines: map[string][]*waiter{},
+		},
+		floor: floor{classes: map[string]time.Duration{}},
+		wait:  limits.Wait,
 	}
 }
 
@@ -136,11 +152,11 @@ func (h *Hasher) Runs() uint64 { return h.runs.Load() }
 
 // Hash returns a PHC string under the current parameters. Passwords count as
 // equal when their NFC forms are.
-func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	if err := h.enter(ctx, password); err != nil {
+func (h *Hasher) Hash(ctx context.Context, client, password string) (string, error) {
+	if err := h.enter(ctx, client, password); err != nil {
 		return "", err
 	}
-	defer h.leave()
+	defer h.queue.leave()
 	salt := make([]byte, saltBytes)
 	rand.Read(salt) // crypto/rand.Read never fails: it ends the program instead
 	return encode(h.params, salt, h.argon2id(password, salt)), nil
@@ -150,70 +166,76 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // does, and the hash is foreign or weaker than the current parameters: hash the
 // password again and store the result, unless the stored one has changed.
 //
-// The one derivation is the stored format's own. ErrUnrecognised still costs
-// one under the current parameters.
-func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, upgrade bool, err error) {
-	stored, err := parse(encoded, h.params)
+// The one derivation is the stored format's own. A format that costs next to
+// nothing, such as a salted digest, is followed by one under the current
+// parameters, so that its answer comes no sooner than another. ErrUnrecognised
+// still costs one under the current parameters.
+func (h *Hasher) Verify(ctx context.Context, client, encoded, password string) (ok, upgrade bool, err error) {
+	stored, err := h.parse(encoded)
 	if err != nil {
-		if wasted := h.Waste(ctx, password); wasted != nil {
+		if wasted := h.Waste(ctx, client, password); wasted != nil {
 			return false, false, wasted
 		}
 		return false, false, err
 	}
-	if err := h.enter(ctx, password); err != nil {
+	took, err := h.run(ctx, client, password, func() {
+		if ok = stored.matches(password); stored.quick {
+			h.argon2id(password, make([]byte, saltBytes))
+		}
+	})
+	if err != nil {
 		return false, false, err
 	}
-	defer h.leave()
-	ok = stored.matches(password)
+	h.floor.saw(classOf(encoded), took)
+	if !ok {
+		h.floor.wait(ctx, took)
+	}
 	return ok, ok && stored.outdated, nil
 }
 
 // Waste runs one derivation under the current parameters for an account that
-// does not exist or has no password. The answer is always no.
-func (h *Hasher) Waste(ctx context.Context, password string) error {
-	if err := h.enter(ctx, password); err != nil {
+// does not exist or has no password. The answer is always no. It takes, as every
+// no of Verify, at least as long as the slowest format that was verified before.
+func (h *Hasher) Waste(ctx context.Context, client, password string) error {
+	took, err := h.run(ctx, client, password, func() { h.argon2id(password, make([]byte, saltBytes)) })
+	if err != nil {
 		return err
 	}
-	defer h.leave()
-	h.argon2id(password, make([]byte, saltBytes))
+	h.floor.saw(classOf(encode(h.params, nil, nil)), took)
+	h.floor.wait(ctx, took)
 	return nil
 }
 
+// run makes one derivation once there is a place, and answers how long it took.
+func (h *Hasher) run(ctx context.Context, client, password string, derive func()) (took time.Duration, err error) {
+	if err := h.enter(ctx, client, password); err != nil {
+		return 0, err
+	}
+	defer h.queue.leave()
+	began := time.Now()
+	derive()
+	return time.Since(began), nil
+}
+
 // enter takes a place among the running, waiting for it if need be, and counts
-// the run that its holder is about to make. Go serves blocked senders in their
-// order, so nobody is overtaken. A refusal costs nothing: under attack it is
-// what happens most.
-func (h *Hasher) enter(ctx context.Context, password string) error {
+// the run that its holder is about to make. A refusal costs nothing: under attack
+// it is what happens most.
+func (h *Hasher) enter(ctx context.Context, client, password string) error {
 	if len(password) > MaxPasswordBytes {
 		return ErrTooLong
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case h.running <- struct{}{}:
-		h.runs.Add(1)
-		return nil
-	default:
-	}
-	defer h.waiting.Add(-1)
-	if h.waiting.Add(1) > h.queue {
+	switch err := h.queue.take(ctx, client, h.wait); {
+	case errors.Is(err, ErrBusy):
 		return h.busy()
+	case err != nil:
+		return err
 	}
-	patience := time.NewTimer(h.wait)
-	defer patience.Stop()
-	select {
-	case h.running <- struct{}{}:
-		h.runs.Add(1)
-		return nil
-	case <-patience.C:
-		return h.busy()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	h.runs.Add(1)
+	return nil
 }
-
-func (h *Hasher) leave() { <-h.running }
 
 // busy names the time within which the whole queue was served or refused.
 func (h *Hasher) busy() error {

@@ -14,7 +14,7 @@ import (
 
 func mustHash(t testing.TB, h *Hasher, password string) string {
 	t.Helper()
-	encoded, err := h.Hash(context.Background(), password)
+	encoded, err := h.Hash(context.Background(), "", password)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestPW09_DefaultHashIsArgon2idWithItsParameters(t *testing.T) {
 	if first == second {
 		t.Error("two hashes share a salt")
 	}
-	if ok, upgrade, err := h.Verify(context.Background(), first, "correct horse"); !ok || upgrade || err != nil {
+	if ok, upgrade, err := h.Verify(context.Background(), "", first, "correct horse"); !ok || upgrade || err != nil {
 		t.Errorf("own hash: ok %v, upgrade %v, %v", ok, upgrade, err)
 	}
 }
@@ -58,7 +58,7 @@ func TestPW04_PasswordsAreComparedAsSentAndInNFC(t *testing.T) {
 		{"emoji", "🔑🔑🔑🔑", "🔑🔑🔑🔑", true},
 		{"empty", "horse", "", false},
 	} {
-		if ok, _, err := h.Verify(context.Background(), mustHash(t, h, c.hashed), c.sent); ok != c.want || err != nil {
+		if ok, _, err := h.Verify(context.Background(), "", mustHash(t, h, c.hashed), c.sent); ok != c.want || err != nil {
 			t.Errorf("%s: %v, %v", c.name, ok, err)
 		}
 	}
@@ -69,21 +69,21 @@ func TestPW02_LongPasswordsCountWholeOrAreRefusedUnhashed(t *testing.T) {
 	longest := strings.Repeat("0123456789abcdef", MaxPasswordBytes/16)
 	encoded := mustHash(t, h, longest)
 	for _, length := range []int{8, 64, 72, 128, 1000, MaxPasswordBytes - 1} {
-		if ok, _, err := h.Verify(context.Background(), encoded, longest[:length]); ok || err != nil {
+		if ok, _, err := h.Verify(context.Background(), "", encoded, longest[:length]); ok || err != nil {
 			t.Errorf("AC-024: the first %d bytes are enough: %v, %v", length, ok, err)
 		}
 	}
-	if ok, _, err := h.Verify(context.Background(), encoded, longest); !ok || err != nil {
+	if ok, _, err := h.Verify(context.Background(), "", encoded, longest); !ok || err != nil {
 		t.Errorf("the whole is not: %v, %v", ok, err)
 	}
 	// AC-023
 	before := h.Runs()
 	for _, length := range []int{MaxPasswordBytes + 1, 1 << 20, 10 << 20} {
 		tooLong := strings.Repeat("x", length)
-		_, hashErr := h.Hash(context.Background(), tooLong)
-		_, _, verifyErr := h.Verify(context.Background(), encoded, tooLong)
-		_, _, foreignErr := h.Verify(context.Background(), "no hash", tooLong)
-		wasteErr := h.Waste(context.Background(), tooLong)
+		_, hashErr := h.Hash(context.Background(), "", tooLong)
+		_, _, verifyErr := h.Verify(context.Background(), "", encoded, tooLong)
+		_, _, foreignErr := h.Verify(context.Background(), "", "no hash", tooLong)
+		wasteErr := h.Waste(context.Background(), "", tooLong)
 		for _, err := range []error{hashErr, verifyErr, foreignErr, wasteErr} {
 			if !errors.Is(err, ErrTooLong) {
 				t.Errorf("%d bytes: %v", length, err)
@@ -101,16 +101,16 @@ func TestAE02_EveryPathRunsExactlyOneDerivation(t *testing.T) {
 	own := mustHash(t, h, "right")
 	older := mustHash(t, New(Params{MemoryKiB: 16, Time: 1}, Limits{}), "right")
 	for name, path := range map[string]func() error{
-		"hash":             func() error { _, err := h.Hash(ctx, "right"); return err },
-		"right password":   func() error { _, _, err := h.Verify(ctx, own, "right"); return err },
-		"wrong password":   func() error { _, _, err := h.Verify(ctx, own, "wrong"); return err },
-		"empty password":   func() error { _, _, err := h.Verify(ctx, own, ""); return err },
-		"other parameters": func() error { _, _, err := h.Verify(ctx, older, "right"); return err },
-		"unknown account":  func() error { return h.Waste(ctx, "right") },
-		"no password set":  func() error { _, _, err := h.Verify(ctx, "", "right"); return is(err, ErrUnrecognised) },
-		"damaged hash":     func() error { _, _, err := h.Verify(ctx, own[:40], "right"); return is(err, ErrUnrecognised) },
+		"hash":             func() error { _, err := h.Hash(ctx, "", "right"); return err },
+		"right password":   func() error { _, _, err := h.Verify(ctx, "", own, "right"); return err },
+		"wrong password":   func() error { _, _, err := h.Verify(ctx, "", own, "wrong"); return err },
+		"empty password":   func() error { _, _, err := h.Verify(ctx, "", own, ""); return err },
+		"other parameters": func() error { _, _, err := h.Verify(ctx, "", older, "right"); return err },
+		"unknown account":  func() error { return h.Waste(ctx, "", "right") },
+		"no password set":  func() error { _, _, err := h.Verify(ctx, "", "", "right"); return is(err, ErrUnrecognised) },
+		"damaged hash":     func() error { _, _, err := h.Verify(ctx, "", own[:40], "right"); return is(err, ErrUnrecognised) },
 		"foreign hash": func() error {
-			_, _, err := h.Verify(ctx, "$pbkdf2-sha256$1$c2FsdHNhbHQ$n+fXTNXDiWhpvGt4I15ZsFRZjidPgo5KbWdwv5dhCsU", "right")
+			_, _, err := h.Verify(ctx, "", "$pbkdf2-sha256$1$c2FsdHNhbHQ$n+fXTNXDiWhpvGt4I15ZsFRZjidPgo5KbWdwv5dhCsU", "right")
 			return err
 		},
 	} {
@@ -149,10 +149,10 @@ func TestPW10_UpgradeIsAskedForWeakerHashesOnly(t *testing.T) {
 		{"more memory, less work", Params{MemoryKiB: 65, Time: 1}, true},
 	} {
 		encoded := mustHash(t, New(c.stored, Limits{}), "right")
-		if ok, upgrade, err := current.Verify(context.Background(), encoded, "right"); !ok || upgrade != c.want || err != nil {
+		if ok, upgrade, err := current.Verify(context.Background(), "", encoded, "right"); !ok || upgrade != c.want || err != nil {
 			t.Errorf("%s: ok %v, upgrade %v, %v", c.name, ok, upgrade, err)
 		}
-		if _, upgrade, _ := current.Verify(context.Background(), encoded, "wrong"); upgrade {
+		if _, upgrade, _ := current.Verify(context.Background(), "", encoded, "wrong"); upgrade {
 			t.Errorf("%s: a wrong password asks for an upgrade", c.name)
 		}
 	}
@@ -174,12 +174,14 @@ func TestValidateRefusesParametersThatAreWeakOrStopTheServer(t *testing.T) {
 // occupied returns a Hasher of which every place is taken, and how to free them.
 func occupied(limits Limits) (*Hasher, func()) {
 	h := New(InsecureParams(), limits)
-	for range cap(h.running) {
-		h.running <- struct{}{}
+	for range h.queue.parallel {
+		if err := h.queue.take(context.Background(), "", time.Minute); err != nil {
+			panic(err)
+		}
 	}
 	return h, func() {
-		for range cap(h.running) {
-			<-h.running
+		for range h.queue.parallel {
+			h.queue.leave()
 		}
 	}
 }
@@ -196,22 +198,22 @@ func waitFor(t *testing.T, condition func() bool) {
 }
 
 func TestPW11_BeyondTheQueueWorkIsRefusedAtOnce(t *testing.T) {
-	h, release := occupied(Limits{Parallel: 2, Queue: 3, Wait: time.Minute})
+	h, release := occupied(Limits{Parallel: 2, Queue: 3, Wait: 10 * time.Second})
 	var wait sync.WaitGroup
 	var done atomic.Int64
 	for range 3 {
 		wait.Go(func() {
-			if h.Waste(context.Background(), "x") == nil {
+			if h.Waste(context.Background(), "", "x") == nil {
 				done.Add(1)
 			}
 		})
 	}
-	waitFor(t, func() bool { return h.waiting.Load() == 3 })
+	waitFor(t, func() bool { return waiting(h) == 3 })
 
 	start := time.Now()
 	for range 1000 {
 		var busy *BusyError
-		if err := h.Waste(context.Background(), "x"); !errors.Is(err, ErrBusy) || !errors.As(err, &busy) || busy.RetryAfter < time.Second {
+		if err := h.Waste(context.Background(), "", "x"); !errors.Is(err, ErrBusy) || !errors.As(err, &busy) || busy.RetryAfter < time.Second {
 			t.Fatalf("the fourth in the queue: %v", err)
 		}
 	}
@@ -226,7 +228,7 @@ func TestPW11_BeyondTheQueueWorkIsRefusedAtOnce(t *testing.T) {
 	if done.Load() != 3 || h.Runs() != 3 {
 		t.Errorf("%d of three in the queue were served, %d runs", done.Load(), h.Runs())
 	}
-	if err := h.Waste(context.Background(), "x"); err != nil {
+	if err := h.Waste(context.Background(), "", "x"); err != nil {
 		t.Errorf("after the rush: %v", err)
 	}
 }
@@ -237,11 +239,11 @@ func TestPW11_ACrowdOfSixtyFourIsServed(t *testing.T) {
 	h, release := occupied(Limits{Parallel: 2, Wait: time.Minute})
 	results := make(chan error)
 	for range 64 {
-		go func() { results <- h.Waste(context.Background(), "x") }()
+		go func() { results <- h.Waste(context.Background(), "", "x") }()
 	}
-	waitFor(t, func() bool { return h.waiting.Load() == 64 })
+	waitFor(t, func() bool { return waiting(h) == 64 })
 	for range 65 {
-		if err := h.Waste(context.Background(), "x"); !errors.Is(err, ErrBusy) {
+		if err := h.Waste(context.Background(), "", "x"); !errors.Is(err, ErrBusy) {
 			t.Fatalf("behind a full queue: %v", err)
 		}
 	}
@@ -255,26 +257,26 @@ func TestPW11_ACrowdOfSixtyFourIsServed(t *testing.T) {
 
 func TestWaitingEndsAfterItsTimeOrWithTheRequest(t *testing.T) {
 	h, release := occupied(Limits{Parallel: 1, Wait: time.Millisecond})
-	if _, err := h.Hash(context.Background(), "x"); !errors.Is(err, ErrBusy) {
+	if _, err := h.Hash(context.Background(), "", "x"); !errors.Is(err, ErrBusy) {
 		t.Errorf("a queue that stands still: %v", err)
 	}
 	cancelled, cancel := context.WithCancel(context.Background())
 	h.wait = time.Minute
 	result := make(chan error)
-	go func() { result <- h.Waste(cancelled, "x") }()
-	waitFor(t, func() bool { return h.waiting.Load() == 1 })
+	go func() { result <- h.Waste(cancelled, "", "x") }()
+	waitFor(t, func() bool { return waiting(h) == 1 })
 	cancel()
 	if err := <-result; !errors.Is(err, context.Canceled) {
 		t.Errorf("a request that went away: %v", err)
 	}
 	release()
-	if err := h.Waste(cancelled, "x"); !errors.Is(err, context.Canceled) {
+	if err := h.Waste(cancelled, "", "x"); !errors.Is(err, context.Canceled) {
 		t.Errorf("a request that was gone before: %v", err)
 	}
-	if h.Runs() != 0 || h.waiting.Load() != 0 || len(h.running) != 0 {
-		t.Errorf("left behind: %d runs, %d waiting, %d running", h.Runs(), h.waiting.Load(), len(h.running))
+	if h.Runs() != 0 || waiting(h) != 0 || running(h) != 0 {
+		t.Errorf("left behind: %d runs, %d waiting, %d running", h.Runs(), waiting(h), running(h))
 	}
-	if err := h.Waste(context.Background(), "x"); err != nil {
+	if err := h.Waste(context.Background(), "", "x"); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
@@ -282,7 +284,7 @@ func TestWaitingEndsAfterItsTimeOrWithTheRequest(t *testing.T) {
 func TestNoQueueMeansNoWaiting(t *testing.T) {
 	h, release := occupied(Limits{Parallel: 1, Queue: -1, Wait: time.Minute})
 	defer release()
-	if err := h.Waste(context.Background(), "x"); !errors.Is(err, ErrBusy) {
+	if err := h.Waste(context.Background(), "", "x"); !errors.Is(err, ErrBusy) {
 		t.Errorf("waited: %v", err)
 	}
 }
@@ -301,7 +303,7 @@ func TestAC044_MemoryByParallelHashing(t *testing.T) {
 	var right, busy atomic.Int64
 	for range attempts {
 		wait.Go(func() {
-			switch ok, _, err := h.Verify(context.Background(), encoded, "right"); {
+			switch ok, _, err := h.Verify(context.Background(), "", encoded, "right"); {
 			case ok && err == nil:
 				right.Add(1)
 			case errors.Is(err, ErrBusy):
@@ -337,7 +339,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add("right")
 	f.Add("Zoe\u0308\xff")
 	f.Fuzz(func(t *testing.T, password string) {
-		ok, _, err := h.Verify(context.Background(), encoded, password)
+		ok, _, err := h.Verify(context.Background(), "", encoded, password)
 		if ok != (password == "right") && string(normal(password)) != "right" || (err != nil) != (len(password) > MaxPasswordBytes) {
 			t.Errorf("%q: %v, %v", password, ok, err)
 		}
@@ -352,7 +354,7 @@ func BenchmarkVerifyDefault(b *testing.B) {
 	encoded := mustHash(b, h, "right")
 	b.ReportAllocs()
 	for b.Loop() {
-		h.Verify(context.Background(), encoded, "right")
+		h.Verify(context.Background(), "", encoded, "right")
 	}
 }
 
@@ -362,7 +364,7 @@ func BenchmarkVerifyDefault64AtOnce(b *testing.B) {
 	b.SetParallelism(32)
 	b.RunParallel(func(each *testing.PB) {
 		for each.Next() {
-			if ok, _, err := h.Verify(context.Background(), encoded, "right"); !ok {
+			if ok, _, err := h.Verify(context.Background(), "", encoded, "right"); !ok {
 				b.Error(err)
 			}
 		}
@@ -374,6 +376,16 @@ func BenchmarkRefuseWhenBusy(b *testing.B) {
 	defer release()
 	b.ReportAllocs()
 	for b.Loop() {
-		h.Waste(context.Background(), "x")
+		h.Waste(context.Background(), "", "x")
 	}
+}
+
+func waiting(h *Hasher) int {
+	_, waiting := h.queue.counts()
+	return waiting
+}
+
+func running(h *Hasher) int {
+	running, _ := h.queue.counts()
+	return running
 }

@@ -31,8 +31,10 @@ func encode(p Params, salt, key []byte) string {
 
 // parseArgon2 reads what follows "$argon2": id$v=19$m=19456,t=2,p=1$salt$hash,
 // or i$ for the variant of the PHC competition's winner. No other version is
-// taken: the first one had a flaw.
-func parseArgon2(rest string, current Params) (stored, error) {
+// taken: the first one had a flaw. The bytes to hash are what prepare makes of
+// the password. Only our own strings are current, and only they are of the NFC
+// form.
+func parseArgon2(rest string, current Params, prepare func(password string) []byte) (stored, error) {
 	fields := strings.Split(rest, "$")
 	if len(fields) != 5 || fields[0] != "id" && fields[0] != "i" || fields[1] != "v=19" {
 		return stored{}, damaged("Argon2")
@@ -60,7 +62,7 @@ func parseArgon2(rest string, current Params) (stored, error) {
 		outdated: fields[0] != "id" || memory < currentMemory || memory*passes < currentWork ||
 			len(salt) < saltBytes || len(want) < keyBytes,
 		matches: func(password string) bool {
-			got := derive(normal(password), salt, uint32(passes), uint32(memory), uint8(lanes), uint32(len(want)))
+			got := derive(prepare(password), salt, uint32(passes), uint32(memory), uint8(lanes), uint32(len(want)))
 			return subtle.ConstantTimeCompare(got, want) == 1
 		},
 	}, nil

@@ -27,7 +27,10 @@ type Matcher struct {
 
 // rule allows one origin below one path.
 type rule struct {
-	scheme string
+	// readable says that whoever is on the way reads what is sent there: http to
+	// a host that is not this machine.
+	readable bool
+	scheme   string
 	// origins are the spellings of one origin: "https://host" and, with the
 	// default port written out, "https://host:443"; "app://host"; or "app:".
 	origins []string
@@ -42,6 +45,12 @@ type rule struct {
 	wildcard *wildcard
 }
 
+// Option is a setting of New.
+type Option int
+
+// InsecureHTTP takes http for any host.
+const InsecureHTTP Option = 1
+
 // New allows every path of the base URL's origin, and each target of the list
 // with what lies below its path: https://app.example/signin allows
 // /signin?next=1 and /signin/done, but not /signing.
@@ -52,10 +61,21 @@ type rule struct {
 // targets are listed by [Matcher.Wildcards]. http is for loopback
 // hosts. Apps may use schemes of their own (myapp://callback, or the form of
 // RFC 8252, com.example.app:/callback). The error names every bad entry.
-func New(baseURL string, allowed []string) (*Matcher, error) {
+func New(baseURL string, allowed []string, options ...Option) (*Matcher, error) {
 	var problems []error
 	matcher := &Matcher{}
-	base, err := parseRule(baseURL)
+	var o Option
+	for _, option := range options {
+		o |= option
+	}
+	parse := func(target string) (rule, error) {
+		parsed, err := parseRule(target)
+		if err == nil && parsed.readable && o&InsecureHTTP == 0 {
+			return rule{}, errors.New("http is allowed for loopback hosts only")
+		}
+		return parsed, err
+	}
+	base, err := parse(baseURL)
 	switch {
 	case err != nil:
 		problems = append(problems, fmt.Errorf("base URL %q: %w", baseURL, err))
@@ -67,7 +87,7 @@ func New(baseURL string, allowed []string) (*Matcher, error) {
 	base.path = ""
 	matcher.rules = append(matcher.rules, base)
 	for _, target := range allowed {
-		parsed, err := parseRule(target)
+		parsed, err := parse(target)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("allowed redirect %q: %w", target, err))
 		}

@@ -71,9 +71,7 @@ func parseRule(target string) (rule, error) {
 	if err != nil {
 		return rule{}, err
 	}
-	if parsed.Scheme == "http" && !loopback {
-		return rule{}, errors.New("http is allowed for loopback hosts only")
-	}
+	allowed.readable = parsed.Scheme == "http" && !loopback
 	allowed.origins, err = origins(parsed.Scheme, host, parsed.Port(), strings.HasSuffix(parsed.Host, ":"))
 	if err == nil && star {
 		allowed.wildcard, err = newWildcard(parsed.Scheme, host, allowed.origins)

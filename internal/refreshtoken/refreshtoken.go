@@ -150,8 +150,9 @@ const (
 )
 
 // Judge compares a token, and the successor that follows from it, with its
-// session.
-func Judge(t *Token, next [32]byte, session *store.Session, now time.Time) Verdict {
+// session. Grace is how long after a rotation the token before is answered,
+// whoever has used its successor.
+func Judge(t *Token, next [32]byte, session *store.Session, now time.Time, grace time.Duration) Verdict {
 	switch {
 	case t.Generation == session.Generation:
 		if isHashOf(session.SecretHash, t.Secret) {
@@ -164,15 +165,15 @@ func Judge(t *Token, next [32]byte, session *store.Session, now time.Time) Verdi
 		switch {
 		case !isHashOf(session.SecretHash, next):
 			return Fork
-		case session.Confirmed < session.Generation, withinGrace(session.RotatedAt, now):
+		case session.Confirmed < session.Generation, WithinGrace(session.RotatedAt, now, grace):
 			return Repeat
 		}
 	}
 	return Theft
 }
 
-// withinGrace says whether a rotation was that lately. A rotation in a time to
+// WithinGrace says whether a rotation was that lately. A rotation in a time to
 // come gives no grace: it would last until then.
-func withinGrace(rotated, now time.Time) bool {
-	return now.Before(rotated.Add(Grace)) && !rotated.After(now.Add(skew))
+func WithinGrace(rotated, now time.Time, grace time.Duration) bool {
+	return now.Before(rotated.Add(grace)) && !rotated.After(now.Add(skew))
 }

@@ -155,7 +155,7 @@ func TestASwitchOfSecretsKeepsTheSuccessor(t *testing.T) {
 	if got := after.Successor(fresh, rotated); got != next {
 		t.Error("the tab with the other token is given a successor that nobody knows")
 	}
-	if got := Judge(fresh, after.Successor(fresh, rotated), rotated, now); got != Repeat {
+	if got := Judge(fresh, after.Successor(fresh, rotated), rotated, now, Grace); got != Repeat {
 		t.Errorf("got verdict %d, want %d", got, Repeat)
 	}
 }
@@ -184,7 +184,7 @@ func TestTK07_JudgeTellsARetryFromATheft(t *testing.T) {
 		"two before, at once":                                {token(2), session(4, 4, current, 0), Theft},
 		"the first, long after":                              {token(1), session(400, 400, current, time.Hour), Theft},
 	} {
-		if got := Judge(test.token, next, test.session, now); got != test.want {
+		if got := Judge(test.token, next, test.session, now, Grace); got != test.want {
 			t.Errorf("%s: got verdict %d, want %d", name, got, test.want)
 		}
 	}
@@ -198,7 +198,7 @@ func TestS20_ARotationInATimeToComeGivesNoGrace(t *testing.T) {
 		time.Minute: Repeat, time.Minute + time.Microsecond: Theft, 8 * 24 * time.Hour: Theft,
 	} {
 		session := &store.Session{Generation: 4, Confirmed: 4, SecretHash: Hash(next), RotatedAt: now.Add(ahead)}
-		if got := Judge(&Token{Generation: 3}, next, session, now); got != want {
+		if got := Judge(&Token{Generation: 3}, next, session, now, Grace); got != want {
 			t.Errorf("%v ahead: got verdict %d, want %d", ahead, got, want)
 		}
 	}

@@ -107,6 +107,27 @@ func Decode(r *http.Request, into any) error {
 
 // checkMediaType refuses what a page of another site can send without being
 // asked, text/plain and forms above all.
+// DecodeOptional is Decode for a route without required fields: it takes no body
+// at all, with or without a Content-Type, and leaves into as it is.
+func DecodeOptional(r *http.Request, into any) error {
+	if r.Body == nil {
+		return nil
+	}
+	var first [1]byte
+	n, err := io.ReadFull(r.Body, first[:])
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err != nil {
+		return syntax(err)
+	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(first[:n]), r.Body), r.Body}
+	return Decode(r, into)
+}
+
 func checkMediaType(r *http.Request) error {
 	values := r.Header["Content-Type"]
 	if len(values) != 1 || len(r.Header["Content-Encoding"]) > 0 {

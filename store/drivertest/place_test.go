@@ -182,15 +182,15 @@ func TestMigrateSaysWhichRightIsMissingForWhichStep(t *testing.T) {
 			t.Errorf("pending are %q, %v", pending, err)
 		}
 		owner := d.connect(t, source)
-		if err := d.engine(t, owner, 1).Migrate(ctx); err != nil {
+		if err := d.engine(t, owner, released).Migrate(ctx); err != nil {
 			t.Fatal(err)
 		}
 		mine = withRole(t, d, source, "GRANT SELECT, INSERT ON admit_migrations")
-		says(d.engine(t, d.connect(t, mine), 2).Migrate(ctx), "0002_greetings", "CREATE on the schema public")
+		says(d.engine(t, d.connect(t, mine), released+1).Migrate(ctx), "_greetings", "CREATE on the schema public")
 		mine = withRole(t, d, source, "GRANT SELECT, INSERT ON admit_migrations", "GRANT CREATE ON SCHEMA public")
-		changing := texts(t, steps(t, d.dialect, 2))
-		changing["0002_greetings.sql"] = "ALTER TABLE admit_users ADD COLUMN more TEXT;"
+		changing := texts(t, steps(t, d.dialect, released+1))
+		changing[fmt.Sprintf("%04d_greetings.sql", released+1)] = "ALTER TABLE admit_users ADD COLUMN more TEXT;"
 		s := sqlstore.New(d.connect(t, mine), d.dialect, sqlstore.Options{Steps: stepsOf(order{Steps: changing})})
-		says(s.Migrate(ctx), "0002_greetings", "of the role postgres", "migrate as postgres")
+		says(s.Migrate(ctx), "_greetings", "of the role postgres", "migrate as postgres")
 	})
 }

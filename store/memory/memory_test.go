@@ -102,7 +102,7 @@ func TestAWriterThatWaitsHonoursItsContext(t *testing.T) {
 		cancel()
 	}
 	end()
-	if err := s.ConfirmSession(t.Context(), "", ids[0], 1); err != nil {
+	if err := s.ConfirmSession(t.Context(), "", ids[0], 1, 0); err != nil {
 		t.Errorf("after the transaction: %v", err)
 	}
 }

@@ -121,6 +121,7 @@ func (s *Store) RotateSessionUser(ctx context.Context, r store.Rotation) (rotate
 		}
 		x := *old
 		x.Generation, x.Confirmed, x.SecretHash = r.Generation+1, r.Generation, clone(r.NextHash)
+		x.Answers, x.UsedBefore, x.Used = 0, x.Used, store.NoAnswer
 		x.RotatedAt, x.LastActivityAt, x.ExpiresAt = now, now, cut(r.ExpiresAt)
 		if x.ExpiresAt.After(x.AbsoluteExpiresAt) {
 			x.ExpiresAt = x.AbsoluteExpiresAt
@@ -134,17 +135,33 @@ func (s *Store) RotateSessionUser(ctx context.Context, r store.Rotation) (rotate
 }
 
 // ConfirmSession is described at store.Sessions.
-func (s *Store) ConfirmSession(ctx context.Context, tenant, id string, generation int64) error {
+func (s *Store) ConfirmSession(ctx context.Context, tenant, id string, generation, answer int64) error {
 	return s.write(ctx, text.Key(tenant, id), func(st *state) error {
 		old := st.sessions.get(row{tenant, id})
 		if old == nil || old.Generation != generation || old.Confirmed >= generation {
 			return nil
 		}
 		x := *old
-		x.Confirmed = generation
+		x.Confirmed, x.Used = generation, answer
 		st.putSession(x)
 		return nil
 	})
+}
+
+// AnswerSession is described at store.Sessions.
+func (s *Store) AnswerSession(ctx context.Context, tenant, id string, generation int64) (answers int64, err error) {
+	err = s.write(ctx, text.Key(tenant, id), func(st *state) error {
+		old := st.sessions.get(row{tenant, id})
+		if old == nil || old.Generation != generation {
+			return store.ErrNotFound
+		}
+		x := *old
+		x.Answers++
+		st.putSession(x)
+		answers = x.Answers
+		return nil
+	})
+	return answers, err
 }
 
 // TouchSessions is described at store.Sessions.

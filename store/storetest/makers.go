@@ -36,7 +36,7 @@ func (s *scene) kept(u store.User) store.User {
 
 func (s *scene) newSession(u store.User) store.Session {
 	return store.Session{
-		Tenant: u.Tenant, ID: s.id(), UserID: u.ID, Generation: 1, SecretHash: s.hash(), Confirmed: 1,
+		Tenant: u.Tenant, ID: s.id(), UserID: u.ID, Generation: 1, SecretHash: s.hash(), Confirmed: 1, Answers: 2, Used: 3, UsedBefore: 1,
 		RotatedAt: after(-31), AuthTime: after(-32), AMR: "pwd otp", OrganizationID: "organization",
 		UserAgent: "Browser/1.0 (ünïcode)", IPAddress: "2001:db8::1",
 		CreatedAt: after(-30), LastActivityAt: after(-29), ExpiresAt: after(60), AbsoluteExpiresAt: after(600),

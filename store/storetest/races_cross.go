@@ -185,7 +185,7 @@ var crossRaces = []race{
 		}, func() {
 			s.noRecord(r)
 			s.listsRecords(r.Kind, r.Refs[1])
-			r.Keys = append(r.Keys, first.Keys...)
+			r.ID, r.Keys = s.id(), append(r.Keys, first.Keys...)
 			s.must(s.store.CreateRecord(s.ctx, r))
 			s.yes(s.store.DeleteRecord(s.ctx, s.tenant, r.Kind, r.ID))
 		})

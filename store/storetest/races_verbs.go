@@ -161,6 +161,13 @@ var verbRaces = []race{
 			return s.store.DeleteEventsBefore(s.ctx, s.tenant, e.ID+"!", 10)
 		}, nil)
 	}},
+	{"AnswerSession gives each number once", func(s *scene) contest {
+		x := s.session(s.user())
+		return one(func(int) (int, error) {
+			n, err := s.store.AnswerSession(s.ctx, s.tenant, x.ID, x.Generation)
+			return won(n == x.Answers+1, err)
+		}, nil)
+	}},
 	{"RotateSession accepts a token once", func(s *scene) contest {
 		x := s.session(s.user())
 		next := several(racers, s.hash)

@@ -199,8 +199,12 @@ var recordChecks = []check{
 		s.noRecord(r)
 		s.hasKeys(kept, r.Keys...)
 		s.listsRecords(r.Kind, r.Refs[1], kept)
+		heir := s.newRecord(u)
+		heir.Keys = r.Keys
+		s.must(s.store.CreateRecord(s.ctx, heir))
+		s.hasKeys(heir)
+		r.Keys = nil
 		s.must(s.store.CreateRecord(s.ctx, r))
-		s.hasKeys(r)
 	}},
 	{"DeleteRecordsOf removes what has the ref", func(s *scene) {
 		u, other := s.user(), s.user()
@@ -219,6 +223,11 @@ var recordChecks = []check{
 			s.noRecord(r)
 		}
 		s.hasKeys(kept, one.Keys...)
+		kept.Keys = append(kept.Keys, two.Keys...)
+		slices.Sort(kept.Keys)
+		s.yes(s.store.SwapRecord(s.ctx, kept))
+		kept.Version++
+		s.hasKeys(kept)
 		s.count(1)(s.store.DeleteRecordsOf(s.ctx, s.tenant, ref))
 		s.listsRecords("factor", ref)
 		s.listsRecords(kept.Kind, "organization/7", kept)

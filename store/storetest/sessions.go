@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"time"
 
 	"github.com/admit-go/admit/store"
@@ -56,6 +57,7 @@ var sessionChecks = []check{
 		want := x
 		want.Generation, want.Confirmed, want.SecretHash = 2, 1, r.NextHash
 		want.RotatedAt, want.LastActivityAt, want.ExpiresAt = now, now, r.ExpiresAt
+		want.Answers, want.UsedBefore, want.Used = 0, want.Used, store.NoAnswer
 		equal(s, s.keptSession(x), want)
 		r = s.rotation(want)
 		s.yes(s.store.RotateSession(s.ctx, r))
@@ -144,15 +146,33 @@ var sessionChecks = []check{
 		x.Generation, x.Confirmed = 5, 3
 		s.must(s.store.CreateSession(s.ctx, x))
 		for _, generation := range []int64{2, 3, 4, 6} {
-			s.must(s.store.ConfirmSession(s.ctx, s.tenant, x.ID, generation))
+			s.must(s.store.ConfirmSession(s.ctx, s.tenant, x.ID, generation, 7))
 		}
-		s.must(s.store.ConfirmSession(s.ctx, s.elsewhere().tenant, x.ID, 5))
-		s.must(s.store.ConfirmSession(s.ctx, s.tenant, "unknown", 5))
+		s.must(s.store.ConfirmSession(s.ctx, s.elsewhere().tenant, x.ID, 5, 7))
+		s.must(s.store.ConfirmSession(s.ctx, s.tenant, "unknown", 5, 7))
 		equal(s, s.keptSession(x), x)
-		for range 2 {
-			s.must(s.store.ConfirmSession(s.ctx, s.tenant, x.ID, 5))
+		for answer := range int64(2) {
+			s.must(s.store.ConfirmSession(s.ctx, s.tenant, x.ID, 5, 7-answer))
 		}
-		x.Confirmed = 5
+		x.Confirmed, x.Used = 5, 7
+		equal(s, s.keptSession(x), x)
+	}},
+	{"AnswerSession counts the answers of the current generation", func(s *scene) {
+		x := s.session(s.user())
+		for _, stray := range []func() (int64, error){
+			func() (int64, error) { return s.store.AnswerSession(s.ctx, s.tenant, x.ID, x.Generation+1) },
+			func() (int64, error) { return s.store.AnswerSession(s.ctx, s.tenant, "unknown", x.Generation) },
+			func() (int64, error) { return s.store.AnswerSession(s.ctx, s.elsewhere().tenant, x.ID, x.Generation) },
+		} {
+			if n, err := stray(); n != 0 || !errors.Is(err, store.ErrNotFound) {
+				s.Errorf("a generation that is not there gave answer %d, %v", n, err)
+			}
+		}
+		n, err := s.store.AnswerSession(s.ctx, s.tenant, x.ID, x.Generation)
+		s.must(err)
+		if x.Answers++; n != x.Answers {
+			s.Errorf("the answer has the number %d, want %d", n, x.Answers)
+		}
 		equal(s, s.keptSession(x), x)
 	}},
 	{"TouchSessions raises activity of sessions that have not ended", func(s *scene) {

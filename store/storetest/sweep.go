@@ -93,6 +93,7 @@ var plainSweepChecks = []check{
 		s.noRecord(over)
 		s.hasKeys(next, over.Keys...)
 		s.listsRecords(over.Kind, over.Refs[1], next, endless)
+		over.ID = s.id()
 		s.must(s.store.CreateRecord(s.ctx, over))
 		// A swap may have given the record another end.
 		over.ExpiresAt = after(9)

@@ -181,7 +181,11 @@ var verbs = []verb{
 		return err
 	}},
 	{"ConfirmSession", true, func(ctx context.Context, s store.Store, c cast) error {
-		return s.ConfirmSession(ctx, c.scope(), c.text("ID", c.session.ID), c.session.Generation)
+		return s.ConfirmSession(ctx, c.scope(), c.text("ID", c.session.ID), c.session.Generation, 0)
+	}},
+	{"AnswerSession", true, func(ctx context.Context, s store.Store, c cast) error {
+		_, err := s.AnswerSession(ctx, c.scope(), c.text("ID", c.session.ID), c.session.Generation)
+		return err
 	}},
 	{"TouchSessions", true, func(ctx context.Context, s store.Store, c cast) error {
 		return s.TouchSessions(ctx, []store.Activity{

@@ -98,8 +98,16 @@ func (w wrapped) RotateSessionUser(ctx context.Context, r store.Rotation) (store
 	return got.session, got.user, got.done, err
 }
 
-func (w wrapped) ConfirmSession(ctx context.Context, tenant, id string, generation int64) error {
-	return w.via(ctx, w.inner, "ConfirmSession", func(ctx context.Context, to store.Store) error { return to.ConfirmSession(ctx, tenant, id, generation) })
+func (w wrapped) ConfirmSession(ctx context.Context, tenant, id string, generation, answer int64) error {
+	return w.via(ctx, w.inner, "ConfirmSession", func(ctx context.Context, to store.Store) error {
+		return to.ConfirmSession(ctx, tenant, id, generation, answer)
+	})
+}
+
+func (w wrapped) AnswerSession(ctx context.Context, tenant, id string, generation int64) (int64, error) {
+	return answer(ctx, w, "AnswerSession", func(ctx context.Context, to store.Store) (int64, error) {
+		return to.AnswerSession(ctx, tenant, id, generation)
+	})
 }
 
 func (w wrapped) TouchSessions(ctx context.Context, activity []store.Activity) error {

@@ -35,8 +35,8 @@ func newEventStatements(c *catalogue) eventStatements {
 		listOfBoth:    c.read("list events of subject and kind", selected(bySubject)+` AND subject_id = $4 AND subject_id <> '' AND kind = $5`+page),
 		pending:       c.read("list pending events", `SELECT `+eventColumns+` FROM admit_events`+c.by("admit_events_pending")+` WHERE tenant = $1 AND delivered = 0 ORDER BY id LIMIT $2`),
 		removeBefore: c.write("delete events before", c.held(`
-			SELECT id FROM admit_events WHERE tenant = $1 AND id < $2 AND delivered = 1 ORDER BY id LIMIT $3`)+`
-			DELETE FROM admit_events WHERE tenant = $1 AND id IN (SELECT id FROM due)`),
+			SELECT tenant, id FROM admit_events WHERE tenant = $1 AND id < $2 AND delivered = 1 ORDER BY id LIMIT $3`)+`
+			DELETE FROM admit_events WHERE (tenant, id) IN (SELECT tenant, id FROM due)`),
 		deliver: c.write("deliver events", `
 			UPDATE admit_events SET delivered = 1 WHERE tenant = $1 AND `+unset("delivered")+` AND `+c.among("id", "$2")),
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 const sessionColumns = "tenant, id, user_id, generation, secret_hash, confirmed, rotated_at, auth_time, amr, organization_id, " +
-	"user_agent, ip_address, created_at, last_activity_at, expires_at, absolute_expires_at, ended_at, end_reason"
+	"user_agent, ip_address, created_at, last_activity_at, expires_at, absolute_expires_at, ended_at, end_reason, answers, used, used_before"
 
 // sessionFields are where sessionColumns are read to.
 func sessionFields(n *store.Session) []any {
@@ -17,11 +17,12 @@ func sessionFields(n *store.Session) []any {
 		&n.Tenant, &n.ID, &n.UserID, &n.Generation, &n.SecretHash, &n.Confirmed, (*moment)(&n.RotatedAt), (*moment)(&n.AuthTime),
 		&n.AMR, &n.OrganizationID, &n.UserAgent, &n.IPAddress, (*moment)(&n.CreatedAt), (*moment)(&n.LastActivityAt),
 		(*moment)(&n.ExpiresAt), (*moment)(&n.AbsoluteExpiresAt), (*moment)(&n.EndedAt), &n.EndReason,
+		&n.Answers, &n.Used, &n.UsedBefore,
 	}
 }
 
 type sessionStatements struct {
-	create, withUser, rotate, rotateUser, confirm, touch, list, count *query
+	create, withUser, rotate, rotateUser, confirm, answer, touch, list, count *query
 
 	end, endAll, endOldest, endBefore *query
 }
@@ -31,7 +32,7 @@ func newSessionStatements(c *catalogue) sessionStatements {
 	const live = `tenant = $1 AND user_id = $2 AND ended_at = 0 AND expires_at > $3 AND absolute_expires_at > $3`
 	byUser := c.by("admit_sessions_user")
 	rotate := `
-			UPDATE admit_sessions SET generation = generation + 1, confirmed = generation, secret_hash = $5, rotated_at = $6,
+			UPDATE admit_sessions SET generation = generation + 1, confirmed = generation, answers = 0, used_before = used, used = -1, secret_hash = $5, rotated_at = $6,
 				last_activity_at = $6, expires_at = CASE WHEN absolute_expires_at < $7 THEN absolute_expires_at ELSE $7 END
 			WHERE tenant = $1 AND id = $2 AND generation = $3 AND secret_hash = $4
 				AND ` + unset("ended_at") + ` AND expires_at > $6 AND absolute_expires_at > $6
@@ -46,13 +47,15 @@ func newSessionStatements(c *catalogue) sessionStatements {
 	}
 	return sessionStatements{
 		rotateUser: rotateUser,
-		create:     c.write("create session", `INSERT INTO admit_sessions (`+sessionColumns+`) VALUES (`+values(18)+`) ON CONFLICT DO NOTHING`),
+		create:     c.write("create session", `INSERT INTO admit_sessions (`+sessionColumns+`) VALUES (`+values(21)+`) ON CONFLICT DO NOTHING`),
 		withUser: c.packed("read session and user", both, "s.secret_hash", `
 			FROM admit_sessions s JOIN admit_users u ON u.tenant = s.tenant AND u.id = s.user_id
 			WHERE s.tenant = $1 AND s.id = $2`),
 		rotate: c.write("rotate session", rotate),
 		confirm: c.write("confirm session", `
-			UPDATE admit_sessions SET confirmed = $3 WHERE tenant = $1 AND id = $2 AND generation = $3 AND confirmed < $3`),
+			UPDATE admit_sessions SET confirmed = $3, used = $4 WHERE tenant = $1 AND id = $2 AND generation = $3 AND confirmed < $3`),
+		answer: c.write("answer session", `
+			UPDATE admit_sessions SET answers = answers + 1 WHERE tenant = $1 AND id = $2 AND generation = $3 RETURNING answers`),
 		// Sessions are locked in one order, so that two batches cannot wait for
 		// each other.
 		touch: c.write("touch sessions", c.pick(`
@@ -96,7 +99,8 @@ func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
 	}
 	return s.create(ctx, s.q.sessions.create, n.Tenant, n.ID, n.UserID, n.Generation, full(n.SecretHash), n.Confirmed,
 		micros(n.RotatedAt), micros(n.AuthTime), n.AMR, n.OrganizationID, n.UserAgent, n.IPAddress, micros(n.CreatedAt),
-		micros(n.LastActivityAt), micros(n.ExpiresAt), micros(n.AbsoluteExpiresAt), micros(n.EndedAt), n.EndReason)
+		micros(n.LastActivityAt), micros(n.ExpiresAt), micros(n.AbsoluteExpiresAt), micros(n.EndedAt), n.EndReason,
+		n.Answers, n.Used, n.UsedBefore)
 }
 
 // SessionUser implements store.Sessions.
@@ -154,12 +158,22 @@ func (s *Store) RotateSessionUser(ctx context.Context, r store.Rotation) (n stor
 }
 
 // ConfirmSession implements store.Sessions.
-func (s *Store) ConfirmSession(ctx context.Context, tenant, id string, generation int64) error {
+func (s *Store) ConfirmSession(ctx context.Context, tenant, id string, generation, answer int64) error {
 	if err := text.Key(tenant, id); err != nil {
 		return err
 	}
-	_, err := s.exec(ctx, s.q.sessions.confirm, tenant, id, generation)
+	_, err := s.exec(ctx, s.q.sessions.confirm, tenant, id, generation, answer)
 	return err
+}
+
+// AnswerSession implements store.Sessions.
+func (s *Store) AnswerSession(ctx context.Context, tenant, id string, generation int64) (int64, error) {
+	if err := text.Key(tenant, id); err != nil {
+		return 0, err
+	}
+	var answers int64
+	err := s.one(ctx, s.q.sessions.answer, []any{&answers}, tenant, id, generation)
+	return answers, err
 }
 
 // TouchSessions implements store.Sessions.

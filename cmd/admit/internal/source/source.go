@@ -6,7 +6,6 @@ package source
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -39,6 +38,8 @@ type Options struct {
 	// UnknownHashes imports an account without its password when the hash is of
 	// no kind that can be verified, instead of refusing the record.
 	UnknownHashes bool
+	// IgnoreColumns names columns that may be there and mean nothing; "*" is all.
+	IgnoreColumns []string
 	// Now decides whether a ban has ended.
 	Now time.Time
 }
@@ -48,33 +49,37 @@ func Systems() []string { return slices.Sorted(maps.Keys(systems)) }
 
 // system reads a record as its system wrote it.
 type system struct {
-	account func(f fields, o Options) (Account, error)
-	// columns name the fields of CSV without a head line.
-	columns []string
+	account func(r *reading) Account
+	// known are the columns that the system exports, used here or not.
+	known string
+	// headless says that CSV has no line with the names of the columns.
+	headless bool
+	// strict says that objects of JSON may have no other names either.
+	strict bool
+	// users says that a JSON document keeps the accounts under "users" alone.
+	users bool
 }
 
 var systems = map[string]system{
-	"auth0":       {account: auth0},
-	"better-auth": {account: betterAuth},
-	"clerk":       {account: clerk},
-	"django":      {account: django},
-	"firebase":    {account: firebase, columns: firebaseColumns},
-	"keycloak":    {account: keycloak},
-	"phc":         {account: plain},
-	"supabase":    {account: supabase},
+	"auth0":       {account: auth0, known: knownAuth0},
+	"better-auth": {account: betterAuth, known: knownBetterAuth},
+	"clerk":       {account: clerk, known: knownClerk},
+	"django":      {account: django, known: knownDjango},
+	"firebase":    {account: firebase, headless: true, users: true},
+	"keycloak":    {account: keycloak, known: knownKeycloak, users: true},
+	"phc":         {account: plain, known: knownPlain, strict: true},
+	"supabase":    {account: supabase, known: knownSupabase},
 }
 
-// account turns a record into an account.
-func (o Options) account(f fields) (Account, error) {
-	a, err := systems[o.System].account(f, o)
-	if err != nil {
-		return a, err
+// account turns a record into an account, with notes on what was mended.
+func (o Options) account(f fields) (Account, []string, error) {
+	r := &reading{fields: f, options: o}
+	a := systems[o.System].account(r)
+	if r.err == nil && a.Email == "" {
+		r.fail(errors.New("has no e-mail address"))
 	}
-	if a.Email == "" {
-		return a, errors.New("has no e-mail address")
-	}
-	if a.Name == "" || a.Name == a.Email {
-		a.Name, _, _ = strings.Cut(a.Email, "@")
+	if a.Name = r.name(a.Name); a.Name == a.Email {
+		a.Name = "" // called by what stands before the @
 	}
 	if id := strings.ToLower(a.OldID); uuid.Valid(id) {
 		a.ID = id
@@ -82,6 +87,7 @@ func (o Options) account(f fields) (Account, error) {
 	if !o.Roles {
 		a.Role = ""
 	}
+	a.Role = r.role(a.Role)
 	if o.NoPasswords {
 		a.PasswordHash = ""
 	}
@@ -89,14 +95,42 @@ func (o Options) account(f fields) (Account, error) {
 	if a.Banned {
 		a.BanReason = "disabled in " + o.System
 	}
-	if a.PasswordHash == "" {
-		return a, nil
-	}
-	if err := passhash.Recognise(a.PasswordHash); err != nil {
-		if !o.UnknownHashes {
-			return a, fmt.Errorf("the password: %w", err)
+	if a.PasswordHash != "" {
+		if err := passhash.Recognise(a.PasswordHash); err != nil {
+			r.password(err)
+			a.PasswordHash = ""
 		}
-		a.PasswordHash = ""
 	}
-	return a, nil
+	return a, r.notes, r.err
+}
+
+// unknown are the names among those given that the system does not have.
+func (o Options) unknown(names []string) []string {
+	known := strings.Fields(systems[o.System].known)
+	var unknown []string
+	for _, name := range names {
+		if name != "" && !slices.Contains(known, name) && !slices.Contains(o.IgnoreColumns, name) && !slices.Contains(o.IgnoreColumns, "*") {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
+}
+
+// Near returns the column of a system that a name is most likely meant to be, or
+// "".
+func Near(systemName, name string) string {
+	plainName := func(name string) string {
+		return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
+	}
+	var best string
+	for known := range strings.FieldsSeq(systems[systemName].known) {
+		a, b := plainName(name), plainName(known)
+		if a == b {
+			return known
+		}
+		if len(a) > 2 && best == "" && (strings.Contains(b, a) || strings.Contains(a, b)) {
+			best = known
+		}
+	}
+	return best
 }

@@ -3,116 +3,67 @@ package source
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/internal/passhash"
 )
 
-// reading collects the errors of a record's fields.
-type reading struct {
-	fields
-	err error
-}
-
-func (r *reading) truth(names ...string) bool {
-	value, err := r.fields.truth(names...)
-	r.err = errors.Join(r.err, err)
-	return value
-}
-
-func (r *reading) common(hash string, created ...string) Account {
-	at, err := r.time(created...)
-	r.err = errors.Join(r.err, err)
-	return Account{
-		OldID: r.text("id"),
-		ImportUserParams: admit.ImportUserParams{
-			Email: r.text("email"), Name: r.text("name"), PasswordHash: hash, CreatedAt: at,
-		},
-	}
-}
-
-// fullName puts a first and a last name together.
-func (r *reading) fullName(first, last string) string {
-	return strings.TrimSpace(r.text(first) + " " + r.text(last))
-}
-
-// converted takes a hash that had to be put together. One that cannot be is left
-// out where the operator said so.
-func (o Options) converted(hash string, err error) (string, error) {
-	if errors.Is(err, passhash.ErrUnrecognised) && o.UnknownHashes {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("the password: %w", err)
-	}
-	return hash, nil
-}
-
 // plain is our own format: the names that an account has here, in camelCase or
 // with underscores.
-func plain(f fields, _ Options) (Account, error) {
-	r := &reading{fields: f}
-	a := r.common(r.text("passwordHash", "password_hash"), "createdAt", "created_at")
-	a.EmailVerified = r.truth("emailVerified", "email_verified")
-	a.Role, a.Banned = r.text("role"), r.truth("banned")
-	return a, r.err
+func plain(r *reading) Account {
+	a := r.common(r.hash("passwordHash", "password_hash"), "createdAt", "created_at")
+	a.EmailVerified = r.verified("emailVerified", "email_verified")
+	a.Role, a.Locale, a.Banned = r.text("role"), r.locale("locale"), r.truth("banned")
+	return a
 }
 
 // supabase reads rows of auth.users; GoTrue has the same.
-func supabase(f fields, o Options) (Account, error) {
-	r := &reading{fields: f}
-	a := r.common(r.text("encrypted_password"), "created_at")
-	a.EmailVerified = r.text("email_confirmed_at", "confirmed_at") != ""
+func supabase(r *reading) Account {
+	a := r.common(r.hash("encrypted_password"), "created_at")
+	a.EmailVerified = r.fact("email_confirmed_at", "confirmed_at")
 	profile := r.object("raw_user_meta_data")
 	a.Name = profile.text("full_name", "name", "display_name")
-	until, err := r.time("banned_until")
-	a.Banned = until.After(o.Now) || r.text("deleted_at") != ""
-	return a, errors.Join(r.err, err)
-}
-
-// firebaseColumns are those of firebase auth:export --format=csv.
-var firebaseColumns = []string{
-	0: "localId", 1: "email", 2: "emailVerified", 3: "passwordHash", 4: "salt", 5: "displayName", 23: "createdAt", 26: "disabled", 28: "",
+	_, banned := r.until("banned_until")
+	a.Banned = r.fact("deleted_at") || banned
+	return a
 }
 
 // firebase reads users of firebase auth:export.
-func firebase(f fields, o Options) (Account, error) {
-	r := &reading{fields: f}
-	hash, err := r.text("passwordHash"), error(nil)
-	if hash != "" && !o.NoPasswords {
-		hash, err = o.converted(passhash.FromFirebase(o.Firebase, r.text("salt"), hash))
+func firebase(r *reading) Account {
+	hash := r.hash("passwordHash")
+	if hash != "" && !r.options.NoPasswords {
+		hash = r.converted(passhash.FromFirebase(r.options.Firebase, r.text("salt"), hash))
 	}
 	a := r.common(hash, "createdAt")
 	a.OldID, a.Name = r.text("localId"), r.text("displayName")
-	a.EmailVerified, a.Banned = r.truth("emailVerified"), r.truth("disabled")
-	return a, errors.Join(r.err, err)
+	a.EmailVerified, a.Banned = r.verified("emailVerified"), r.truth("disabled")
+	return a
 }
 
 // betterAuth reads rows of user, joined with the credential row of account.
-func betterAuth(f fields, o Options) (Account, error) {
-	r := &reading{fields: f}
-	a := r.common(r.text("password"), "createdAt", "created_at")
-	a.EmailVerified = r.truth("emailVerified", "email_verified")
-	until, err := r.time("banExpires", "ban_expires")
+func betterAuth(r *reading) Account {
+	a := r.common(r.hash("password"), "createdAt", "created_at")
+	a.EmailVerified = r.verified("emailVerified", "email_verified")
 	a.Role = r.text("role")
-	a.Banned = r.truth("banned") && (until.IsZero() || until.After(o.Now))
-	return a, errors.Join(r.err, err)
+	until, toCome := r.until("banExpires", "ban_expires")
+	a.Banned = r.truth("banned") && (until.IsZero() || toCome)
+	return a
 }
 
-// django reads rows of auth_user, or the lines of dumpdata --format jsonl, which
-// keep the columns in an object. A password that starts with ! can never match.
-func django(f fields, _ Options) (Account, error) {
-	id := f.text("pk", "id")
-	if columns := f.object("fields"); columns != nil {
-		f = columns
+// django reads rows of auth_user, or the records of dumpdata, which keep the
+// columns in an object. A password that starts with ! can never match.
+func django(r *reading) Account {
+	id := r.text("pk", "id")
+	if columns := r.object("fields"); columns != nil {
+		r.fields = columns
 	}
-	r := &reading{fields: f}
-	hash := r.text("password")
+	hash := r.hash("password")
 	if strings.HasPrefix(hash, "!") {
 		hash = ""
 	}
@@ -121,23 +72,25 @@ func django(f fields, _ Options) (Account, error) {
 	if a.Name = r.fullName("first_name", "last_name"); a.Name == "" {
 		a.Name = r.text("username")
 	}
-	a.EmailVerified = r.truth("email_verified", "verified")
+	a.EmailVerified = r.verified("email_verified", "verified")
 	if r.truth("is_superuser") {
 		a.Role = admit.RoleAdmin
 	}
-	a.Banned = r.text("is_active") != "" && !r.truth("is_active")
-	return a, r.err
+	a.Banned = !r.truth("is_active") && r.text("is_active") != ""
+	return a
 }
 
 // auth0 reads user exports, and the file of password hashes that support sends.
-func auth0(f fields, _ Options) (Account, error) {
-	r := &reading{fields: f}
-	hash := r.text("passwordHash", "password_hash")
-	if hash == "" {
-		hash = r.object("custom_password_hash").object("hash").text("value")
+func auth0(r *reading) Account {
+	hash := r.hash("passwordHash", "password_hash")
+	if hash == "" && r.given("custom_password_hash") {
+		inner := r.object("custom_password_hash").object("hash")
+		if hash = inner.text("value"); hash == "" {
+			r.password(fmt.Errorf("%w: custom_password_hash %w", passhash.ErrUnrecognised, errShape))
+		}
 	}
 	a := r.common(hash, "created_at")
-	if a.OldID = r.text("user_id"); a.OldID == "" {
+	if a.OldID = r.text("user_id", "id"); a.OldID == "" {
 		a.OldID = r.object("_id").text("$oid")
 	}
 	if a.Name == "" || a.Name == a.Email {
@@ -145,16 +98,15 @@ func auth0(f fields, _ Options) (Account, error) {
 			a.Name = r.text("nickname")
 		}
 	}
-	a.EmailVerified, a.Banned = r.truth("email_verified"), r.truth("blocked")
-	return a, r.err
+	a.EmailVerified, a.Banned, a.Locale = r.verified("email_verified"), r.truth("blocked"), r.locale("locale")
+	return a
 }
 
 // clerk reads the export of the dashboard.
-func clerk(f fields, o Options) (Account, error) {
-	r := &reading{fields: f}
-	hash, err := r.text("password_digest"), error(nil)
-	if hash != "" && !o.NoPasswords {
-		hash, err = o.converted(fromClerk(r.text("password_hasher"), hash))
+func clerk(r *reading) Account {
+	hash := r.hash("password_digest")
+	if hash != "" && !r.options.NoPasswords {
+		hash = r.converted(fromClerk(r.text("password_hasher"), hash))
 	}
 	a := r.common(hash, "created_at")
 	a.Email = r.text("primary_email_address")
@@ -162,9 +114,9 @@ func clerk(f fields, o Options) (Account, error) {
 		a.Name = r.text("username")
 	}
 	proven := strings.FieldsFunc(r.text("verified_email_addresses"), func(c rune) bool { return strings.ContainsRune("|,; ", c) })
-	a.EmailVerified = slices.Contains(proven, a.Email)
+	a.EmailVerified = slices.ContainsFunc(proven, func(address string) bool { return strings.EqualFold(address, a.Email) })
 	a.Banned = r.truth("banned") || r.truth("locked")
-	return a, errors.Join(r.err, err)
+	return a
 }
 
 // fromClerk turns a digest into a string that can be verified. Clerk keeps some
@@ -201,20 +153,10 @@ func fromClerk(hasher, digest string) (string, error) {
 
 // keycloak reads users of a realm export, or rows of user_entity joined with
 // credential.
-func keycloak(f fields, o Options) (Account, error) {
-	r := &reading{fields: f}
-	var hash string
-	var err error
-	credential := r.text("credentialData", "credential_data")
-	secret := r.text("secretData", "secret_data")
-	for _, c := range r.list("credentials") {
-		if c.text("type") == "password" {
-			credential, secret = c.text("credentialData"), c.text("secretData")
-			break
-		}
-	}
-	if credential != "" && !o.NoPasswords {
-		hash, err = o.converted(passhash.FromKeycloak(credential, secret))
+func keycloak(r *reading) Account {
+	hash := ""
+	if !r.options.NoPasswords {
+		hash = r.converted(keycloakHash(r))
 	}
 	a := r.common(hash, "createdTimestamp", "created_timestamp")
 	if a.Name = r.fullName("firstName", "lastName"); a.Name == "" {
@@ -222,7 +164,68 @@ func keycloak(f fields, o Options) (Account, error) {
 			a.Name = r.text("username")
 		}
 	}
-	a.EmailVerified = r.truth("emailVerified", "email_verified")
-	a.Banned = r.text("enabled") != "" && !r.truth("enabled")
-	return a, errors.Join(r.err, err)
+	a.EmailVerified = r.verified("emailVerified", "email_verified")
+	a.Banned = !r.truth("enabled") && r.text("enabled") != ""
+	return a
+}
+
+// keycloakHash finds the password among the credentials of a user. Since version
+// 8 Keycloak keeps two JSON texts, before that the parts by themselves.
+func keycloakHash(r *reading) (string, error) {
+	credentials, err := r.list("credentials")
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", passhash.ErrUnrecognised, err)
+	}
+	if kind := r.text("type"); kind == "" || kind == "password" { // a row joined with its credential
+		credentials = append(credentials, r.fields)
+	}
+	for _, c := range credentials {
+		credential, secret := c.document("credentialData", "credential_data"), c.document("secretData", "secret_data")
+		switch kind := c.text("type"); {
+		case kind != "" && kind != "password":
+		case credential != "":
+			return passhash.FromKeycloak(credential, secret)
+		case c.text("hashedSaltedValue") != "":
+			return oldKeycloak(c)
+		case c.text("value") != "":
+			return "", fmt.Errorf("%w: it stands in clear text", passhash.ErrUnrecognised)
+		case kind == "password" && c.text("email") == "":
+			return "", fmt.Errorf("%w: the credential %w", passhash.ErrUnrecognised, errShape)
+		}
+	}
+	return "", nil
+}
+
+// document reads JSON text, or an object, as JSON text.
+func (f fields) document(names ...string) string {
+	for _, name := range names {
+		if object, ok := f[name].(map[string]any); ok {
+			if text, err := json.Marshal(object, json.Deterministic(true)); err == nil {
+				return string(text)
+			}
+		}
+	}
+	return f.text(names...)
+}
+
+// oldKeycloak puts the credential of a Keycloak before version 8 together. One
+// that names no algorithm is of a time when there was one.
+func oldKeycloak(c fields) (string, error) {
+	algorithm := c.text("algorithm")
+	if algorithm == "" {
+		algorithm = "pbkdf2"
+	}
+	iterations, err := strconv.Atoi(c.text("hashIterations"))
+	if err != nil {
+		return "", fmt.Errorf("%w: the credential %w", passhash.ErrUnrecognised, errShape)
+	}
+	credential, err := json.Marshal(map[string]any{"algorithm": algorithm, "hashIterations": iterations})
+	if err != nil {
+		return "", err
+	}
+	secret, err := json.Marshal(map[string]string{"value": c.text("hashedSaltedValue"), "salt": c.text("salt")})
+	if err != nil {
+		return "", err
+	}
+	return passhash.FromKeycloak(string(credential), string(secret))
 }

@@ -1,0 +1,185 @@
+package admit
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/admit-go/admit/internal/accesstoken"
+	"github.com/admit-go/admit/store"
+)
+
+// This file tells who an access token stands for.
+
+// identifyUser checks the access token when it is there.
+func (k *kernel) identifyUser(ctx context.Context, r *http.Request, c *caller, fresh bool) error {
+	raw, err := bearer(r)
+	if err != nil || raw == "" {
+		return err
+	}
+	return k.verifyAccess(ctx, raw, fresh, c)
+}
+
+// bearer returns the token of the Authorization header (RFC 6750, section 2.1),
+// or "" where there is none. An empty header and another scheme are meant for
+// somebody else, a proxy perhaps, and count as none. Tokens are taken from
+// nowhere else.
+func bearer(r *http.Request) (string, error) {
+	values := r.Header["Authorization"]
+	if len(values) == 0 {
+		return "", nil
+	}
+	if len(values) > 1 {
+		return "", ErrInvalidToken
+	}
+	scheme, rest := values[0], ""
+	if end := strings.IndexAny(scheme, " \t"); end >= 0 {
+		scheme, rest = scheme[:end], scheme[end:]
+	}
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", nil
+	}
+	token, ok := strings.CutPrefix(rest, " ")
+	if !ok || token == "" {
+		return "", ErrInvalidToken
+	}
+	return token, nil
+}
+
+// verifyAccess fills in the caller that an access token stands for: the token
+// is genuine, its session lives, and its user may still be here.
+func (k *kernel) verifyAccess(ctx context.Context, raw string, fresh bool, c *caller) error {
+	now := k.now()
+	token, err := k.tokens.Verify(ctx, k.store, raw, now)
+	if err != nil {
+		return fault(err)
+	}
+	if err := k.live.Find(ctx, k.store, token.Session, now, fresh, &c.session, &c.user); err != nil {
+		return fault(err)
+	}
+	if token.Generation > c.session.Generation && !fresh {
+		// What is remembered is older than a refresh in another process.
+		if err := k.live.Find(ctx, k.store, token.Session, now, true, &c.session, &c.user); err != nil {
+			return fault(err)
+		}
+	}
+	if err := mayGoOn(&c.session, &c.user, token.Subject, now); err != nil {
+		return err
+	}
+	if forked(token, &c.session) && !fresh {
+		// What is remembered may be older than the truth.
+		if err := k.live.Find(ctx, k.store, token.Session, now, true, &c.session, &c.user); err != nil {
+			return fault(err)
+		}
+	}
+	switch {
+	case forked(token, &c.session):
+		if err := k.reuse(ctx, &c.session, now); err != nil {
+			return err
+		}
+		return ErrSessionExpired
+	case token.Generation == c.session.Generation && c.session.Confirmed < token.Generation:
+		if err := k.store.ConfirmSession(ctx, tenant, c.session.ID, token.Generation, token.Answer); err != nil {
+			// The session is read and lives; a store that cannot be written
+			// to at the moment must not shut its users out.
+			k.log.WarnContext(ctx, "could not confirm a refreshed session", "session", c.session.ID, "error", err)
+		} else {
+			k.live.Forget(c.user.ID)
+		}
+	}
+	k.active.Seen(&c.session, now)
+	c.signedIn = true
+	return nil
+}
+
+// forked says whether a token belongs to another answer of its generation than
+// the answer whose token was used first. Answers within the grace have one
+// number, so at least one of the two was given after it: the refresh token is in
+// two hands.
+func forked(token *accesstoken.Token, session *store.Session) bool {
+	switch token.Generation {
+	case session.Generation:
+		return session.Confirmed == token.Generation && session.Used != store.NoAnswer && session.Used != token.Answer
+	case session.Generation - 1:
+		return session.UsedBefore != store.NoAnswer && session.UsedBefore != token.Answer
+	}
+	return false
+}
+
+// reuse ends every session of a user whose refresh token is in two hands (RFC
+// 9700, section 4.14.2), or that session alone with Sessions.OnReuse "session".
+// It says so once: whoever comes second finds nothing live.
+func (k *kernel) reuse(ctx context.Context, session *store.Session, now time.Time) error {
+	return k.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
+		if _, err := tx.lock(ctx, session.UserID); err != nil {
+			return err
+		}
+		var ended int
+		var err error
+		if k.config.Sessions.OnReuse == reuseEndsOne {
+			var one bool
+			if one, err = tx.EndSession(ctx, tenant, session.UserID, session.ID, now, endedByReuse); one {
+				ended = 1
+			}
+		} else {
+			ended, err = tx.EndSessions(ctx, store.SessionEnd{Tenant: tenant, UserID: session.UserID, At: now, Reason: endedByReuse})
+		}
+		if err != nil || ended == 0 {
+			return err
+		}
+		return tx.record(ctx, event{kind: eventRefreshReused, subject: session.UserID, data: eventData{
+			"session": session.ID, "ended": ended,
+		}})
+	})
+}
+
+// verifyAPIKey asks the store each time, so that a revocation holds at once.
+func (k *kernel) verifyAPIKey(ctx context.Context, text string, fromBrowser bool) (store.APIKey, error) {
+	secret := strings.HasPrefix(text, "sk_")
+	if !secret && !strings.HasPrefix(text, "pk_") || len(text) != apiKeyLength ||
+		strings.Trim(text[len("pk_"):], "0123456789abcdef") != "" || secret && fromBrowser {
+		return store.APIKey{}, ErrInvalidAPIKey
+	}
+	hash := sha256.Sum256([]byte(text))
+	key, owner, err := k.store.APIKeyOwner(ctx, tenant, hash[:])
+	if errors.Is(err, store.ErrNotFound) {
+		return store.APIKey{}, ErrInvalidAPIKey
+	}
+	if err != nil {
+		return store.APIKey{}, fault(err)
+	}
+	now := k.now()
+	if err := keyStands(&key, &owner, now); err != nil {
+		return store.APIKey{}, err
+	}
+	if now.Sub(key.LastUsedAt) >= apiKeyTouched {
+		if err := k.store.TouchAPIKey(ctx, tenant, key.ID, now); err != nil {
+			k.log.WarnContext(ctx, "could not note the use of an API key", "key", key.ID, "error", err)
+		}
+	}
+	return key, nil
+}
+
+// identifyKey checks X-API-Key when it is there.
+func (k *kernel) identifyKey(r *http.Request, c *caller) error {
+	values := r.Header["X-Api-Key"]
+	if len(values) == 0 {
+		return nil
+	}
+	if len(values) > 1 {
+		return ErrInvalidAPIKey
+	}
+	fromBrowser := len(r.Header["Origin"]) > 0 || len(r.Header["Sec-Fetch-Site"]) > 0
+	key, err := k.verifyAPIKey(r.Context(), values[0], fromBrowser)
+	if err != nil {
+		if refused := asError(err); refused.Status == http.StatusUnauthorized {
+			k.notice(r.Context(), notice{kind: eventKeyRefused, about: refused.Code, once: true, data: eventData{"code": refused.Code}})
+		}
+		return err
+	}
+	c.key = &key
+	return nil
+}

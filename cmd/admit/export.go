@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/admit-go/admit/internal/passhash"
+	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/store"
+)
+
+// isID says that a text is the id of a record, not an address.
+func isID(text string) bool { return uuid.Valid(text) && !strings.Contains(text, "@") }
+
+func (a *app) exportCommand() *cobra.Command {
+	var without bool
+	c := &cobra.Command{
+		Use:   "export FILE",
+		Short: "Write all users to a file, with their password hashes",
+		Long: `Write all users to a file, one JSON object a line, with their password hashes. The
+file is made with mode 0600 and never written over. 'admit import --from phc' reads
+it, with --roles for the roles.
+
+It holds what an import takes: no sessions, keys, events or mail. To move a whole
+database, use 'admit copy'.`,
+		Example: `  admit export users.jsonl
+  admit export users.jsonl --no-passwords`,
+		Args: exactly(1),
+	}
+	c.Flags().BoolVar(&without, "no-passwords", false, "leave password hashes out")
+	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
+		return a.withRecords(ctx, nil, func(r records) (result, error) {
+			file, err := os.OpenFile(args[0], os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+			if err != nil {
+				return nil, err
+			}
+			n, err := r.export(ctx, file, without)
+			if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+				return nil, errors.Join(err, os.Remove(args[0])) // half an export reads like a whole one
+			}
+			return exported{args[0], n}, nil
+		})
+	})
+	return c
+}
+
+// exportedUser has the names that the format phc reads.
+type exportedUser struct {
+	ID            string  `json:"id"`
+	Email         string  `json:"email"`
+	Name          string  `json:"name"`
+	PasswordHash  string  `json:"passwordHash,omitempty"`
+	EmailVerified bool    `json:"emailVerified"`
+	Role          string  `json:"role"`
+	Locale        string  `json:"locale,omitempty"`
+	Banned        bool    `json:"banned"`
+	CreatedAt     instant `json:"createdAt"`
+}
+
+// export writes every user that is not deleted, page by page.
+func (r records) export(ctx context.Context, file io.Writer, without bool) (int, error) {
+	out := bufio.NewWriter(file)
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	n := 0
+	for f := (userFilter{limit: pageSize}); ; {
+		users, err := r.users(ctx, f)
+		if err != nil {
+			return n, err
+		}
+		for _, u := range users {
+			line := exportedUser{
+				ID: u.ID, Email: u.Email, Name: u.Name, EmailVerified: !u.EmailVerifiedAt.IsZero(), Role: u.Role, Locale: u.Locale,
+				Banned: u.Banned(r.app.now()), CreatedAt: instant(u.CreatedAt.Truncate(time.Millisecond)),
+			}
+			if !without {
+				password, err := r.Password(ctx, u.Tenant, u.ID)
+				if err != nil && !errors.Is(err, store.ErrNotFound) {
+					return n, err
+				}
+				if err == nil {
+					line.PasswordHash = passhash.ForElsewhere(password.Hash)
+				}
+			}
+			if err := encoder.Encode(line); err != nil {
+				return n, err
+			}
+			n++
+			f.after = u.ID
+		}
+		if len(users) < f.limit {
+			return n, out.Flush()
+		}
+	}
+}
+
+// exported counts what was written.
+type exported struct {
+	File  string `json:"file"`
+	Users int    `json:"users"`
+}
+
+func (e exported) write(w io.Writer) {
+	fmt.Fprintf(w, "Wrote %s to %s. The file holds password hashes: keep it from others.\n", count(e.Users, "user", "users"), printable(e.File))
+}

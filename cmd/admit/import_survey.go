@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/admit-go/admit/cmd/admit/internal/source"
+	"github.com/admit-go/admit/internal/emailaddress"
+)
+
+// survey is what a look through the whole file found before anything was
+// imported: a file that is damaged, or of another kind than it was said to be,
+// leaves nothing behind.
+type survey struct {
+	records, rejected, adjusted int
+	// first is the line in which an address stands first, by a hash of it, so that
+	// a million addresses take some 40 MB.
+	first map[uint64]int32
+	seed  maphash.Seed
+}
+
+// survey reads a file to its end.
+func (a *app) survey(ctx context.Context, file *os.File, size int64, f importFlags) (*survey, error) {
+	reader, err := source.New(file, f.format, f.options, source.Position{})
+	if err != nil {
+		return nil, err
+	}
+	if err := f.refuseUnknown(reader.Unknown()); err != nil {
+		return nil, err
+	}
+	s := &survey{first: map[uint64]int32{}, seed: maphash.MakeSeed()}
+	bar := a.bar("reading")
+	defer bar.clear()
+	for {
+		record, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return s, f.refuseUnknown(reader.Unknown())
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.records++
+		s.claim(&record)
+		if record.Err != nil {
+			s.rejected++
+			if f.strict {
+				return nil, fmt.Errorf("line %d: %s", record.Line, reasonOf(record.Err))
+			}
+		} else if len(record.Notes) > 0 {
+			s.adjusted++
+		}
+		if f.dryRun {
+			a.tellRecord(record)
+		}
+		if s.records%1000 == 0 {
+			bar.show(reader.Position().Offset, size, s.records)
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+		}
+	}
+}
+
+// claim refuses a record whose address stands in an earlier line: two records of
+// one address are two people, or one whose facts nobody can tell.
+func (s *survey) claim(record *source.Record) {
+	if record.Err != nil {
+		return
+	}
+	address, err := emailaddress.Parse(record.Account.Email)
+	if err != nil {
+		record.Err = fmt.Errorf("the e-mail address cannot be used: %w", err)
+		return
+	}
+	key := maphash.String(s.seed, address.Key)
+	line, found := s.first[key]
+	switch {
+	case !found:
+		s.first[key] = int32(min(record.Line, 1<<31-1)) //nolint:gosec // bounded in this line
+	case int(line) != record.Line:
+		record.Err = fmt.Errorf("the address stands in line %d already", line)
+	}
+}
+
+// refuseUnknown stops an import whose file has columns that would be lost.
+func (f *importFlags) refuseUnknown(names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = fmt.Sprintf("%.80q", name)
+		if near := source.Near(f.options.System, name); near != "" {
+			texts[i] += fmt.Sprintf(" (is it %s?)", near)
+		}
+	}
+	return fmt.Errorf("the file has %s that %s does not know: %s. Rename what is misspelled, and give --ignore-column for what may be left out",
+		count(len(names), "column", "columns"), f.options.System, strings.Join(texts, ", "))
+}
+
+// reasonOf is an error in one line.
+func reasonOf(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// tellRecord reports a record by its line.
+func (a *app) tellRecord(record source.Record) {
+	if record.Err != nil {
+		fmt.Fprintf(a.err, "line %d: %s\n", record.Line, printable(reasonOf(record.Err)))
+		return
+	}
+	for _, note := range record.Notes {
+		fmt.Fprintf(a.err, "line %d: mended: %s\n", record.Line, printable(note))
+	}
+}
+
+// surveyed is what --dry-run found.
+type surveyed struct {
+	Records  int `json:"records"`
+	Usable   int `json:"usable"`
+	Rejected int `json:"rejected"`
+	Adjusted int `json:"adjusted"`
+}
+
+func (s surveyed) write(w io.Writer) {
+	fmt.Fprintf(w, "%s: %s can be imported, %s of them mended; %s rejected. Nothing was imported.\n",
+		count(s.Records, "record", "records"), grouped(s.Usable), grouped(s.Adjusted), grouped(s.Rejected))
+}

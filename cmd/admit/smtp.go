@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/mailer/smtp"
+)
+
+// smtpFlags are how the application's mailer is set up.
+type smtpFlags struct {
+	mailer smtp.Mailer
+}
+
+// add defines the flags. The password is never one of them: others on the machine
+// see the command line.
+func (f *smtpFlags) add(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.mailer.Addr, "smtp", "", "mail `server` as host:port")
+	flags.StringVar(&f.mailer.From, "from", "", "`sender`, such as \"App <no-reply@app.example>\"")
+	flags.StringVar(&f.mailer.Username, "smtp-user", "", "`name` to sign in with; the password is in ADMIT_SMTP_PASSWORD")
+	flags.BoolVar(&f.mailer.ImplicitTLS, "smtp-tls", false, "start with TLS, as on port 465, instead of STARTTLS")
+	flags.BoolVar(&f.mailer.InsecurePlaintext, "insecure-plaintext", false, "do without TLS: for a server on this machine alone")
+}
+
+// complete checks the flags and reads the password.
+func (f *smtpFlags) complete(a *app) error {
+	if f.mailer.Addr == "" || f.mailer.From == "" {
+		return usagef("which mail server? Give --smtp HOST:PORT and --from with the sender, as the application has them")
+	}
+	if f.mailer.Username != "" {
+		if f.mailer.Password = a.getenv("ADMIT_SMTP_PASSWORD"); f.mailer.Password == "" {
+			return usagef("--smtp-user needs the password in ADMIT_SMTP_PASSWORD")
+		}
+	}
+	return nil
+}
+
+func (a *app) mailTestCommand() *cobra.Command {
+	var f smtpFlags
+	c := &cobra.Command{
+		Use:   "test ADDRESS",
+		Short: "Send one mail, to see that the mail server takes it",
+		Long: `Send one mail, to see that the mail server takes it. The server, the sender and the
+name are those of the application's mailer. It uses no database.`,
+		Example: `  admit mail test ann@example.com --smtp smtp.example:587 --from no-reply@app.example --smtp-user app`,
+		Args:    exactly(1),
+	}
+	f.add(c)
+	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
+		if err := f.complete(a); err != nil {
+			return nil, err
+		}
+		const text = "This mail was sent by 'admit mail test'. The mail server took it, and it has arrived: the settings work.\n"
+		err := f.mailer.Send(ctx, mailer.Message{
+			ID: rand.Text(), Kind: "test", To: args[0], Subject: "A test of " + f.mailer.Addr, Text: text, HTML: "<p>" + text + "</p>",
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%s did not take the mail: %w", f.mailer.Addr, err)
+		}
+		return testMail{args[0], f.mailer.Addr}, nil
+	})
+	return c
+}
+
+// testMail names who took a mail for whom.
+type testMail struct {
+	To     string `json:"to"`
+	Server string `json:"server"`
+}
+
+func (t testMail) write(w io.Writer) {
+	fmt.Fprintf(w, "%s took a mail to %s. Look whether it arrives, and not among junk.\n", printable(t.Server), printable(t.To))
+}

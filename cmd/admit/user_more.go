@@ -1,0 +1,319 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/store"
+)
+
+func (a *app) userListCommand() *cobra.Command {
+	f := userFilter{limit: 100}
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List users, the oldest first",
+		Example: `  admit user list --search example.com --unverified
+  admit user list --role admin --json`,
+		Args: cobra.NoArgs,
+	}
+	c.Flags().StringVar(&f.search, "search", "", "only those with this `text` in address or name")
+	c.Flags().StringVar(&f.role, "role", "", "only those with this `role`")
+	c.Flags().BoolVar(&f.unverified, "unverified", false, "only those whose address is not verified")
+	c.Flags().BoolVar(&f.banned, "banned", false, "only those who are banned now")
+	c.Flags().StringVar(&f.after, "after", "", "only those after this `id`, the last one of the list before")
+	c.Flags().IntVar(&f.limit, "limit", f.limit, "greatest `number` to list")
+	c.RunE = a.does(func(ctx context.Context, _ []string) (result, error) {
+		if f.limit < 1 {
+			return nil, usagef("--limit must be at least 1")
+		}
+		return a.withRecords(ctx, nil, func(r records) (result, error) {
+			more := f
+			more.limit++
+			users, err := r.users(ctx, more)
+			if err != nil {
+				return nil, err
+			}
+			list := userList{Users: []userBody{}, More: len(users) > f.limit}
+			for _, user := range users[:min(len(users), f.limit)] {
+				list.Users = append(list.Users, showUser(user, a.now()))
+			}
+			return list, nil
+		})
+	})
+	return c
+}
+
+// userList is a part of the users.
+type userList struct {
+	Users []userBody `json:"users"`
+	More  bool       `json:"more"`
+}
+
+func (l userList) write(w io.Writer) {
+	if len(l.Users) == 0 {
+		fmt.Fprintln(w, "There are no such users.")
+		return
+	}
+	rows := make([][]string, len(l.Users))
+	for i, u := range l.Users {
+		banned := ""
+		if u.Banned {
+			banned = "banned"
+		}
+		rows[i] = []string{u.ID, u.Email, u.Name, u.Role, u.EmailVerifiedAt.orNever(), u.CreatedAt.String(), banned}
+	}
+	table(w, "ID EMAIL NAME ROLE VERIFIED CREATED STATE", rows)
+	if l.More {
+		fmt.Fprintf(w, "There are more: --after %s\n", l.Users[len(l.Users)-1].ID)
+	}
+}
+
+func (a *app) userVerifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "verify USER",
+		Short:   "Vouch for the address of a user",
+		Example: "  admit user verify ann@example.com",
+		Args:    exactly(1),
+		RunE: a.does(a.onRecords(func(ctx context.Context, r records, user admit.User, _ []string) (result, error) {
+			if !user.EmailVerifiedAt.IsZero() {
+				return account{User: showUser(user, a.now())}, nil
+			}
+			return a.changed(ctx, r.auth, user, r.verify(ctx, user))
+		})),
+	}
+}
+
+func (a *app) userRenameCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "rename USER NAME",
+		Short:   "Give a user another name",
+		Example: `  admit user rename ann@example.com "Ann Lee"`,
+		Args:    exactly(2),
+		RunE: a.does(a.onRecords(func(ctx context.Context, r records, user admit.User, args []string) (result, error) {
+			name := strings.TrimSpace(args[1])
+			if n := len([]rune(name)); n < 1 || n > 100 || printable(name) != name {
+				return nil, usagef("a name has 1 to 100 characters and no control characters")
+			}
+			return a.changed(ctx, r.auth, user, r.rename(ctx, user, name))
+		})),
+	}
+}
+
+func (a *app) userDeleteCommand() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:   "delete USER",
+		Short: "Delete a user, and end its sessions, links and API keys at once",
+		Long: `Delete a user, and end its sessions, pending links and API keys at once. Its
+address is free again. No mail is sent. It cannot be taken back; to keep somebody
+out, ban them.
+
+It asks before; without a terminal it needs --yes.`,
+		Example: "  admit user delete eve@example.com --yes",
+		Args:    exactly(1),
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "do it without asking")
+	c.RunE = a.does(a.onRecords(func(ctx context.Context, r records, user admit.User, _ []string) (result, error) {
+		if !yes {
+			live, err := r.auth.Sessions.List(ctx, user.ID, store.Page{Number: 1, Limit: 1})
+			if err != nil {
+				return nil, err
+			}
+			if err := a.confirm("This deletes %s (%s), who has %s.", user.Email, user.Name, count(live.Total, "live session", "live sessions")); err != nil {
+				return nil, err
+			}
+		}
+		return deletedUser{user.ID, user.Email}, r.remove(ctx, user)
+	}))
+	return c
+}
+
+// deletedUser names who is gone.
+type deletedUser struct {
+	Deleted string `json:"deleted"`
+	Email   string `json:"email"`
+}
+
+func (d deletedUser) write(w io.Writer) {
+	fmt.Fprintf(w, "Deleted %s (%s).\n", printable(d.Email), d.Deleted)
+}
+
+func (a *app) userSessionsCommand() *cobra.Command {
+	var end bool
+	var one string
+	c := &cobra.Command{
+		Use:   "sessions USER",
+		Short: "List the live sessions of a user, or end them",
+		Example: `  admit user sessions ann@example.com
+  admit user sessions ann@example.com --end-all`,
+		Args: exactly(1),
+	}
+	c.Flags().BoolVar(&end, "end-all", false, "end all of them")
+	c.Flags().StringVar(&one, "end", "", "end the session with this `id`")
+	c.MarkFlagsMutuallyExclusive("end", "end-all")
+	c.RunE = a.does(a.onUser(func(ctx context.Context, auth *admit.Auth, user admit.User, _ []string) (result, error) {
+		switch {
+		case end:
+			n, err := auth.Sessions.EndOthers(ctx, admit.EndOtherSessionsParams{UserID: user.ID})
+			if err != nil {
+				return nil, err
+			}
+			return endedSessions{n}, nil
+		case one != "":
+			if err := auth.Sessions.End(ctx, admit.EndSessionParams{UserID: user.ID, SessionID: one}); err != nil {
+				return nil, err
+			}
+			return endedSessions{1}, nil
+		}
+		list := sessionList{Sessions: []sessionBody{}}
+		for number := 1; ; number++ {
+			page, err := auth.Sessions.List(ctx, user.ID, store.Page{Number: number, Limit: pageSize})
+			if err != nil {
+				return nil, err
+			}
+			for _, s := range page.Items {
+				list.Sessions = append(list.Sessions, sessionBody{s.ID, s.UserAgent, s.IPAddress, s.AMR, instant(s.CreatedAt), instant(s.LastActivityAt), instant(s.ExpiresAt)})
+			}
+			if len(page.Items) < pageSize || len(list.Sessions) >= page.Total {
+				return list, nil
+			}
+		}
+	}))
+	return c
+}
+
+// endedSessions counts sessions that have ended.
+type endedSessions struct {
+	Ended int `json:"ended"`
+}
+
+func (e endedSessions) write(w io.Writer) {
+	fmt.Fprintf(w, "Ended %s.\n", count(e.Ended, "session", "sessions"))
+}
+
+// sessionBody has the names of the HTTP API.
+type sessionBody struct {
+	ID             string  `json:"id"`
+	UserAgent      string  `json:"userAgent"`
+	IPAddress      string  `json:"ipAddress"`
+	AMR            string  `json:"amr"`
+	CreatedAt      instant `json:"createdAt"`
+	LastActivityAt instant `json:"lastActivityAt"`
+	ExpiresAt      instant `json:"expiresAt"`
+}
+
+// sessionList is every live session of a user.
+type sessionList struct {
+	Sessions []sessionBody `json:"sessions"`
+}
+
+func (l sessionList) write(w io.Writer) {
+	if len(l.Sessions) == 0 {
+		fmt.Fprintln(w, "There are no live sessions.")
+		return
+	}
+	rows := make([][]string, len(l.Sessions))
+	for i, s := range l.Sessions {
+		rows[i] = []string{s.ID, s.AMR, s.IPAddress, s.CreatedAt.String(), s.LastActivityAt.String(), s.UserAgent}
+	}
+	table(w, "ID BY ADDRESS CREATED ACTIVE CLIENT", rows)
+}
+
+func (a *app) userSendResetCommand() *cobra.Command {
+	var base, callback string
+	c := &cobra.Command{
+		Use:   "send-reset USER",
+		Short: "Let the application mail a user a link to set a password",
+		Long: `Let the application mail a user a link to set a password. The mail is queued,
+sealed under the secret of --secret-file or ADMIT_SECRET; the application sends it
+within seconds, if it runs. The budget of mails to an address holds here too.`,
+		Example: "  admit user send-reset ann@example.com --base-url https://app.example",
+		Args:    exactly(1),
+	}
+	c.Flags().StringVar(&base, "base-url", "", "`URL` of the application, as its BaseURL says; the link leads there")
+	c.Flags().StringVar(&callback, "callback-url", "", "`URL` of the application's own page for the new password")
+	_ = c.MarkFlagRequired("base-url") // it is defined above
+	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
+		return a.mailing(base)(ctx, nil, func(r records) (result, error) {
+			user, err := r.find(ctx, args[0])
+			if err != nil {
+				return nil, err
+			}
+			if user.Banned(a.now()) {
+				return nil, errors.New("the account is banned; lift the ban first with 'admit user unban'")
+			}
+			if err := r.auth.PasswordResets.Request(ctx, admit.LinkParams{Email: user.Email, CallbackURL: callback}); err != nil {
+				return nil, err
+			}
+			return queuedMail{user.Email}, nil
+		})
+	})
+	return c
+}
+
+// mailing is withRecords for commands whose links lead to base: they seal their
+// mail under the application's own secret.
+func (a *app) mailing(base string) func(context.Context, admit.SecretSource, func(r records) (result, error)) (result, error) {
+	return func(ctx context.Context, _ admit.SecretSource, work func(r records) (result, error)) (result, error) {
+		secrets, _, err := a.secrets()
+		if err != nil {
+			return nil, err
+		}
+		return a.withDatabase(ctx, func(_ place, d database) (result, error) {
+			if err := opens(ctx, d, secrets); err != nil {
+				return nil, err
+			}
+			auth, err := a.authAt(base, newMailingGuest(d), admit.Secrets(secrets[0], secrets[1:]...))
+			if err != nil {
+				return nil, err
+			}
+			defer func() { _ = auth.Close(context.WithoutCancel(ctx)) }()
+			return work(records{app: a, database: d, auth: auth})
+		})
+	}
+}
+
+// queuedMail names whom the application will write to.
+type queuedMail struct {
+	To string `json:"to"`
+}
+
+func (q queuedMail) write(w io.Writer) {
+	fmt.Fprintf(w, "A link for %s waits in the outbox; the application sends it.\n", printable(q.To))
+}
+
+// mailingGuest may queue mail: it is given the application's own secret and
+// address. app is the store behind the guest.
+type mailingGuest struct {
+	store.Store
+	app store.Store
+}
+
+func newMailingGuest(app store.Store) store.Store {
+	return mailingGuest{newGuest(app, true), app}
+}
+
+// AddMail implements store.Outbox.
+func (g mailingGuest) AddMail(ctx context.Context, m store.Mail) error { return g.app.AddMail(ctx, m) }
+
+// CreateToken implements store.Tokens.
+func (g mailingGuest) CreateToken(ctx context.Context, t store.Token) error {
+	return g.app.CreateToken(ctx, t)
+}
+
+// Hit implements store.Counters.
+func (g mailingGuest) Hit(ctx context.Context, now time.Time, counters ...store.Counter) (store.Counted, error) {
+	return g.app.Hit(ctx, now, counters...)
+}
+
+// Tx implements store.Store.
+func (g mailingGuest) Tx(ctx context.Context, fn func(ctx context.Context, tx store.Store) error) error {
+	return g.app.Tx(ctx, func(ctx context.Context, tx store.Store) error { return fn(ctx, newMailingGuest(tx)) })
+}

@@ -1,0 +1,114 @@
+package admit
+
+import (
+	"context"
+	"errors"
+
+	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/store"
+)
+
+// This file finds the account of an address. Every rule that is given an address
+// stands on it.
+
+// holder finds the account of an address: the one whose present address it is.
+// store.ErrNotFound means that there is none. Accounts that an earlier version
+// has stored under another key are found too, and get the key of today.
+func holder(ctx context.Context, k *kernel, s store.Store, address emailaddress.Address) (store.User, error) {
+	user, err := s.UserByEmail(ctx, tenant, address.Key)
+	if err == nil && misfiled(&user) {
+		// It is another mailbox, whose key was this one.
+		if _, err := rekey(ctx, k, s, user); err != nil {
+			return store.User{}, err
+		}
+		return store.User{}, store.ErrNotFound
+	}
+	if former := address.FormerKey(); former != "" && errors.Is(err, store.ErrNotFound) {
+		if user, err = s.UserByEmail(ctx, tenant, former); err != nil {
+			return user, err
+		}
+		if keyOf(user.Email) != address.Key {
+			return store.User{}, store.ErrNotFound
+		}
+		return rekey(ctx, k, s, user)
+	}
+	return user, err
+}
+
+// rekey stores an account under the key of its address, where it was stored
+// under another one. Its pending links die with the former key.
+func rekey(ctx context.Context, k *kernel, s store.Store, user store.User) (store.User, error) {
+	key := keyOf(user.Email)
+	err := s.ClaimEmail(ctx, store.EmailClaim{
+		Tenant: tenant, UserID: user.ID, FromKey: user.EmailKey, Email: user.Email, EmailKey: key,
+		VerifiedAt: user.EmailVerifiedAt, Now: k.now(),
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return s.UserByEmail(ctx, tenant, key) // another process did it, or it has moved
+	}
+	user.EmailKey = key
+	return user, err
+}
+
+// create stores a new account, unless its mailbox has one, under whatever key.
+// store.ErrConflict when it has, or the address is reserved, or the id is
+// another account's.
+func create(ctx context.Context, t *txn, user store.User) error {
+	if err := refile(ctx, t, user.Email); err != nil {
+		return err
+	}
+	err := t.CreateUser(ctx, user)
+	if !errors.Is(err, store.ErrConflict) {
+		return err
+	}
+	moved, failed := makeRoom(ctx, t, user.EmailKey)
+	switch {
+	case failed != nil:
+		return failed
+	case moved:
+		return t.CreateUser(ctx, user)
+	}
+	return err
+}
+
+// refile gives an account that was stored under a former key of an address the
+// key of today.
+func refile(ctx context.Context, t *txn, email string) error {
+	address, err := emailaddress.Parse(email)
+	if err != nil || address.FormerKey() == "" {
+		return nil //nolint:nilerr // what cannot be parsed has no former key
+	}
+	if _, err := holder(ctx, t.kernel, t.Store, address); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// makeRoom frees a key that another mailbox's account was stored under, and
+// answers whether it did.
+func makeRoom(ctx context.Context, t *txn, key string) (bool, error) {
+	user, err := t.UserByEmail(ctx, tenant, key)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !misfiled(&user) {
+		return false, nil
+	}
+	if err == nil {
+		_, err = rekey(ctx, t.kernel, t.Store, user)
+	}
+	return err == nil, err
+}
+
+// misfiled answers whether an account is stored under another key than its
+// address has.
+func misfiled(user *store.User) bool {
+	key := keyOf(user.Email)
+	return key != "" && key != user.EmailKey
+}
+
+// keyOf is the key of an address that was parsed before.
+func keyOf(display string) string {
+	address, err := emailaddress.Parse(display)
+	if err != nil {
+		return ""
+	}
+	return address.Key
+}
