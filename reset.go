@@ -109,7 +109,7 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 		switch {
 		case errors.Is(err, ErrTokenExpired):
 			return ErrVerificationTokenExpired
-		case errors.Is(err, ErrInvalidToken), err == nil && (found.used || !given.fits(found.token.EmailKey) || found.user.EmailKey != found.token.EmailKey):
+		case errors.Is(err, ErrInvalidToken), err == nil && (found.used || found.user.EmailKey != found.token.EmailKey):
 			return ErrVerificationTokenNotFound
 		case err != nil:
 			return err
@@ -131,7 +131,8 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 	return done, nil
 }
 
-// find looks at a reset token that works, without using the token up.
+// find looks at a reset token that works, without using the token up. Here alone
+// the address that came with the token is compared: neither changes later.
 func (p *PasswordResets) find(ctx context.Context, given mailedSecret) (seen, error) {
 	found, err := lookAt(ctx, p.kernel, given.token, kindReset)
 	switch {
