@@ -39,7 +39,7 @@ func (a *APIKeys) feature() feature {
 			{method: http.MethodGet, path: apiKeyPath, who: adminGroup, scope: "api-keys:read", serve: a.handleListAPIKeys},
 			{method: http.MethodDelete, path: apiKeyPath + "/{id}", who: adminGroup, scope: "api-keys:revoke", serve: a.handleRevokeAPIKey},
 		},
-		events: []string{eventAPIKeyCreated, eventAPIKeyRevoked},
+		events: []string{eventAPIKeyCreated, eventAPIKeyRevoked, eventKeyRefused},
 		errors: []*Error{ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired, ErrAPIKeyNotFound, ErrKeyRequired},
 	}
 }

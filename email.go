@@ -17,7 +17,8 @@ type emailDoors struct {
 
 func (e *emailDoors) feature() feature {
 	return feature{
-		name: "email",
+		name:   "email",
+		events: []string{eventMailRequested, eventLimitReached},
 		routes: []route{
 			{method: http.MethodPost, path: "/auth/email/signup", who: anyone, scope: "auth:signup", limit: limitSignUp, exchanges: true, serve: e.handleSignUp},
 			{method: http.MethodPost, path: "/auth/email/signin", who: anyone, scope: "auth:signin", limit: limitGuess, exchanges: true, serve: e.handleSignIn},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -55,7 +54,7 @@ func newPausing(t *testing.T, change ...func(*Config)) *pausing {
 	p := &pausing{clock: clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}, mail: &mailer.Recorder{}, strict: true}
 	config := Config{
 		BaseURL: "http://127.0.0.1:8080", Secrets: Secrets("q7Wm2ZpX9rTe4UvB8nKc1LsD6fGhJ0yAiR3oVtYu"), Store: memory.New(), Mailer: p.mail,
-		Passwords: PasswordConfig{InsecureFastHash: true}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Passwords: PasswordConfig{InsecureFastHash: true}, Logger: slog.New(slog.DiscardHandler),
 		Now: p.time,
 	}
 	for _, c := range change {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -24,9 +25,7 @@ func withKey(key string) credential { return credential{"X-Api-Key": {key}} }
 
 func both(a, b credential) credential {
 	joined := a.Clone()
-	for name, values := range b {
-		joined[name] = values
-	}
+	maps.Copy(joined, b)
 	return joined
 }
 
@@ -62,9 +61,7 @@ func (h *host) pass(guard func(http.Handler) http.Handler, with credential) stri
 	reached := false
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodPost, "/app", nil)
-	for name, values := range with {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, with)
 	guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true })).ServeHTTP(w, r)
 	if refused := w.Code != http.StatusOK; refused == reached {
 		h.t.Errorf("the guard answered %d, and the handler was reached: %v", w.Code, reached)
@@ -273,7 +270,7 @@ func TestS2_AGuardInsideAGuardSeesWhatAnotherProcessChanged(t *testing.T) {
 			return other.Users.SetRole(ctx, admit.SetRoleParams{UserID: ann.User.ID, Role: "user"})
 		},
 	} {
-		for guard, make := range map[string]func(*admit.Auth) func(http.Handler) http.Handler{
+		for guard, made := range map[string]func(*admit.Auth) func(http.Handler) http.Handler{
 			"RequireRole":     func(a *admit.Auth) func(http.Handler) http.Handler { return a.RequireRole("editor") },
 			"RequirePolicy":   func(a *admit.Auth) func(http.Handler) http.Handler { return a.RequirePolicy("role:editor", nil) },
 			"RequireRecent":   func(a *admit.Auth) func(http.Handler) http.Handler { return a.RequireRecent },
@@ -300,7 +297,7 @@ func TestS2_AGuardInsideAGuardSeesWhatAnotherProcessChanged(t *testing.T) {
 			if code := h.pass(h.RequireUser, with); code != "" {
 				t.Fatalf("within the staleness: %s", code)
 			}
-			inside := make(h.Auth)
+			inside := made(h.Auth)
 			if code := h.pass(func(next http.Handler) http.Handler { return h.RequireUser(inside(next)) }, with); code != name {
 				t.Errorf("%s inside RequireUser answered %q, want %s", guard, code, name)
 			}

@@ -44,23 +44,7 @@ func writeRedacted(text *strings.Builder, v reflect.Value, outermost bool) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		text.WriteString(v.Type().Name() + "{")
-		for i := range v.NumField() {
-			field := v.Type().Field(i)
-			if !field.IsExported() {
-				continue
-			}
-			if i > 0 {
-				text.WriteByte(' ')
-			}
-			text.WriteString(field.Name + ":")
-			if slices.Contains(hiddenFields(), field.Name) {
-				text.WriteString(hiddenIf(v.Field(i)))
-				continue
-			}
-			writeRedacted(text, v.Field(i), false)
-		}
-		text.WriteByte('}')
+		writeFields(text, v)
 	case reflect.Interface, reflect.Pointer, reflect.Func, reflect.Map, reflect.Chan:
 		if v.IsNil() {
 			text.WriteString("nil")
@@ -88,6 +72,27 @@ func writeRedacted(text *strings.Builder, v reflect.Value, outermost bool) {
 	}
 }
 
+// writeFields writes a struct.
+func writeFields(text *strings.Builder, v reflect.Value) {
+	text.WriteString(v.Type().Name() + "{")
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		if !field.IsExported() {
+			continue
+		}
+		if i > 0 {
+			text.WriteByte(' ')
+		}
+		text.WriteString(field.Name + ":")
+		if slices.Contains(hiddenFields(), field.Name) {
+			text.WriteString(hiddenIf(v.Field(i)))
+			continue
+		}
+		writeRedacted(text, v.Field(i), false)
+	}
+	text.WriteByte('}')
+}
+
 // hiddenIf tells whether there is a value, and not which.
 func hiddenIf(v reflect.Value) string {
 	if v.IsZero() {
@@ -97,13 +102,13 @@ func hiddenIf(v reflect.Value) string {
 }
 
 // String writes the fields without secrets.
-func (x Config) String() string { return redacted(x) }
+func (c Config) String() string { return redacted(c) }
 
 // GoString is String.
-func (x Config) GoString() string { return redacted(x) }
+func (c Config) GoString() string { return redacted(c) }
 
 // LogValue is String, for log/slog.
-func (x Config) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+func (c Config) LogValue() slog.Value { return slog.StringValue(redacted(c)) }
 
 // String writes the fields without secrets.
 func (x Tokens) String() string { return redacted(x) }

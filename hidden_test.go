@@ -104,7 +104,7 @@ func TestS23_NoTypePrintsASecret(t *testing.T) {
 		if !plant(filled.Elem(), canary) && name != "Config" {
 			continue
 		}
-		if config, ok := filled.Interface().(*admit.Config); ok {
+		if config, ok := reflect.TypeAssert[*admit.Config](filled); ok {
 			config.Secrets, config.Mailer = admit.Secrets(canary, canary), openMailer{Password: canary}
 		}
 		for how, text := range everyPrint(filled.Elem().Interface()) {

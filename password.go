@@ -28,6 +28,7 @@ func (p *Passwords) feature() feature {
 		routes: []route{
 			{method: http.MethodPost, path: "/auth/password/change", who: signedIn, scope: "auth:password", limit: limitGuess, fresh: true, serve: p.handlePasswordChange},
 		},
+		events: []string{eventSignInFailed},
 		errors: []*Error{ErrInvalidCredentials, ErrInvalidPasswordFormat, ErrWeakPassword, ErrPasswordExpired, ErrInvalidPassword, ErrSameAsPreviousPassword, ErrTooManyLoginAttempts},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/admit-go/admit/store"
@@ -59,7 +60,7 @@ func (k *kernel) spend(ctx context.Context, name, emailKey string, client ...sto
 	b := budgetOf(name)
 	owner := fingerprint(emailKey)
 	account := b.counters(owner)
-	counted, err := hit(ctx, k, append(client[:len(client):len(client)], account...))
+	counted, err := hit(ctx, k, append(slices.Clip(client), account...))
 	if err != nil || counted.OK {
 		return account, err
 	}
@@ -70,7 +71,7 @@ func (k *kernel) spend(ctx context.Context, name, emailKey string, client ...sto
 		}
 		if known {
 			account = countersOf(b.Name+"-known", b.Known, owner+"/"+clientName(ctx))
-			if counted, err = hit(ctx, k, append(client[:len(client):len(client)], account...)); err != nil || counted.OK {
+			if counted, err = hit(ctx, k, append(slices.Clip(client), account...)); err != nil || counted.OK {
 				return account, err
 			}
 		}
@@ -137,7 +138,7 @@ func (k *kernel) attempt(ctx context.Context, kind, emailKey string, work ...str
 	}
 	t := &attempt{kernel: k, emailKey: emailKey, client: clientCounters(ctx, clientGuess), work: clientCounters(ctx, work...)}
 	var err error
-	t.account, err = k.spend(ctx, kind, emailKey, append(t.client[:len(t.client):len(t.client)], t.work...)...)
+	t.account, err = k.spend(ctx, kind, emailKey, append(slices.Clip(t.client), t.work...)...)
 	return t, err
 }
 
@@ -161,7 +162,7 @@ func (t *attempt) succeed(ctx context.Context, tx *txn) error {
 // transaction that found out.
 func (t *attempt) takeBack(ctx context.Context, tx *txn) error {
 	return t.within(ctx, tx, func(ctx context.Context, counters store.Counters) error {
-		return counters.Unhit(ctx, tenant, keysOf(append(t.account[:len(t.account):len(t.account)], t.client...))...)
+		return counters.Unhit(ctx, tenant, keysOf(append(slices.Clip(t.account), t.client...))...)
 	})
 }
 
@@ -224,7 +225,6 @@ func (t *attempt) giveBack(ctx context.Context, work ...store.Counter) {
 		return
 	}
 	t.outside(ctx, func(ctx context.Context, counters store.Counters) error {
-		all := append(t.account[:len(t.account):len(t.account)], t.client...)
-		return counters.Unhit(ctx, tenant, keysOf(append(all, work...))...)
+		return counters.Unhit(ctx, tenant, keysOf(slices.Concat(t.account, t.client, work))...)
 	})
 }

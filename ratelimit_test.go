@@ -150,7 +150,7 @@ func TestS1_AHundredFailuresLeaveLinkAndReset(t *testing.T) {
 	p := newOpen(t)
 	p.user(t)
 	evaluated := 0
-	for day := 0; day < 4; day++ {
+	for range 4 {
 		for range 20 {
 			for i := range 11 {
 				if errors.Is(p.guess(at(t, fmt.Sprintf("203.0.113.%d", i))), ErrInvalidCredentials) {

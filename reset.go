@@ -155,7 +155,7 @@ func (p *PasswordResets) handleResetRequest(w http.ResponseWriter, r *http.Reque
 	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
-	if err := p.Request(asked(r), LinkParams{Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale}); err != nil {
+	if err := p.Request(asked(r), LinkParams(in)); err != nil {
 		return err
 	}
 	return webio.Write(w, http.StatusOK, webio.Message("If there is an account with this address, a mail is on its way."))

@@ -315,7 +315,9 @@ func (a *Auth) Mount(mux Mux) {
 	}
 	// A router with a method Mount is chi's, whose subtrees end in a star. It
 	// takes a pattern without a method beside those of the host.
-	if _, chi := mux.(interface{ Mount(string, http.Handler) }); chi {
+	if _, chi := mux.(interface {
+		Mount(pattern string, handler http.Handler)
+	}); chi {
 		for _, pattern := range append(roots, a.config.BasePath+"/*") {
 			mux.Handle(pattern, handler)
 		}

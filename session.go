@@ -373,24 +373,15 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 				continue
 			}
 			s.afterCommit(func() { s.live.Forget(user.ID) })
-			session.Confirmed, session.Answers = session.Generation, 0
-			session.Generation++
-			session.RotatedAt, session.LastActivityAt = now, now
-			session.ExpiresAt = now.Add(s.config.Sessions.RefreshTTL)
-			if session.ExpiresAt.After(session.AbsoluteExpiresAt) {
-				session.ExpiresAt = session.AbsoluteExpiresAt
-			}
+			advance(&session, now, s.config.Sessions.RefreshTTL)
 			return s.renewed(ctx, key, &session, &user, next)
 		case refreshtoken.Repeat:
-			if session.Answers = 0; !refreshtoken.WithinGrace(session.RotatedAt, now, s.config.Sessions.RefreshGrace) {
-				// Whoever else holds an answer to this token must not go unnoticed.
-				session.Answers, err = s.store.AnswerSession(ctx, tenant, id, session.Generation)
-				if errors.Is(err, store.ErrNotFound) {
-					continue
-				}
-				if err != nil {
-					return SignedIn{}, fault(err)
-				}
+			session.Answers, err = s.answer(ctx, &session, now)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return SignedIn{}, fault(err)
 			}
 			return s.renewed(ctx, key, &session, &user, next)
 		case refreshtoken.Theft:
@@ -403,6 +394,26 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 		}
 	}
 	return SignedIn{}, ErrUnavailable.because(errors.New("the session changed at every attempt"))
+}
+
+// advance does to a session that was read what a rotation did to the stored one.
+func advance(session *store.Session, now time.Time, life time.Duration) {
+	session.Confirmed, session.Answers = session.Generation, 0
+	session.Generation++
+	session.RotatedAt, session.LastActivityAt = now, now
+	if session.ExpiresAt = now.Add(life); session.ExpiresAt.After(session.AbsoluteExpiresAt) {
+		session.ExpiresAt = session.AbsoluteExpiresAt
+	}
+}
+
+// answer gives the number of one more answer for the current generation. Answers
+// within the grace have one number: an honest client may use several. After it
+// each has its own, so that whoever else holds an answer does not go unnoticed.
+func (s *Sessions) answer(ctx context.Context, session *store.Session, now time.Time) (int64, error) {
+	if refreshtoken.WithinGrace(session.RotatedAt, now, s.config.Sessions.RefreshGrace) {
+		return 0, nil
+	}
+	return s.store.AnswerSession(ctx, tenant, session.ID, session.Generation)
 }
 
 func (s *Sessions) renewed(ctx context.Context, key *accesstoken.Key, session *store.Session, user *store.User, secret [32]byte) (SignedIn, error) {

@@ -237,7 +237,7 @@ func TestS14_TheLineOfARequestNamesTheClientBySetting(t *testing.T) {
 	for _, wanted := range []bool{false, true} {
 		s := harness.New(t, proxied, func(c *admit.Config) { c.LogClientAddress = wanted })
 		s.SignIn("a@x.test", harness.Password, fromClient("203.0.113.7"))
-		s.Eventually("the line is there", func() bool { return strings.Contains(s.Log.String(), `"route":"/auth/email/signin"`) })
+		s.Eventually("the line is there", func() bool { return strings.Contains(s.Log.String(), `"route":"/v1/auth/email/signin"`) })
 		if got := strings.Contains(s.Log.String(), `"client":"203.0.113.7"`); got != wanted {
 			t.Errorf("with LogClientAddress %t the address stands in the log: %t", wanted, got)
 		}

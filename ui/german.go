@@ -36,7 +36,7 @@ var german = catalogue{
 		"If you did not ask for this, close this page: nothing will change.":     "Wenn Sie das nicht angefordert haben, schließen Sie diese Seite: Es ändert sich nichts.",
 
 		// A change of address that is taken back.
-		"Take the change of address back": "Adressänderung rückgängig machen",
+		"Take the change of address back": "Addressänderung rückgängig machen",
 		"Take it back":                    "Rückgängig machen",
 		"The account moved to another address. If that was not you, take it back.":            "Für das Konto gilt jetzt eine andere Adresse. Wenn Sie das nicht waren, machen Sie die Änderung rückgängig.",
 		"Every device will be signed out, and we will mail you a link to set a new password.": "Alle Geräte werden abgemeldet, und Sie erhalten per E-Mail einen Link, um ein neues Passwort festzulegen.",

@@ -23,8 +23,8 @@ func TestGuestRefusesEveryVerbThatNoCommandNeeds(t *testing.T) {
 	}
 	contract := reflect.TypeFor[store.Store]()
 	ask := func(s store.Store) {
-		for i := range contract.NumMethod() {
-			name := contract.Method(i).Name
+		for method := range contract.Methods() {
+			name := method.Name
 			if name == "Tx" || name == "WithTx" {
 				continue
 			}
@@ -40,7 +40,7 @@ func TestGuestRefusesEveryVerbThatNoCommandNeeds(t *testing.T) {
 				}
 			}
 			results := verb.Call(args)
-			err, _ := results[len(results)-1].Interface().(error)
+			err, _ := reflect.TypeAssert[error](results[len(results)-1])
 			if refused := errors.Is(err, errGuest); refused == allowed[name] {
 				t.Errorf("%s: %v; allowed should be %v", name, err, allowed[name])
 			}

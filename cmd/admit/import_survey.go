@@ -81,7 +81,7 @@ func (s *survey) claim(record *source.Record) {
 	line, found := s.first[key]
 	switch {
 	case !found:
-		s.first[key] = int32(min(record.Line, 1<<31-1)) //nolint:gosec // bounded in this line
+		s.first[key] = int32(min(record.Line, 1<<31-1))
 	case int(line) != record.Line:
 		record.Err = fmt.Errorf("the address stands in line %d already", line)
 	}

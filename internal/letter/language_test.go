@@ -74,7 +74,7 @@ func TestMailTheWayOutStandsBelowWhatIsAskedFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			closing := languages[tag].letters[kind].closing[0]
-			opening := strings.Split(strings.Split(closing, "{site}")[0], "“")[0]
+			opening, _, _ := strings.Cut(strings.Split(closing, "{site}")[0], "“")
 			if link, out := strings.Index(text, sampleLink), strings.Index(text, opening); link < 0 || out < link {
 				t.Errorf("%s %s: the way out at %d, the link at %d", tag, kind, out, link)
 			}

@@ -2,9 +2,9 @@ package passhash
 
 import (
 	"crypto/hmac"
-	"crypto/md5" //nolint:gosec // phpass is made of it
+	"crypto/md5"
 	"crypto/pbkdf2"
-	"crypto/sha1" //nolint:gosec // ASP.NET Identity and Werkzeug use it inside PBKDF2
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"

@@ -1,8 +1,8 @@
 package passhash
 
 import (
-	"crypto/md5"  //nolint:gosec // directories have such hashes, and they are replaced at the next sign-in
-	"crypto/sha1" //nolint:gosec // see above
+	"crypto/md5"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"

@@ -137,14 +137,14 @@ func isHashOf(stored []byte, secret [32]byte) bool { return hmac.Equal(Hash(secr
 type Verdict int
 
 const (
-	// Rotate: the current token of the session.
+	// Rotate is the current token of the session.
 	Rotate Verdict = iota
-	// Repeat: the token before it, and its successor may be given again.
+	// Repeat is the token before it, and its successor may be given again.
 	Repeat
-	// Theft: an older token, or the token before the current one after its
+	// Theft is an older token, or the token before the current one after its
 	// successor was used.
 	Theft
-	// Fork: a token that the store never issued or has forgotten, as after the
+	// Fork is a token that the store never issued or has forgotten, as after the
 	// restore of a backup.
 	Fork
 )

@@ -105,8 +105,6 @@ func Decode(r *http.Request, into any) error {
 	return nil
 }
 
-// checkMediaType refuses what a page of another site can send without being
-// asked, text/plain and forms above all.
 // DecodeOptional is Decode for a route without required fields: it takes no body
 // at all, with or without a Content-Type, and leaves into as it is.
 func DecodeOptional(r *http.Request, into any) error {
@@ -128,6 +126,8 @@ func DecodeOptional(r *http.Request, into any) error {
 	return Decode(r, into)
 }
 
+// checkMediaType refuses what a page of another site can send without being
+// asked, text/plain and forms above all.
 func checkMediaType(r *http.Request) error {
 	values := r.Header["Content-Type"]
 	if len(values) != 1 || len(r.Header["Content-Encoding"]) > 0 {

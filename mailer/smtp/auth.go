@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"github.com/admit-go/admit/mailer"
@@ -72,10 +73,8 @@ func (c *connection) signIn(who *credentials) error {
 	}
 	offered := strings.Fields(strings.ToUpper(c.offers["AUTH"]))
 	for _, mechanism := range who.mechanisms {
-		for _, name := range offered {
-			if name == mechanism {
-				return c.signInBy(mechanism, who)
-			}
+		if slices.Contains(offered, mechanism) {
+			return c.signInBy(mechanism, who)
 		}
 	}
 	return fmt.Errorf("%w: %s", errNotOffered, strings.Join(who.mechanisms, " or "))

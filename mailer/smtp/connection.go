@@ -73,14 +73,14 @@ func (s settings) connect(ctx context.Context) (*connection, error) {
 	}
 	if err != nil {
 		c.close()
-		return nil, settled(step, err, describe(ctx, step, err))
+		return nil, settled(err, describe(ctx, step, err))
 	}
 	return c, nil
 }
 
 // settled marks what only an operator can mend: a refusal for good before the
 // first message, a server without TLS, a certificate that nobody vouches for.
-func settled(step string, err, described error) error {
+func settled(err, described error) error {
 	reply, answered := errors.AsType[*textproto.Error](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	if answered && reply.Code >= 500 || untrusted || errors.Is(err, errNotOffered) {

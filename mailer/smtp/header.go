@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/mail"
 	"net/textproto"
 	"strings"
@@ -83,9 +84,7 @@ func readEnvelope(s string) (string, error) {
 // reports every name and value that cannot be sent.
 func readHeaders(base, given map[string]string) (map[string]string, error) {
 	all := map[string]string{}
-	for name, value := range base {
-		all[name] = value
-	}
+	maps.Copy(all, base)
 	var problems []error
 	for name, value := range given {
 		key := textproto.CanonicalMIMEHeaderKey(name)

@@ -38,7 +38,7 @@ func TestMailEncodedWordsHoldWholeCharactersAndFitTheirLine(t *testing.T) {
 				}
 			}
 			var whole strings.Builder
-			for _, word := range strings.Fields(strings.Join(lines, "")[len(name)+1:]) {
+			for word := range strings.FieldsSeq(strings.Join(lines, "")[len(name)+1:]) {
 				part, err := decoder.Decode(word)
 				if err != nil || len(word) > 75 || strings.ContainsRune(part, '\ufffd') {
 					t.Fatalf("the word %q (%d) is %q, %v", word, len(word), part, err)

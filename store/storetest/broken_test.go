@@ -369,8 +369,11 @@ func (s *aside) CreateRecord(ctx context.Context, r store.Record) error {
 
 func (s *aside) SwapRecord(ctx context.Context, r store.Record) (bool, error) {
 	old, err := s.Record(ctx, r.Tenant, r.Kind, r.ID)
-	if err != nil || old.Version != r.Version {
+	if errors.Is(err, store.ErrNotFound) || err == nil && old.Version != r.Version {
 		return false, nil
+	}
+	if err != nil {
+		return false, err
 	}
 	s.belong(old.Keys, "")
 	s.belong(r.Keys, r.ID)
@@ -380,8 +383,11 @@ func (s *aside) SwapRecord(ctx context.Context, r store.Record) (bool, error) {
 
 func (s *aside) DeleteRecord(ctx context.Context, tenant, kind, id string) (bool, error) {
 	old, err := s.Record(ctx, tenant, kind, id)
-	if err != nil {
+	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
+	}
+	if err != nil {
+		return false, err
 	}
 	s.belong(old.Keys, "")
 	runtime.Gosched()

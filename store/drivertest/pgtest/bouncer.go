@@ -29,7 +29,7 @@ func Bouncer(t testing.TB, source string) func(url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder, err := os.MkdirTemp("", "admit-pgbouncer-")
+	folder, err := os.MkdirTemp("", "admit-pgbouncer-") //nolint:usetesting // another user of the machine must reach it
 	if err != nil {
 		t.Fatal(err)
 	}

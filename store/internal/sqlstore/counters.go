@@ -39,12 +39,12 @@ func newCounterStatements(c *catalogue) (q counterStatements) {
 	chosen := `tenant = $1 AND ` + c.among("key", "$2")
 	if c.dialect == Postgres {
 		chosen = `tenant = $1 AND key = ANY (ARRAY(SELECT key FROM admit_counters WHERE ` + chosen + ` ORDER BY key FOR UPDATE))`
-		// The counters that are there are locked before they are looked at. One
-		// that others make meanwhile may turn out full when it is to be raised:
-		// then a division by zero undoes the statement, and it is run again.
+		// What is read locks nothing: rows are locked by the INSERT alone, in the
+		// order of their keys, so that no two transactions wait for each other. A
+		// counter may be full by the time it is raised: then a division by zero
+		// undoes the statement, and it is run again.
 		q.hitOrFull = c.soft("hit counters", want+`,
-			held AS (SELECT c.tenant, c.key, c.hits, c.reset_at FROM admit_counters c JOIN want ON c.tenant = want.tenant AND c.key = want.key
-				ORDER BY c.tenant, c.key FOR UPDATE OF c),
+			held AS (SELECT c.tenant, c.key, c.hits, c.reset_at FROM admit_counters c JOIN want ON c.tenant = want.tenant AND c.key = want.key),
 			refused AS (`+reset+` FROM want w LEFT JOIN held c ON c.tenant = w.tenant AND c.key = w.key`+full+`),
 			raised AS (`+raise+` WHERE NOT EXISTS (SELECT 1 FROM refused) ORDER BY tenant, key`+again+`
 				/ CASE WHEN c.reset_at > $1 AND c.hits >= excluded.most THEN c.hits - c.hits ELSE 1 END RETURNING 1)

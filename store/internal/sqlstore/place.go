@@ -33,7 +33,7 @@ func (s *Store) hasTable(ctx context.Context, on asker, name string) (there bool
 // application's tables from a later schema, until Migrate is run. A transaction
 // of the host's may have another path than the pool, and is asked by itself.
 func (s *Store) placed(ctx context.Context) error {
-	known, on := &s.core.found, asker(s.db)
+	known, on := &s.found, asker(s.db)
 	switch {
 	case s.dialect == SQLite:
 		return nil

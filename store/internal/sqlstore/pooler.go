@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/admit-go/admit/store"
@@ -35,10 +36,11 @@ func (s *Store) checkPooler(ctx context.Context) ([]store.Finding, error) {
 		})
 	}
 	group.Wait()
+	var closed []error
 	for _, c := range conns {
-		errs = append(errs, c.Close())
+		closed = append(closed, c.Close())
 	}
-	for _, err := range errs {
+	for _, err := range slices.Concat(errs, closed) {
 		switch sqlState(err) {
 		case noSuchStatement, statementExists, protocolViolation:
 			return []store.Finding{{

@@ -47,17 +47,10 @@ func (r *Reader) readDocument(file io.ReadSeeker) error {
 	r.next = func() (int, fields, error) {
 		for {
 			if d.PeekKind() == ']' {
-				if _, err := d.ReadToken(); err != nil {
+				if err := readEnd(d); errors.Is(err, errMore) {
+					return 0, nil, fmt.Errorf("line %d: %w", in.line(d.InputOffset()), err)
+				} else if err != nil {
 					return 0, nil, broken(err)
-				}
-				// What follows the list belongs to the document and must be whole.
-				for d.StackDepth() > 0 {
-					if _, err := d.ReadToken(); err != nil {
-						return 0, nil, broken(err)
-					}
-				}
-				if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
-					return 0, nil, fmt.Errorf("line %d: something stands behind the JSON document", in.line(d.InputOffset()))
 				}
 				r.at = Position{Offset: start.Offset + in.read, Line: in.line(in.read)}
 				r.next = func() (int, fields, error) { return 0, nil, io.EOF }
@@ -79,6 +72,26 @@ func (r *Reader) readDocument(file io.ReadSeeker) error {
 			f, err := parseObject(value)
 			return line, f, err
 		}
+	}
+	return nil
+}
+
+// errMore says that the document is not the last thing in the file.
+var errMore = errors.New("something stands behind the JSON document")
+
+// readEnd reads what follows the list: it belongs to the document and must be
+// whole.
+func readEnd(d *jsontext.Decoder) error {
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for d.StackDepth() > 0 {
+		if _, err := d.ReadToken(); err != nil {
+			return err
+		}
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return errMore
 	}
 	return nil
 }
@@ -179,7 +192,8 @@ func Sniff(file io.ReadSeeker) (string, error) {
 			continue
 		}
 		var first map[string]any
-		if line[0] != '{' || json.Unmarshal(line, &first, jsontext.AllowDuplicateNames(true)) != nil {
+		whole := line[0] == '{' && json.Unmarshal(line, &first, jsontext.AllowDuplicateNames(true)) == nil
+		if !whole {
 			return "json", nil
 		}
 		if _, isList := first["users"].([]any); isList {

@@ -27,7 +27,7 @@ func (r *reading) fail(err error) {
 	r.err = errors.Join(r.err, err)
 }
 
-func (r *reading) note(format string, args ...any) {
+func (r *reading) notef(format string, args ...any) {
 	r.notes = append(r.notes, fmt.Sprintf(format, args...))
 }
 
@@ -44,7 +44,7 @@ func (r *reading) fact(names ...string) bool {
 	if err == nil {
 		return value
 	}
-	at, timeErr := r.fields.time(names...)
+	at, timeErr := r.time(names...)
 	if timeErr != nil {
 		r.fail(fmt.Errorf("%s is neither true nor false nor a time", names[0]))
 	}
@@ -55,33 +55,33 @@ func (r *reading) fact(names ...string) bool {
 func (r *reading) verified(names ...string) bool {
 	value := r.fact(names...)
 	if _, err := r.fields.truth(names...); err != nil && r.err == nil {
-		r.note("%s is a time: read as %t", names[0], value)
+		r.notef("%s is a time: read as %t", names[0], value)
 	}
 	return value
 }
 
 // until reads the end of a ban, and says whether it is to come.
 func (r *reading) until(names ...string) (ends time.Time, toCome bool) {
-	ends, err := r.fields.time(names...)
+	ends, err := r.time(names...)
 	r.fail(err)
 	return ends, ends.After(r.options.Now)
 }
 
 // created reads when an account was made. It is not worth refusing an account.
 func (r *reading) created(names ...string) time.Time {
-	at, err := r.fields.time(names...)
+	at, err := r.time(names...)
 	switch {
 	case err != nil:
-		r.note("%s; it is left out", err)
+		r.notef("%s; it is left out", err)
 	case at.IsZero():
 		if r.text(names...) != "" {
-			r.note("%s is no time of the calendar; it is left out", names[0])
+			r.notef("%s is no time of the calendar; it is left out", names[0])
 		}
 		return time.Time{}
 	case at.Year() < 1970 || at.Equal(time.Unix(0, 0)):
-		r.note("%s is not after 1970; it is left out", names[0])
+		r.notef("%s is not after 1970; it is left out", names[0])
 	case !r.options.Now.IsZero() && at.After(r.options.Now.Add(24*time.Hour)):
-		r.note("%s is in the future; it is left out", names[0])
+		r.notef("%s is in the future; it is left out", names[0])
 	default:
 		return at
 	}
@@ -108,7 +108,7 @@ func (r *reading) password(err error) {
 	switch {
 	case err == nil || r.options.NoPasswords:
 	case errors.Is(err, passhash.ErrUnrecognised) && r.options.UnknownHashes:
-		r.note("the password: %v; it is left out", err)
+		r.notef("the password: %v; it is left out", err)
 	default:
 		r.fail(fmt.Errorf("the password: %w", err))
 	}
@@ -150,10 +150,10 @@ func (r *reading) name(name string) string {
 	}, name)
 	kept = norm.NFC.String(strings.TrimSpace(kept))
 	if kept != norm.NFC.String(strings.TrimSpace(name)) {
-		r.note("the name has characters that steer text; they are left out")
+		r.notef("the name has characters that steer text; they are left out")
 	}
 	if utf8.RuneCountInString(kept) > maxName {
-		r.note("the name is longer than %d characters; it is cut", maxName)
+		r.notef("the name is longer than %d characters; it is cut", maxName)
 		kept = strings.TrimSpace(string([]rune(kept)[:maxName]))
 		kept = norm.NFC.String(kept)
 	}
@@ -169,10 +169,10 @@ func (r *reading) role(role string) string {
 	case role == "":
 		return ""
 	case !valid:
-		r.note("the role is not one of a-z, 0-9, - and _; it is left out")
+		r.notef("the role is not one of a-z, 0-9, - and _; it is left out")
 		return ""
 	case mended != role:
-		r.note("the role is written in lower case")
+		r.notef("the role is written in lower case")
 	}
 	return mended
 }
@@ -184,7 +184,7 @@ func (r *reading) locale(names ...string) string {
 	if text == "" || len(text) <= 35 && (len(base) == 2 || len(base) == 3) && letters(text) {
 		return text
 	}
-	r.note("%s is not a language tag such as de or pt-BR; it is left out", names[0])
+	r.notef("%s is not a language tag such as de or pt-BR; it is left out", names[0])
 	return ""
 }
 
