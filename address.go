@@ -309,30 +309,43 @@ func (e *EmailChanges) handleVerifySend(w http.ResponseWriter, r *http.Request) 
 // handleVerifyPage shows which account moves where. Both addresses come from the
 // token: what somebody wrote into the link is shown nowhere.
 func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := openedBy(e.kernel, r)
+	in, err := e.visitor(w, r).readLink()
 	if err != nil {
-		return pageOr(e.kernel, w, r, err)
+		return err
 	}
-	found, user, err := lookAt(r.Context(), e.kernel, in.Token, kindChange, kindVerify)
+	found, err := lookAt(r.Context(), e.kernel, in.Token, kindVerify, kindChange)
 	if err != nil {
-		return deadLink(e.kernel, w, r, err)
+		return e.visitor(w, r).failed(err, againWhereAsked(found))
 	}
-	in.Email = "" // the token says which address is meant
-	page := ui.Page{
-		Title:      "Confirm this address",
-		Paragraphs: []string{"If you asked to use this address here, confirm it. If not, close this page: nothing will change."},
-		Facts:      []ui.Fact{{Label: "Address", Value: user.Email}},
-		Forms:      []ui.Form{{Action: e.config.BasePath + verifyConfirmPath, Button: "Confirm this address", Hidden: in.hidden("")}},
+	to := emailaddress.Address{Display: found.user.Email, Key: found.user.EmailKey}
+	if found.token.Kind == kindChange {
+		var move addressMove
+		if err := json.Unmarshal(found.token.Data, &move); err != nil {
+			return ErrInternal.because(err)
+		}
+		to = emailaddress.Address{Display: move.To, Key: found.token.EmailKey}
 	}
-	var move addressMove
-	if found.Kind == kindChange && json.Unmarshal(found.Data, &move) == nil {
+	in.Email = to.Display
+	page := ui.Page{Languages: found.languages(), Facts: []ui.Fact{{Label: "Address", Value: to.Display}}}
+	switch proven := found.user.EmailKey == to.Key && !found.user.EmailVerifiedAt.IsZero(); {
+	case proven:
+		page.Title, page.Paragraphs = "Done already", []string{"This address is confirmed. There is nothing left to do."}
+		return e.verifications.confirmedPage(w, r, in, page)
+	case !found.token.UsedAt.IsZero():
+		return e.visitor(w, r).failed(ErrInvalidToken, againWhereAsked(found))
+	}
+	page.Title = "Confirm this address"
+	page.Paragraphs = []string{"Confirm that this e-mail address is to be used with your account here.", "If you did not ask for this, close this page: nothing will change."}
+	if found.token.Kind == kindChange {
 		page.Paragraphs = []string{
 			"When you confirm it, the account below has the new address instead of its present one.",
 			"If the account is not yours, or you did not ask for this, close this page: nothing will change.",
 		}
-		page.Facts = []ui.Fact{{Label: "Account", Value: masked(move.From)}, {Label: "New address", Value: move.To}}
+		page.Facts[0].Label = "New address"
+		page.Facts = append(page.Facts, ui.Fact{Label: "Account", Value: masked(found.user.Email)})
 	}
-	return e.writePage(w, r, http.StatusOK, page)
+	page.Forms = []ui.Form{{Action: e.pagePath(verifyConfirmPath), Button: "Confirm this address", Hidden: in.hidden("")}}
+	return e.visitor(w, r).writePage(http.StatusOK, page)
 }
 
 func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Request) error {
@@ -347,9 +360,13 @@ func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Reques
 		// Above all not "disown": confirming is the opposite.
 		return ErrInvalidRequest.detail("action", "must be left out")
 	}
+	found, err := e.visitor(w, r).lookAt(in.Token, kindVerify, kindChange)
+	if err != nil {
+		return err
+	}
 	done, err := e.confirmWith(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
 	if isForm {
-		return e.verifications.confirmAndAnswer(w, r, in, http.StatusSeeOther, done, err)
+		return e.verifications.confirmAndAnswer(w, r, in, http.StatusSeeOther, done, err, againWhereAsked(found))
 	}
 	if err != nil {
 		return err
@@ -361,17 +378,25 @@ func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Reques
 }
 
 func (e *EmailChanges) handleUndoPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := openedBy(e.kernel, r)
+	in, err := e.visitor(w, r).readLink()
 	if err != nil {
-		return pageOr(e.kernel, w, r, err)
+		return err
 	}
-	return e.writePage(w, r, http.StatusOK, ui.Page{
-		Title: "Take the change of address back",
+	found, err := lookAt(r.Context(), e.kernel, in.Token, kindUndo)
+	if err == nil && !found.token.UsedAt.IsZero() {
+		err = ErrInvalidToken
+	}
+	if err != nil {
+		return e.visitor(w, r).failed(err, ui.Page{Languages: found.languages()})
+	}
+	return e.visitor(w, r).writePage(http.StatusOK, ui.Page{
+		Languages: found.languages(),
+		Title:     "Take the change of address back",
 		Paragraphs: []string{
 			"The account moved to another address. If that was not you, take it back.",
 			"Every device will be signed out, and we will mail you a link to set a new password.",
 		},
-		Forms: []ui.Form{{Action: e.config.BasePath + undoPath, Button: "Take it back", Hidden: []ui.Field{{Name: "token", Value: in.Token}}}},
+		Forms: []ui.Form{{Action: e.pagePath(undoPath), Button: "Take it back", Hidden: []ui.Field{{Name: "token", Value: in.Token}}}},
 	})
 }
 
@@ -380,7 +405,14 @@ func (e *EmailChanges) handleUndo(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
+	found, err := e.visitor(w, r).lookAt(in.Token, kindUndo)
+	if err != nil {
+		return err
+	}
 	err = e.Undo(r.Context(), in.Token)
-	page := ui.Page{Title: "Your address is back", Paragraphs: []string{"Every device was signed out. Look into your mailbox for a link to set a new password."}}
-	return e.answerForm(w, r, isForm, err, page, webio.Message("The change of address was taken back."))
+	page := ui.Page{
+		Languages: found.languages(), Title: "Your address is back",
+		Paragraphs: []string{"Every device was signed out. Look into your mailbox for a link to set a new password."},
+	}
+	return e.visitor(w, r).answerForm(isForm, err, page, webio.Message("The change of address was taken back."))
 }

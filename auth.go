@@ -122,6 +122,9 @@ func New(config Config) (*Auth, error) {
 	k := &kernel{config: config, store: config.Store, machinery: &machinery{
 		log: config.Logger, ring: ring, clients: clients, redirects: redirects, pages: pages, begin: recheck,
 	}}
+	for _, target := range redirects.Wildcards() {
+		k.log.Warn("AllowedRedirects has a wildcard: whoever can have a host of that name can be sent mailed tokens", "target", target)
+	}
 	var params passhash.Params
 	if config.Passwords.InsecureFastHash {
 		params = passhash.InsecureParams()

@@ -27,6 +27,9 @@ type Config struct {
 	// Links in mails start with it and nothing else decides them. https, or http
 	// on a loopback address.
 	BaseURL string
+	// HomeURL is where pages lead on when nothing is left to do there. Default:
+	// BaseURL.
+	HomeURL string
 	// InsecureHTTP takes an http BaseURL on any host, for development in a local
 	// network. It MUST NOT be set where real people sign in: whoever is on the
 	// way reads tokens and passwords.
@@ -55,7 +58,10 @@ type Config struct {
 	// Default: none.
 	AllowedOrigins []string
 	// AllowedRedirects are the targets that a callbackUrl may have beside
-	// BaseURL: exact scheme, host and port, and the start of the path.
+	// BaseURL: exact scheme, host and port, and the start of the path. A fragment
+	// that begins with "#/" serves hash routers, and one "*" stands for a part of
+	// the leftmost of at least three host labels, such as
+	// https://app-*.preview.example: New warns of each.
 	AllowedRedirects []string
 	// TrustedProxies are the prefixes of the proxies in front of the host.
 	// Only what they add to X-Forwarded-For is believed. Default: none.
@@ -206,6 +212,7 @@ type MessageConfig struct {
 func (c Config) withDefaults() Config {
 	c.BaseURL = strings.TrimSuffix(c.BaseURL, "/")
 	setDefault(&c.BasePath, "/v1")
+	setDefault(&c.HomeURL, c.BaseURL+"/")
 	setDefault(&c.Issuer, c.BaseURL)
 	setDefault(&c.Audience, c.BaseURL)
 	if base, err := url.Parse(c.BaseURL); err == nil {
@@ -263,6 +270,9 @@ func (c Config) validate(p *problems) {
 		p.addf("BaseURL is missing: links in mails must start with it")
 	} else if err := checkBaseURL(c.BaseURL, c.InsecureHTTP); err != nil {
 		p.addf("BaseURL %q: %w", c.BaseURL, err)
+	}
+	if home, err := url.Parse(c.HomeURL); err != nil || home.Scheme != "https" && home.Scheme != "http" || home.Host == "" {
+		p.addf("HomeURL %q: must be a URL that starts with https:// or http://", c.HomeURL)
 	}
 	if err := checkBasePath(c.BasePath); err != nil {
 		p.addf("BasePath %q: %w", c.BasePath, err)

@@ -322,20 +322,18 @@ func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.T
 // was named. It says who would sign in, and spends nothing: tokens would be of
 // no use to a browser that no page of the host waits in.
 func (m *MagicLinks) handleCallbackPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := openedBy(m.kernel, r)
+	in, err := m.visitor(w, r).readLink()
 	if err != nil {
-		return pageOr(m.kernel, w, r, err)
-	}
-	found, err := m.lookAtLink(r.Context(), in.Token)
-	switch {
-	case err != nil && wantsPage(r):
-		return m.writeErrorPage(w, r, err)
-	case err != nil:
 		return err
 	}
-	email, _ := readMailedTo(found)
-	return m.writePage(w, r, http.StatusOK, ui.Page{
-		Title: "Sign in with your code",
+	found, err := m.lookAtLink(r.Context(), in.Token)
+	if err != nil {
+		return m.visitor(w, r).failed(err, againWhereAsked(seen{}))
+	}
+	email, language := readMailedTo(found)
+	return m.visitor(w, r).writePage(http.StatusOK, ui.Page{
+		Languages: languagesOf(language),
+		Title:     "Sign in with your code",
 		Paragraphs: []string{
 			"To sign in, go back to where you asked for this mail and type the six digits that stand in it.",
 			"If you did not ask to sign in, close this page: nobody was signed in by opening it.",

@@ -278,7 +278,7 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if h.Get("X-Request-Id") == "" {
 		h.Set("X-Request-Id", requestID())
 	}
-	a.fail(w, r, err)
+	writeError(w, report(a.log, w, r, err))
 }
 
 // RequirePolicy lets a caller pass who meets a policy such as

@@ -145,31 +145,42 @@ func spendToken(ctx context.Context, t *txn, found store.Token) (user store.User
 	return user, true, nil
 }
 
-// lookAt finds the token of a secret and its account without using it up, for a
-// page that says what the secret is good for. A token that was used before is
-// found too. It answers ErrInvalidToken, or ErrTokenExpired with the account.
-func lookAt(ctx context.Context, k *kernel, secret string, kinds ...string) (store.Token, store.User, error) {
-	if !wellFormed(secret) {
-		return store.Token{}, store.User{}, ErrInvalidToken
+// seen is a mailed secret that was looked at and not used up.
+type seen struct {
+	token store.Token
+	user  store.User
+}
+
+// lookAt finds the token of a mailed secret, of one of the kinds, and its account,
+// without using the token up: a page tells what the secret is good for before
+// anything is asked. It answers ErrInvalidToken, ErrTokenExpired, ErrAccountBanned
+// or ErrUnavailable; a secret that was used is no error.
+func lookAt(ctx context.Context, k *kernel, secret string, kinds ...string) (seen, error) {
+	if secret = cleanSecret(secret); !wellFormed(secret) {
+		return seen{}, ErrInvalidToken
 	}
 	for _, kind := range kinds {
-		found, err := k.store.Token(ctx, tenant, kind, hashSecret(secret))
+		token, err := k.store.Token(ctx, tenant, kind, hashSecret(secret))
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
 		if err != nil {
-			return found, store.User{}, fault(err)
+			return seen{}, fault(err)
 		}
-		user, err := k.store.User(ctx, tenant, found.UserID)
+		user, err := k.store.User(ctx, tenant, token.UserID)
+		found := seen{token, user}
+		own := kind == kindVerify || kind == kindReset // secrets for the account's present address
 		switch {
-		case errors.Is(err, store.ErrNotFound), err == nil && user.Deleted():
-			return found, user, ErrInvalidToken
+		case errors.Is(err, store.ErrNotFound), err == nil && (user.Deleted() || own && token.EmailKey != user.EmailKey):
+			return seen{}, ErrInvalidToken
 		case err != nil:
-			err = fault(err)
-		case found.UsedAt.IsZero() && !k.now().Before(found.ExpiresAt):
-			err = ErrTokenExpired
+			return seen{}, fault(err)
+		case user.Banned(k.now()):
+			return found, ErrAccountBanned
+		case token.UsedAt.IsZero() && !k.now().Before(token.ExpiresAt):
+			return found, ErrTokenExpired
 		}
-		return found, user, err
+		return found, nil
 	}
-	return store.Token{}, store.User{}, ErrInvalidToken
+	return seen{}, ErrInvalidToken
 }

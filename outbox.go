@@ -26,11 +26,10 @@ func newOutbox(config Config, ring *sealed.Ring, ids *uuid.Source, letters *lett
 		Queue: store.QueueMail, Store: config.Store, Tenant: tenant, Holder: holder, Ring: ring, IDs: ids,
 		Now: config.Now, Logger: config.Logger,
 		Expires:   func(m queuedMail) time.Time { return m.Values.ExpiresAt },
-		Permanent: mailer.Permanent,
+		Permanent: mailer.Permanent, NeedsOperator: mailer.NeedsOperator,
 		Send: func(ctx context.Context, id, kind string, m queuedMail) (err error) {
 			message := mailer.Message{ID: id, Kind: mailer.Kind(kind), To: m.To, Locale: m.Locale, Values: m.Values}
-			message.Subject, message.Text, message.HTML, err = letters.Render(message.Kind, message.Locale, message.Values)
-			if err != nil {
+			if message, err = letters.RenderMessage(message); err != nil {
 				return &mailer.PermanentError{Err: err}
 			}
 			return config.Mailer.Send(ctx, message)

@@ -3,8 +3,10 @@ package admit
 import (
 	"context"
 	"errors"
+	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/admit-go/admit/internal/webio"
@@ -13,8 +15,10 @@ import (
 
 // What a page can ask for beside what it is there for.
 const (
-	// actionDisown says that the account is not one's own.
+	// actionDisown says that the account is not one's own. A page then asks once
+	// more, and sends actionDelete.
 	actionDisown = "disown"
+	actionDelete = "delete"
 	// actionRenew asks for a new link instead of one that is too old.
 	actionRenew = "renew"
 )
@@ -43,57 +47,57 @@ func readForm(w http.ResponseWriter, r *http.Request) (in formInput, isForm bool
 	return in, true, in.fill(values)
 }
 
-// openedBy reads the same fields from the address of a page. A link may have been
-// damaged on its way: cut, escaped twice, copied out of HTML, older than the list
-// of allowed targets. A browser gets as far as its token leads, which alone finds
-// the account; so what else cannot be read is left out. A program is told.
-func openedBy(k *kernel, r *http.Request) (in formInput, err error) {
-	browser := wantsPage(r)
-	values, err := webio.Query(r)
-	if err != nil && !browser {
+// readLink reads the same fields from the address of a page. What was damaged on
+// its way to a browser is left out: links are copied from HTML source, wrapped
+// and cut by mail programs, and a token that is whole is enough to go on. A
+// program is told.
+func (v visitor) readLink() (in formInput, err error) {
+	if !wantsPage(v.r) {
+		values, err := webio.Query(v.r)
+		if err == nil {
+			err = in.fill(values)
+		}
+		if err == nil {
+			err = v.checkCallback(in.CallbackURL)
+		}
 		return in, err
 	}
-	if err != nil {
-		values, _ = url.ParseQuery(r.URL.RawQuery) // what could be read of it
-	}
-	if err := in.fill(values); err != nil {
-		return in, err
+	// What ParseQuery could read is there, whatever else it could not.
+	values, _ := url.ParseQuery(strings.ReplaceAll(v.r.URL.RawQuery, "&amp;", "&"))
+	for name, field := range in.fields() {
+		if webio.Fields(values, map[string]*string{name: field}) != nil {
+			*field = ""
+		}
 	}
 	in.Token = cleanSecret(in.Token)
-	if browser && showEmail(in.Email) == "" {
-		in.Email = ""
-	}
-	if err := k.checkCallback(in.CallbackURL); err != nil {
-		if !browser {
-			return in, err
-		}
+	if v.checkCallback(in.CallbackURL) != nil {
 		in.CallbackURL = ""
 	}
 	return in, nil
 }
 
-// pageOr answers a browser that followed a link with a page, whatever went
-// wrong, and anything else with the error.
-func pageOr(k *kernel, w http.ResponseWriter, r *http.Request, err error, otherwise ...ui.Form) error {
-	if wantsPage(r) {
-		return k.writeErrorPage(w, r, err, otherwise...)
-	}
-	return err
-}
-
 func (in *formInput) fill(values url.Values) error {
 	var revoke string
-	err := webio.Fields(values, map[string]*string{
-		"token": &in.Token, "email": &in.Email, "callbackUrl": &in.CallbackURL,
-		"newPassword": &in.NewPassword, "action": &in.Action, "locale": &in.Locale, "revokeApiKeys": &revoke,
-	})
+	fields := in.fields()
+	fields["revokeApiKeys"] = &revoke
+	err := webio.Fields(values, fields)
 	in.RevokeAPIKeys = revoke == "true"
 	return err
 }
 
+func (in *formInput) fields() map[string]*string {
+	return map[string]*string{
+		"token": &in.Token, "email": &in.Email, "callbackUrl": &in.CallbackURL,
+		"newPassword": &in.NewPassword, "action": &in.Action, "locale": &in.Locale,
+	}
+}
+
 // hidden are the fields that a page's form sends along.
 func (in *formInput) hidden(action string) []ui.Field {
-	fields := []ui.Field{{Name: "token", Value: in.Token}}
+	var fields []ui.Field
+	if in.Token != "" {
+		fields = append(fields, ui.Field{Name: "token", Value: in.Token})
+	}
 	if in.Email != "" {
 		fields = append(fields, ui.Field{Name: "email", Value: in.Email})
 	}
@@ -117,42 +121,86 @@ func asked(r *http.Request) context.Context {
 	return WithLanguages(r.Context(), r.Header.Get("Accept-Language"))
 }
 
-// renewal is the form that asks for a new link to the same address; none where
-// there is no address.
+// renewal is the form that asks for a new link to the same address. The form asks
+// for the address where the link has none that can be one.
 func (in formInput) renewal(action string) []ui.Form {
-	if showEmail(in.Email) == "" {
+	in.Token, in.Email = "", showEmail(in.Email)
+	return []ui.Form{{Action: action, Button: "Send me a new link", Hidden: in.hidden(actionRenew), Email: in.Email == ""}}
+}
+
+// pagePath is where a browser reaches a page of this API: below the path of
+// Config.BaseURL, which a proxy in front of the host may have taken away.
+func (k *kernel) pagePath(path string) string {
+	base, err := url.Parse(k.config.BaseURL)
+	if err != nil { // New has refused it
+		return k.config.BasePath + path
+	}
+	return base.EscapedPath() + k.config.BasePath + path
+}
+
+// visitor is a request that can be a browser's, and its answer.
+type visitor struct {
+	*kernel
+	w http.ResponseWriter
+	r *http.Request
+}
+
+func (k *kernel) visitor(w http.ResponseWriter, r *http.Request) visitor { return visitor{k, w, r} }
+
+// home is the way on from a page where nothing is left to do.
+func (v visitor) home() []ui.Link {
+	return []ui.Link{{Text: "To the home page", URL: template.URL(v.config.HomeURL)}} //nolint:gosec // from the configuration
+}
+
+// languages of a page for whoever got the link, before those of the browser.
+func (s seen) languages() []string { return languagesOf(s.user.Locale) }
+
+func languagesOf(locale string) []string {
+	if locale == "" {
 		return nil
 	}
-	in.Token = ""
-	return []ui.Form{{Action: action, Button: "Send me a new link", Hidden: in.hidden(actionRenew)}}
+	return []string{locale}
 }
 
 // renew mails a new link, within the limits of every other request for a mail.
-func (k *kernel) renew(w http.ResponseWriter, r *http.Request, isForm bool, in formInput, send func(ctx context.Context, in LinkParams) error) error {
-	err := send(asked(r), in.linkParams())
-	return k.answerForm(w, r, isForm, err, ui.Page{
+func (v visitor) renew(isForm bool, in formInput, path string, send func(ctx context.Context, in LinkParams) error) error {
+	err := send(asked(v.r), in.linkParams())
+	return v.answerForm(isForm, err, ui.Page{
 		Title: "Check your mail",
 		Paragraphs: []string{
 			"If this address can be used here, a mail with a new link is on its way. It makes older links worthless.",
 			"Nothing there after some minutes? Look among the junk mail too.",
 		},
 		Facts: []ui.Fact{{Label: "Address", Value: showEmail(in.Email)}},
-	}, webio.Message("If the address can be used, a mail is on its way."))
+	}, webio.Message("If the address can be used, a mail is on its way."), formInput{CallbackURL: in.CallbackURL}.renewal(v.pagePath(path))...)
+}
+
+// lookAt is lookAt for the page that answers a form: whose language it is in. The
+// rule answers what is wrong with the link.
+func (v visitor) lookAt(secret string, kinds ...string) (seen, error) {
+	if !wantsPage(v.r) {
+		return seen{}, nil
+	}
+	found, err := lookAt(v.r.Context(), v.kernel, secret, kinds...)
+	if err != nil && asError(err).Status >= http.StatusInternalServerError {
+		return seen{}, err
+	}
+	return found, nil
 }
 
 // answerForm answers a form with a page and a program with JSON. The page of a
-// failure offers what else can be done.
-func (k *kernel) answerForm(w http.ResponseWriter, r *http.Request, isForm bool, err error, page ui.Page, body any, otherwise ...ui.Form) error {
-	asPage := isForm && wantsPage(r)
+// failure is in the same languages and offers what else can be done.
+func (v visitor) answerForm(isForm bool, err error, page ui.Page, body any, otherwise ...ui.Form) error {
+	asPage := isForm && wantsPage(v.r)
 	switch {
 	case err != nil && asPage:
-		return k.writeErrorPage(w, r, err, otherwise...)
+		return v.writeErrorPage(err, ui.Page{Languages: page.Languages, Forms: otherwise})
 	case err != nil:
 		return err
 	case asPage:
-		return k.writePage(w, r, http.StatusOK, page)
+		return v.writePage(http.StatusOK, page)
 	}
-	return webio.Write(w, http.StatusOK, body)
+	return webio.Write(v.w, http.StatusOK, body)
 }
 
 // wantsJSON says whether a request declares itself a program's: by asking for
@@ -171,43 +219,73 @@ func wantsPage(r *http.Request) bool {
 	return !wantsJSON(r) && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// writePage shows a page.
-func (k *kernel) writePage(w http.ResponseWriter, r *http.Request, status int, page ui.Page) error {
-	page.SiteName = k.config.SiteName
-	page.Languages = append(page.Languages, ui.Accepted(r.Header.Get("Accept-Language"))...)
-	if err := k.pages.Write(w, status, page); err != nil {
+// writePage shows a page, with a way on where the page has none.
+func (v visitor) writePage(status int, page ui.Page) error {
+	page.SiteName = v.config.SiteName
+	page.Languages = append(slices.Clip(page.Languages), ui.Accepted(v.r.Header.Get("Accept-Language"))...)
+	if len(page.Forms)+len(page.Links) == 0 {
+		page.Links = v.home()
+	}
+	// A browser follows the redirect that answers a form only to where the page of
+	// the form allows.
+	for _, form := range page.Forms {
+		for _, field := range form.Hidden {
+			if source := v.redirects.FormAction(field.Value); field.Name == "callbackUrl" && source != "" {
+				page.FormActions = append(page.FormActions, source)
+			}
+		}
+	}
+	if err := v.pages.Write(v.w, status, page); err != nil {
 		return ErrInternal.because(err)
 	}
 	return nil
 }
 
-// writeErrorPage shows an error to a person.
-func (k *kernel) writeErrorPage(w http.ResponseWriter, r *http.Request, err error, otherwise ...ui.Form) error {
+// writeErrorPage shows an error to a person. otherwise has the languages of the
+// page and what a link that is no longer good leaves to do.
+func (v visitor) writeErrorPage(err error, otherwise ui.Page) error {
 	answer := asError(err)
 	if answer.Status >= http.StatusInternalServerError {
 		return err // logged and answered in one place
 	}
-	answer.failure().Headers(w.Header())
-	return k.writePage(w, r, answer.Status, errorPage(err, otherwise))
+	return v.showError(answer, otherwise)
 }
 
-// deadLink is the page of a link that is worth nothing any more. It is what the
-// link leads to, and no failure of the request: the status is 200.
-func deadLink(k *kernel, w http.ResponseWriter, r *http.Request, err error, otherwise ...ui.Form) error {
-	if asError(err).Status >= http.StatusInternalServerError {
-		return err
+func (v visitor) showError(answer *Error, otherwise ui.Page) error {
+	answer.failure().Headers(v.w.Header())
+	page := ui.Page{Languages: otherwise.Languages, Title: "That did not work", Alert: answer.Message, Links: v.home()}
+	if reference, ok := answer.Details["requestId"].(string); ok {
+		page.Facts = []ui.Fact{{Label: "Reference", Value: reference}}
 	}
-	return k.writePage(w, r, http.StatusOK, errorPage(err, otherwise))
+	switch {
+	case errors.Is(answer, ErrInvalidToken), errors.Is(answer, ErrVerificationTokenNotFound):
+		page.Alert = "This link is not valid, or was used already."
+	case errors.Is(answer, ErrTokenExpired), errors.Is(answer, ErrVerificationTokenExpired):
+		page.Alert = "This link is too old."
+	case errors.Is(answer, ErrInvalidEmail) && len(otherwise.Forms) > 0:
+	case answer.Status == http.StatusNotFound:
+		page.Paragraphs = []string{"The link may have been cut on its way. Open it from the mail once more, or copy the whole of it."}
+		return v.writePage(answer.Status, page)
+	default:
+		return v.writePage(answer.Status, page)
+	}
+	page.Paragraphs, page.Forms = otherwise.Paragraphs, otherwise.Forms
+	if len(page.Paragraphs) == 0 {
+		page.Paragraphs = []string{"Links work once and only for a while."}
+	}
+	return v.writePage(answer.Status, page)
 }
 
-func errorPage(err error, otherwise []ui.Form) ui.Page {
-	answer := asError(err)
-	page := ui.Page{Title: "That did not work", Alert: answer.Message}
-	for _, tooOld := range []*Error{ErrInvalidToken, ErrTokenExpired, ErrVerificationTokenNotFound, ErrVerificationTokenExpired} {
-		if errors.Is(err, tooOld) {
-			page.Paragraphs = []string{"Links work once and only for a while. If this one is too old, ask for a new one."}
-			page.Forms = otherwise
-		}
+// failed answers a link that leads to no page: with a page to a browser.
+func (v visitor) failed(err error, otherwise ui.Page) error {
+	if wantsPage(v.r) {
+		return v.writeErrorPage(err, otherwise)
 	}
-	return page
+	return err
+}
+
+// againWhereAsked is what the page of a link says that only a signed-in user can
+// ask for.
+func againWhereAsked(found seen) ui.Page {
+	return ui.Page{Languages: found.languages(), Paragraphs: []string{"Links work once and only for a while.", "Ask for a new one where you asked for this one."}}
 }

@@ -160,7 +160,7 @@ func TestFieldADeadResetLinkIsToldBeforeAPasswordIsTyped(t *testing.T) {
 			t.Errorf("a dead link asks for a password: %s", body)
 		}
 	}
-	if _, body := l.page("/v1" + confirmPath + "?token=" + l.token(mailer.SignupConfirmation, "ann@x.test")); !strings.Contains(body, "done already") || strings.Contains(body, "<form") {
+	if _, body := l.page("/v1" + confirmPath + "?token=" + l.token(mailer.SignupConfirmation, "ann@x.test")); !strings.Contains(body, "Done already") || strings.Contains(body, "<form") {
 		t.Errorf("a used confirmation says %s", body)
 	}
 }

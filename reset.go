@@ -83,12 +83,12 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 	if err != nil {
 		return done, err
 	}
-	user, err := p.find(ctx, given)
+	found, err := p.find(ctx, given)
 	if err != nil {
 		return done, err
 	}
-	address := emailaddress.Address{Display: user.Email, Key: user.EmailKey}
-	if err := p.checkNewPassword(ctx, in.NewPassword, address, user.Name); err != nil {
+	address := emailaddress.Address{Display: found.user.Email, Key: found.user.EmailKey}
+	if err := p.checkNewPassword(ctx, in.NewPassword, address, found.user.Name); err != nil {
 		return done, err
 	}
 	// However many confirmations of one token come at once, one wins: the others
@@ -109,7 +109,7 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 		switch {
 		case errors.Is(err, ErrTokenExpired):
 			return ErrVerificationTokenExpired
-		case errors.Is(err, ErrInvalidToken), err == nil && (found.used || !given.fits(found.token.EmailKey) || found.user.EmailKey != found.token.EmailKey):
+		case errors.Is(err, ErrInvalidToken), err == nil && (found.used || found.user.EmailKey != found.token.EmailKey):
 			return ErrVerificationTokenNotFound
 		case err != nil:
 			return err
@@ -131,17 +131,17 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 	return done, nil
 }
 
-// find returns the account of a reset token that works, without using the token
-// up.
-func (p *PasswordResets) find(ctx context.Context, given mailedSecret) (store.User, error) {
-	found, user, err := lookAt(ctx, p.kernel, given.token, kindReset)
+// find looks at a reset token that works, without using the token up. Here alone
+// the address that came with the token is compared: neither changes later.
+func (p *PasswordResets) find(ctx context.Context, given mailedSecret) (seen, error) {
+	found, err := lookAt(ctx, p.kernel, given.token, kindReset)
 	switch {
-	case errors.Is(err, ErrInvalidToken), found.Kind != "" && (!found.UsedAt.IsZero() || !given.fits(found.EmailKey)):
-		return user, ErrVerificationTokenNotFound
+	case errors.Is(err, ErrInvalidToken), found.token.Kind != "" && (!found.token.UsedAt.IsZero() || !given.fits(found.token.EmailKey)):
+		return found, ErrVerificationTokenNotFound
 	case errors.Is(err, ErrTokenExpired):
-		return user, ErrVerificationTokenExpired
+		return found, ErrVerificationTokenExpired
 	}
-	return user, err
+	return found, err
 }
 
 type resetRequestInput struct {
@@ -164,34 +164,43 @@ func (p *PasswordResets) handleResetRequest(w http.ResponseWriter, r *http.Reque
 // handleResetPage asks for the new password, or says at once that the link is
 // worth nothing.
 func (p *PasswordResets) handleResetPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := openedBy(p.kernel, r)
+	in, err := p.visitor(w, r).readLink()
 	if err != nil {
-		return pageOr(p.kernel, w, r, err)
+		return err
 	}
-	user, err := p.find(r.Context(), mailedSecret{token: in.Token})
+	found, err := p.find(r.Context(), mailedSecret{token: in.Token})
 	if err != nil {
-		return deadLink(p.kernel, w, r, err, in.renewal(p.config.BasePath+resetPath)...)
+		return p.visitor(w, r).failed(err, p.retry(in, found))
 	}
-	in.Email = user.Email // the account's own, whatever stands in the link
-	return p.resetPage(w, r, http.StatusOK, &user, in, "")
+	return p.resetPage(w, r, http.StatusOK, in, found, "")
 }
 
-func (p *PasswordResets) resetPage(w http.ResponseWriter, r *http.Request, status int, user *store.User, in formInput, alert string) error {
+// retry is what the page of a failure offers.
+func (p *PasswordResets) retry(in formInput, found seen) ui.Page {
+	if found.user.Email != "" {
+		in.Email = found.user.Email
+	}
+	return ui.Page{Languages: found.languages(), Forms: in.renewal(p.pagePath(resetPath))}
+}
+
+func (p *PasswordResets) resetPage(w http.ResponseWriter, r *http.Request, status int, in formInput, found seen, alert string) error {
+	in.Email = found.user.Email // the account's own, whatever stands in the link
 	form := ui.Form{
-		Action: p.config.BasePath + resetPath, Button: "Set the password", Hidden: in.hidden(""),
+		Action: p.pagePath(resetPath), Button: "Set the password", Hidden: in.hidden(""),
 		NewPassword: true, MinLength: p.config.Passwords.MinLength, Rules: p.config.Passwords.inWords(),
 	}
-	live, err := liveAPIKeys(r.Context(), p.store, user, p.now())
+	live, err := liveAPIKeys(r.Context(), p.store, &found.user, p.now())
 	if err != nil {
-		return pageOr(p.kernel, w, r, fault(err))
+		return fault(err)
 	}
 	if live > 0 {
 		form.Checkbox = ui.Field{Name: "revokeApiKeys", Value: "Revoke the API keys that this account has made, too"}
 	}
-	return p.writePage(w, r, status, ui.Page{
-		Title: "Choose a new password", Alert: alert,
+	return p.visitor(w, r).writePage(status, ui.Page{
+		Languages: found.languages(),
+		Title:     "Choose a new password", Alert: alert,
 		Paragraphs: []string{"You will be signed out on every device."},
-		Facts:      []ui.Fact{{Label: "Account", Value: user.Email}},
+		Facts:      []ui.Fact{{Label: "Account", Value: in.Email}},
 		Forms:      []ui.Form{form},
 	})
 }
@@ -202,22 +211,25 @@ func (p *PasswordResets) handleResetConfirm(w http.ResponseWriter, r *http.Reque
 		return err
 	}
 	if in.Action == actionRenew {
-		return p.renew(w, r, isForm, in, p.Request)
+		return p.visitor(w, r).renew(isForm, in, resetPath, p.Request)
+	}
+	found, err := p.visitor(w, r).lookAt(in.Token, kindReset)
+	if err != nil {
+		return err
 	}
 	done, err := p.Confirm(r.Context(), ConfirmPasswordResetParams{
 		Email: in.Email, Token: in.Token, NewPassword: in.NewPassword, RevokeAPIKeys: in.RevokeAPIKeys,
 	})
 	if isForm && wantsPage(r) && (errors.Is(err, ErrInvalidPasswordFormat) || errors.Is(err, ErrWeakPassword)) {
-		// The token still works, so its account is known.
-		user, lost := p.find(r.Context(), mailedSecret{token: cleanSecret(in.Token)})
-		if lost != nil {
-			return pageOr(p.kernel, w, r, lost)
-		}
-		return p.resetPage(w, r, http.StatusBadRequest, &user, in, asError(err).Message)
+		return p.resetPage(w, r, http.StatusBadRequest, in, found, asError(err).Message)
 	}
-	page := ui.Page{Title: "Your password is set", Paragraphs: []string{"Every device was signed out. Sign in with the new password."}}
+	page := ui.Page{
+		Languages: found.languages(), Title: "Your password is set",
+		Paragraphs: []string{"Every device was signed out. Sign in with the new password."},
+	}
 	if done.LiveAPIKeys > 0 {
 		page.Paragraphs = append(page.Paragraphs, "API keys that this account has made still work. Revoke those that you do not know.")
 	}
-	return p.answerForm(w, r, isForm, err, page, newPasswordBody{"The password was set. Every session has ended.", done.LiveAPIKeys, done.RevokedAPIKeys}, in.renewal(p.config.BasePath+resetPath)...)
+	body := newPasswordBody{"The password was set. Every session has ended.", done.LiveAPIKeys, done.RevokedAPIKeys}
+	return p.visitor(w, r).answerForm(isForm, err, page, body, p.retry(in, found).Forms...)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/admit-go/admit/internal/router"
 	"github.com/admit-go/admit/internal/webio"
+	"github.com/admit-go/admit/ui"
 )
 
 // identify finds out who calls a route of the API and whether they may. The
@@ -123,7 +124,7 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 			}
 			a.log.ErrorContext(ctx, "panic while answering a request", "request", id,
 				"panic", cause, "stack", string(debug.Stack()))
-			writeError(w, ErrInternal.detail("requestId", id))
+			a.answer(w, r, at, ErrInternal.detail("requestId", id))
 		}
 		a.logRequest(ctx, r, at, out.status, began)
 	}()
@@ -139,7 +140,7 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 		ctx.lookup.Restart(a.config.RequestTimeout)
 	}
 	if err := a.dispatch(w, r, at, ctx); err != nil {
-		a.fail(w, r, err)
+		a.answer(w, r, at, report(a.log, w, r, err))
 	}
 }
 
@@ -208,9 +209,10 @@ func (a *Auth) dispatch(w http.ResponseWriter, r *http.Request, at *router.Node[
 	return a.limited(w, r, matched)
 }
 
-// fail answers with an error. Only what nobody foresaw is logged as an error;
-// a store that is down is a warning with its cause.
-func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
+// report logs an error and returns what the client is told of it. Only what
+// nobody foresaw is logged as an error; a store that is down is a warning with
+// its cause.
+func report(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) *Error {
 	answer := asError(err)
 	id := w.Header().Get("X-Request-Id")
 	switch {
@@ -219,10 +221,25 @@ func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
 		if errors.Is(r.Context().Err(), context.Canceled) {
 			level = slog.LevelDebug // the client hung up
 		}
-		a.log.Log(r.Context(), level, "request refused", "request", id, "error", err)
+		log.Log(r.Context(), level, "request refused", "request", id, "error", err)
 	case answer.Status >= http.StatusInternalServerError:
-		a.log.ErrorContext(r.Context(), "request failed", "request", id, "error", err)
+		log.ErrorContext(r.Context(), "request failed", "request", id, "error", err)
 		answer = ErrInternal.detail("requestId", id)
+	}
+	return answer
+}
+
+// answer answers a browser that got here by a link with a page, and everybody
+// else with JSON. A link may be damaged in its path too.
+func (a *Auth) answer(w http.ResponseWriter, r *http.Request, at *router.Node[*route], answer *Error) {
+	page := at == nil
+	if at != nil {
+		to, ok := at.Serves(r.Method)
+		page = ok && to.navigated && !to.root &&
+			answer.Status != http.StatusUnsupportedMediaType && answer.Status != http.StatusRequestEntityTooLarge // no form of a page
+	}
+	if page && wantsPage(r) && a.visitor(w, r).showError(answer, ui.Page{}) == nil {
+		return
 	}
 	writeError(w, answer)
 }

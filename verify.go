@@ -2,8 +2,9 @@ package admit
 
 import (
 	"context"
-	"errors"
+	"html/template"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/admit-go/admit/internal/device"
@@ -209,54 +210,64 @@ func (v *Verifications) handleResend(w http.ResponseWriter, r *http.Request) err
 // handleConfirmPage is what the mailed link opens. Mail scanners open links
 // too, so only a program that declares itself, and not HEAD, is acted on.
 func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request) error {
-	in, err := openedBy(v.kernel, r)
+	in, err := v.visitor(w, r).readLink()
 	if err != nil {
-		return pageOr(v.kernel, w, r, err)
+		return err
+	}
+	found, err := lookAt(r.Context(), v.kernel, in.Token, kindVerify)
+	if err == nil && wantsPage(r) {
+		in.Email = found.user.Email // whatever became of the link's
 	}
 	if r.Method == http.MethodGet && (wantsJSON(r) || v.config.ConfirmOnGet) {
 		done, err := v.confirmWith(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
-		return v.confirmAndAnswer(w, r, in, http.StatusFound, done, err, in.renewal(v.config.BasePath+confirmPath)...)
+		return v.confirmAndAnswer(w, r, in, http.StatusFound, done, err, v.retry(in, found))
+	}
+	proven := !found.user.EmailVerifiedAt.IsZero()
+	switch {
+	case err == nil && !found.token.UsedAt.IsZero() && !proven:
+		err = ErrInvalidToken
+	case err == nil && proven:
+		return v.confirmedPage(w, r, in, ui.Page{
+			Languages: found.languages(), Title: "Done already", Paragraphs: []string{"This address is confirmed. There is nothing left to do."},
+			Facts: []ui.Fact{{Label: "Address", Value: found.user.Email}},
+		})
+	}
+	if err != nil {
+		return v.visitor(w, r).failed(err, v.retry(in, found))
 	}
 	page := ui.Page{
+		Languages:  found.languages(),
 		Title:      "Confirm your address",
 		Paragraphs: []string{"Confirm that this e-mail address is yours. Then your account is ready."},
-		Facts:      []ui.Fact{{Label: "Address", Value: showEmail(in.Email)}},
+		Facts:      []ui.Fact{{Label: "Address", Value: found.user.Email}},
+		Forms: []ui.Form{
+			{Action: v.pagePath(confirmPath), Button: "Confirm my address", Hidden: in.hidden("")},
+			{Action: v.pagePath(confirmPath), Button: "I did not create this", Quiet: true, Hidden: in.hidden(actionDisown)},
+		},
 	}
-	found, user, err := lookAt(r.Context(), v.kernel, in.Token, kindVerify)
-	switch {
-	case errors.Is(err, ErrInvalidToken):
-	case err != nil && !errors.Is(err, ErrTokenExpired):
-		return pageOr(v.kernel, w, r, err)
-	case !found.UsedAt.IsZero() && !user.EmailVerifiedAt.IsZero() && user.EmailKey == found.EmailKey:
-		return v.writePage(w, r, http.StatusOK, ui.Page{
-			Title: "Your address is confirmed", Paragraphs: []string{"That was done already.", "You can close this page and go on where you left off."},
-			Facts: []ui.Fact{{Label: "Address", Value: user.Email}},
-		})
-	case user.EmailKey == found.EmailKey:
-		// The account's own address, whatever stands in the link.
-		in.Email = user.Email
-		page.Facts[0].Value = user.Email
-		var origin signUpOrigin
-		if json.Unmarshal(found.Data, &origin) == nil {
-			page.Facts = append(page.Facts,
-				ui.Fact{Label: "Signed up", At: origin.At})
-			if origin.Device != "" {
-				page.Facts = append(page.Facts, ui.Fact{Label: "Device", Value: origin.Device})
-			}
-		}
-		twice, err := contested(r.Context(), v.store, &user)
-		if err != nil {
-			return pageOr(v.kernel, w, r, fault(err))
-		}
-		if twice && user.EmailVerifiedAt.IsZero() {
-			page.Paragraphs = append(page.Paragraphs, "This address was used to sign up more than once. When you confirm it, we mail you a link to set a password. Passwords that were set before stop working.")
+	var origin signUpOrigin
+	if json.Unmarshal(found.token.Data, &origin) == nil {
+		page.Facts = append(page.Facts, ui.Fact{Label: "Signed up", At: origin.At})
+		if origin.Device != "" {
+			page.Facts = append(page.Facts, ui.Fact{Label: "Device", Value: origin.Device})
 		}
 	}
-	page.Forms = []ui.Form{
-		{Action: v.config.BasePath + confirmPath, Button: "Confirm my address", Hidden: in.hidden("")},
-		{Action: v.config.BasePath + confirmPath, Button: "I did not create this", Quiet: true, Hidden: in.hidden(actionDisown)},
+	twice, err := contested(r.Context(), v.store, &found.user)
+	if err != nil {
+		return fault(err)
 	}
-	return v.writePage(w, r, http.StatusOK, page)
+	if twice {
+		page.Paragraphs = append(page.Paragraphs, "This address was used to sign up more than once. When you confirm it, we mail you a link to set a password. Passwords that were set before stop working.")
+	}
+	return v.visitor(w, r).writePage(http.StatusOK, page)
+}
+
+// retry is what the page of a failure offers.
+func (v *Verifications) retry(in formInput, found seen) ui.Page {
+	if found.user.Email != "" {
+		in.Email = found.user.Email
+	}
+	return ui.Page{Languages: found.languages(), Forms: in.renewal(v.pagePath(confirmPath))}
 }
 
 func (v *Verifications) handleConfirm(w http.ResponseWriter, r *http.Request) error {
@@ -267,18 +278,54 @@ func (v *Verifications) handleConfirm(w http.ResponseWriter, r *http.Request) er
 	if err := v.checkCallback(in.CallbackURL); err != nil {
 		return err
 	}
-	switch in.Action {
-	case "":
-		done, err := v.confirmWith(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
-		return v.confirmAndAnswer(w, r, in, http.StatusSeeOther, done, err, in.renewal(v.config.BasePath+confirmPath)...)
-	case actionRenew:
-		return v.renew(w, r, isForm, in, v.Request)
-	case actionDisown:
-		err := v.Disown(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
-		page := ui.Page{Title: "The account was deleted", Paragraphs: []string{"Nothing else was stored under your address. You can close this page."}}
-		return v.answerForm(w, r, isForm, err, page, webio.Message("The account was deleted."))
+	if in.Action == actionRenew {
+		return v.visitor(w, r).renew(isForm, in, confirmPath, v.Request)
 	}
-	return ErrInvalidRequest.detail("action", "must be left out, disown or renew")
+	found, err := v.visitor(w, r).lookAt(in.Token, kindVerify) // before the account may be gone
+	if err != nil {
+		return err
+	}
+	switch {
+	case in.Action == "":
+		done, err := v.confirmWith(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
+		return v.confirmAndAnswer(w, r, in, http.StatusSeeOther, done, err, v.retry(in, found))
+	case in.Action == actionDisown && isForm:
+		return v.askDisown(w, r, in)
+	case in.Action == actionDisown, in.Action == actionDelete:
+		err := v.Disown(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
+		page := ui.Page{
+			Languages: found.languages(), Title: "The account was deleted",
+			Paragraphs: []string{"Nothing else was stored under your address. You can close this page."},
+		}
+		return v.visitor(w, r).answerForm(isForm, err, page, webio.Message("The account was deleted."))
+	}
+	return ErrInvalidRequest.detail("action", "must be left out, disown, delete or renew")
+}
+
+// askDisown asks once more before an account is deleted: machines that look into
+// mail press buttons too, and people press the wrong one.
+func (v *Verifications) askDisown(w http.ResponseWriter, r *http.Request, in formInput) error {
+	in.Token = cleanSecret(in.Token)
+	found, err := lookAt(r.Context(), v.kernel, in.Token, kindVerify)
+	if err == nil && (!found.token.UsedAt.IsZero() || !found.user.EmailVerifiedAt.IsZero()) {
+		err = ErrInvalidToken
+	}
+	if err != nil {
+		return v.visitor(w, r).failed(err, ui.Page{Languages: found.languages()})
+	}
+	in.Email = found.user.Email
+	back := url.Values{"token": {in.Token}, "email": {in.Email}}
+	if in.CallbackURL != "" {
+		back.Set("callbackUrl", in.CallbackURL)
+	}
+	return v.visitor(w, r).writePage(http.StatusOK, ui.Page{
+		Languages:  found.languages(),
+		Title:      "Delete this account?",
+		Paragraphs: []string{"If you did not sign up here, delete the account that was made with your address. This cannot be undone."},
+		Facts:      []ui.Fact{{Label: "Address", Value: found.user.Email}},
+		Forms:      []ui.Form{{Action: v.pagePath(confirmPath), Button: "Delete the account", Danger: true, Hidden: in.hidden(actionDelete)}},
+		Links:      []ui.Link{{Text: "Keep the account", URL: template.URL(v.pagePath(confirmPath) + "?" + back.Encode())}}, //nolint:gosec // a link of this API
+	})
 }
 
 type verifiedBody struct {
@@ -293,7 +340,7 @@ type verifiedData struct {
 
 // confirmAndAnswer sends the outcome to the host's page where it named one. A
 // page of our own offers what else can be done where it failed.
-func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request, in formInput, redirect int, done confirmation, outcome error, otherwise ...ui.Form) error {
+func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request, in formInput, redirect int, done confirmation, outcome error, otherwise ui.Page) error {
 	if outcome != nil && asError(outcome).Status >= http.StatusInternalServerError {
 		return outcome
 	}
@@ -311,18 +358,31 @@ func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request,
 		w.WriteHeader(redirect)
 		return nil
 	}
+	if outcome != nil {
+		return v.visitor(w, r).failed(outcome, otherwise)
+	}
 	if wantsPage(r) {
-		if outcome != nil {
-			return v.writeErrorPage(w, r, outcome, otherwise...)
+		page := ui.Page{
+			Languages: otherwise.Languages,
+			Title:     "Your address is confirmed", Paragraphs: []string{"You can close this page and go on where you left off."},
 		}
-		page := ui.Page{Title: "Your address is confirmed", Paragraphs: []string{"You can close this page and go on where you left off."}}
 		if done.reset {
 			page.Paragraphs = []string{"This address was used to sign up more than once. Look into your mailbox for a link to set your password."}
 		}
-		return v.writePage(w, r, http.StatusOK, page)
-	}
-	if outcome != nil {
-		return outcome
+		return v.visitor(w, r).writePage(http.StatusOK, page)
 	}
 	return webio.Write(w, http.StatusOK, verifiedBody{true, verifiedData{true, done.email}})
+}
+
+// confirmedPage shows a page about an address that is confirmed. It leads on to
+// the host's page where the link names one.
+func (v *Verifications) confirmedPage(w http.ResponseWriter, r *http.Request, in formInput, page ui.Page) error {
+	if in.CallbackURL != "" {
+		target, err := v.redirects.AddQuery(in.CallbackURL, "verified", "true", "email", page.Facts[0].Value)
+		if err != nil {
+			return ErrInvalidCallbackURL.because(err)
+		}
+		page.Links = []ui.Link{{Text: "Go on", URL: template.URL(target)}} //nolint:gosec // an allowed target
+	}
+	return v.visitor(w, r).writePage(http.StatusOK, page)
 }

@@ -136,8 +136,8 @@ func TestConfirmSendsOnToAnAllowedPage(t *testing.T) {
 		if l := right.Header.Get("Location"); !strings.Contains(l, "verified=true") || !strings.Contains(l, "email=a%40x.test") || strings.Contains(l, token) {
 			t.Errorf("the right token leads to %s", l)
 		}
-		post(form+"&token="+token).Want(400, "auth/invalid-request")
-		post("token=%ff&email=a@x.test").Want(400, "auth/invalid-request")
+		post(form + "&token=" + token).Want(400)
+		post("token=%ff&email=a@x.test").Want(400)
 	})
 }
 

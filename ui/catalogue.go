@@ -30,6 +30,14 @@ var english = catalogue{
 	},
 }
 
+// text is what the language says for an English sentence.
+func (c *catalogue) text(sentence string) string {
+	if found, ok := c.texts[sentence]; ok {
+		return found
+	}
+	return sentence
+}
+
 // catalogues are those beside English.
 var catalogues = map[string]*catalogue{german.tag: &german, japanese.tag: &japanese}
 
@@ -63,6 +71,9 @@ func translate(page Page) (translated Page, c *catalogue, alertIn string) {
 	for i := range translated.Facts {
 		translated.Facts[i].Label = text(translated.Facts[i].Label)
 	}
+	for i := range translated.Links {
+		translated.Links[i].Text = text(translated.Links[i].Text)
+	}
 	for i := range translated.Forms {
 		translated.Forms[i].Button = text(translated.Forms[i].Button)
 		translated.Forms[i].Checkbox.Value = text(translated.Forms[i].Checkbox.Value)
@@ -85,6 +96,9 @@ func Missing(page Page) (missing []string) {
 	for _, fact := range page.Facts {
 		all = append(all, fact.Label)
 	}
+	for _, link := range page.Links {
+		all = append(all, link.Text)
+	}
 	for _, form := range page.Forms {
 		all = append(append(all, form.Button, form.Checkbox.Value), form.Rules...)
 	}
@@ -102,7 +116,7 @@ func Missing(page Page) (missing []string) {
 // inLanguage copies page, with the facts said as the language does: moments,
 // and what package device calls a device.
 func inLanguage(page Page, c *catalogue) Page {
-	page.Facts, page.Forms = slices.Clone(page.Facts), slices.Clone(page.Forms)
+	page.Facts, page.Forms, page.Links = slices.Clone(page.Facts), slices.Clone(page.Forms), slices.Clone(page.Links)
 	for i, fact := range page.Facts {
 		switch {
 		case !fact.At.IsZero():

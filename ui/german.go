@@ -13,9 +13,8 @@ var german = catalogue{
 		"When you confirm it, the account below has the new address instead of its present one.":          "Wenn Sie bestätigen, hat das folgende Konto die neue Adresse statt seiner bisherigen.",
 		"If the account is not yours, or you did not ask for this, close this page: nothing will change.": "Wenn das Konto nicht Ihres ist oder Sie das nicht angefordert haben, schließen Sie diese Seite: Es ändert sich nichts.",
 		"New address": "Neue Adresse",
-		"API keys that this account has made still work. Revoke those that you do not know.": "API-Schlüssel dieses Kontos gelten weiter. Widerrufen Sie die, die Sie nicht kennen.",
-		"Revoke the API keys that this account has made, too":                                "Auch die API-Schlüssel dieses Kontos widerrufen",
-		"That was done already.": "Das ist schon geschehen.",
+		"API keys that this account has made still work. Revoke those that you do not know.":                                                                       "API-Schlüssel dieses Kontos gelten weiter. Widerrufen Sie die, die Sie nicht kennen.",
+		"Revoke the API keys that this account has made, too":                                                                                                      "Auch die API-Schlüssel dieses Kontos widerrufen",
 		"This address was used to sign up more than once. When you confirm it, we mail you a link to set a password. Passwords that were set before stop working.": "Mit dieser Adresse hat sich mehr als einmal jemand registriert. Wenn Sie bestätigen, erhalten Sie per E-Mail einen Link, um ein Passwort festzulegen. Früher gesetzte Passwörter gelten dann nicht mehr.",
 		"This address was used to sign up more than once. Look into your mailbox for a link to set your password.":                                                 "Mit dieser Adresse hat sich mehr als einmal jemand registriert. In Ihrem Postfach finden Sie einen Link, um Ihr Passwort festzulegen.",
 
@@ -33,9 +32,8 @@ var german = catalogue{
 		"The account was deleted":                               "Das Konto wurde gelöscht",
 		"Nothing else was stored under your address. You can close this page.": "Unter Ihrer Adresse ist nichts weiter gespeichert. Sie können diese Seite schließen.",
 		"Confirm this address": "Diese Adresse bestätigen",
-		"Confirm that this e-mail address is to be used with your account here.":                           "Bestätigen Sie, dass diese E-Mail-Adresse für Ihr Konto verwendet werden soll.",
-		"If you did not ask for this, close this page: nothing will change.":                               "Wenn Sie das nicht angefordert haben, schließen Sie diese Seite: Es ändert sich nichts.",
-		"If you asked to use this address here, confirm it. If not, close this page: nothing will change.": "Wenn Sie diese Adresse hier verwenden möchten, bestätigen Sie sie. Wenn nicht, schließen Sie diese Seite: Es ändert sich nichts.",
+		"Confirm that this e-mail address is to be used with your account here.": "Bestätigen Sie, dass diese E-Mail-Adresse für Ihr Konto verwendet werden soll.",
+		"If you did not ask for this, close this page: nothing will change.":     "Wenn Sie das nicht angefordert haben, schließen Sie diese Seite: Es ändert sich nichts.",
 
 		// A change of address that is taken back.
 		"Take the change of address back": "Addressänderung rückgängig machen",
@@ -65,13 +63,22 @@ var german = catalogue{
 		// Links that are too old, and what is left.
 		"That did not work":  "Das hat nicht funktioniert",
 		"Send me a new link": "Neuen Link senden",
-		"Links work once and only for a while. If this one is too old, ask for a new one.": "Links funktionieren einmal und nur für eine begrenzte Zeit. Wenn dieser zu alt ist, fordern Sie einen neuen an.",
-		"Check your mail": "Sehen Sie in Ihr Postfach",
+		"Check your mail":    "Sehen Sie in Ihr Postfach",
 		"If this address can be used here, a mail with a new link is on its way. It makes older links worthless.": "Wenn diese Adresse hier verwendet werden kann, ist eine E-Mail mit einem neuen Link unterwegs. Ältere Links werden damit ungültig.",
 		"Nothing there after some minutes? Look among the junk mail too.":                                         "Nach einigen Minuten ist nichts da? Sehen Sie auch im Spam-Ordner nach.",
-		"Done already":    "Bereits erledigt",
-		"Go on":           "Weiter",
-		"Go to the start": "Zur Startseite",
+		"Done already":     "Bereits erledigt",
+		"Go on":            "Weiter",
+		"To the home page": "Zur Startseite",
+
+		"This link is too old.":                                   "Dieser Link ist zu alt.",
+		"Links work once and only for a while.":                   "Links funktionieren nur einmal und nur für eine begrenzte Zeit.",
+		"Ask for a new one where you asked for this one.":         "Fordern Sie dort einen neuen an, wo Sie diesen angefordert haben.",
+		"This address is confirmed. There is nothing left to do.": "Diese Adresse ist bestätigt. Sie müssen nichts weiter tun.",
+		"If you did not sign up here, delete the account that was made with your address. This cannot be undone.": "Wenn Sie sich hier nicht registriert haben, löschen Sie das Konto, das mit Ihrer Adresse angelegt wurde. Das lässt sich nicht rückgängig machen.",
+		"Reference":                            "Referenz",
+		"Something went wrong on our side.":    "Bei uns ist etwas schiefgegangen.",
+		"This path does not take that method.": "Diese Seite kann so nicht aufgerufen werden.",
+		"The link may have been cut on its way. Open it from the mail once more, or copy the whole of it.": "Der Link wurde vielleicht unterwegs abgeschnitten. Öffnen Sie ihn noch einmal aus der E-Mail, oder kopieren Sie ihn vollständig.",
 
 		// Labels.
 		"Address":    "Adresse",

@@ -13,9 +13,8 @@ var japanese = catalogue{
 		"When you confirm it, the account below has the new address instead of its present one.":          "確認すると、下記のアカウントのメールアドレスが現在のものから新しいものに変わります。",
 		"If the account is not yours, or you did not ask for this, close this page: nothing will change.": "お客様のアカウントでない場合やお心当たりのない場合は、このページを閉じてください。何も変更されません。",
 		"New address": "新しいメールアドレス",
-		"API keys that this account has made still work. Revoke those that you do not know.": "このアカウントで作成したAPIキーは引き続き有効です。お心当たりのないキーは無効にしてください。",
-		"Revoke the API keys that this account has made, too":                                "このアカウントで作成したAPIキーも無効にする",
-		"That was done already.": "すでに完了しています。",
+		"API keys that this account has made still work. Revoke those that you do not know.":                                                                       "このアカウントで作成したAPIキーは引き続き有効です。お心当たりのないキーは無効にしてください。",
+		"Revoke the API keys that this account has made, too":                                                                                                      "このアカウントで作成したAPIキーも無効にする",
 		"This address was used to sign up more than once. When you confirm it, we mail you a link to set a password. Passwords that were set before stop working.": "このメールアドレスで複数回の登録がありました。確認すると、パスワード設定用のリンクをメールでお送りします。以前に設定されたパスワードは使えなくなります。",
 		"This address was used to sign up more than once. Look into your mailbox for a link to set your password.":                                                 "このメールアドレスで複数回の登録がありました。メールに記載のリンクからパスワードを設定してください。",
 
@@ -33,9 +32,8 @@ var japanese = catalogue{
 		"The account was deleted":                               "アカウントを削除しました",
 		"Nothing else was stored under your address. You can close this page.": "このメールアドレスについて、ほかに保存されている情報はありません。このページを閉じてください。",
 		"Confirm this address": "このメールアドレスを確認する",
-		"Confirm that this e-mail address is to be used with your account here.":                           "このメールアドレスをアカウントで使用することをご確認ください。",
-		"If you did not ask for this, close this page: nothing will change.":                               "お心当たりのない場合は、このページを閉じてください。何も変更されません。",
-		"If you asked to use this address here, confirm it. If not, close this page: nothing will change.": "このメールアドレスを使用する場合は、確認してください。お心当たりのない場合は、このページを閉じてください。何も変更されません。",
+		"Confirm that this e-mail address is to be used with your account here.": "このメールアドレスをアカウントで使用することをご確認ください。",
+		"If you did not ask for this, close this page: nothing will change.":     "お心当たりのない場合は、このページを閉じてください。何も変更されません。",
 
 		// A change of address that is taken back.
 		"Take the change of address back": "メールアドレスの変更の取り消し",
@@ -65,13 +63,22 @@ var japanese = catalogue{
 		// Links that are too old, and what is left.
 		"That did not work":  "うまくいきませんでした",
 		"Send me a new link": "新しいリンクを送る",
-		"Links work once and only for a while. If this one is too old, ask for a new one.": "リンクは一度だけ、一定の時間内にご利用いただけます。期限が切れている場合は、新しいリンクをご請求ください。",
-		"Check your mail": "メールをご確認ください",
+		"Check your mail":    "メールをご確認ください",
 		"If this address can be used here, a mail with a new link is on its way. It makes older links worthless.": "このメールアドレスをご利用いただける場合は、新しいリンクをメールでお送りしました。以前のリンクは無効になります。",
 		"Nothing there after some minutes? Look among the junk mail too.":                                         "数分たっても届かない場合は、迷惑メールのフォルダーもご確認ください。",
-		"Done already":    "すでに完了しています",
-		"Go on":           "続ける",
-		"Go to the start": "トップページへ",
+		"Done already":     "すでに完了しています",
+		"Go on":            "続ける",
+		"To the home page": "トップページへ",
+
+		"This link is too old.":                                   "このリンクは期限切れです。",
+		"Links work once and only for a while.":                   "リンクは一度だけ、一定の時間内にご利用いただけます。",
+		"Ask for a new one where you asked for this one.":         "このリンクを依頼した画面で、新しいリンクをご請求ください。",
+		"This address is confirmed. There is nothing left to do.": "このメールアドレスは確認済みです。必要な手続きはすべて完了しています。",
+		"If you did not sign up here, delete the account that was made with your address. This cannot be undone.": "登録した覚えがない場合は、お客様のメールアドレスで作成されたアカウントを削除してください。削除すると元に戻せません。",
+		"Reference":                            "照会番号",
+		"Something went wrong on our side.":    "サーバー側で問題が発生しました。",
+		"This path does not take that method.": "このページはこの方法では開けません。",
+		"The link may have been cut on its way. Open it from the mail once more, or copy the whole of it.": "リンクが途中で切れている可能性があります。メールからもう一度開くか、リンク全体をコピーしてください。",
 
 		// Labels.
 		"Address":    "メールアドレス",

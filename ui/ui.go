@@ -35,6 +35,18 @@ type Page struct {
 	Alert string
 	// Forms are the choices, in the order in which they are shown.
 	Forms []Form
+	// Links lead on from the page, below the forms.
+	Links []Link
+	// FormActions are where a form may lead beside this origin, by a redirect: the
+	// source expressions of a Content-Security-Policy.
+	FormActions []string
+}
+
+// Link is a way on from a page. URL may have any scheme, so it must come from the
+// configuration or have been compared with it.
+type Link struct {
+	Text string
+	URL  template.URL
 }
 
 // Fact is a line such as "Device: Firefox on Linux".
@@ -49,9 +61,9 @@ type Fact struct {
 type Form struct {
 	Action string
 	// Button is what the button says. Quiet makes it look like the lesser
-	// choice.
-	Button string
-	Quiet  bool
+	// choice, Danger like one that cannot be undone.
+	Button        string
+	Quiet, Danger bool
 	// Hidden are the fields sent along.
 	Hidden []Field
 	// NewPassword asks for a new password in a field named newPassword, of at
@@ -60,6 +72,8 @@ type Form struct {
 	NewPassword bool
 	MinLength   int
 	Rules       []string
+	// Email asks for an e-mail address in a field named email.
+	Email bool
 	// Checkbox, when it has a name, is a choice that is off at first: a field
 	// that is sent as "true". Its Value is what the label says.
 	Checkbox Field
@@ -89,7 +103,7 @@ func New() (*Renderer, error) {
 	sum := sha256.Sum256([]byte(style))
 	return &Renderer{page: page, policy: "default-src 'none'; style-src 'sha256-" +
 		base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"}, nil
+		"'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"}, nil
 }
 
 // view is a page in the language that it is shown in.
@@ -103,6 +117,9 @@ type view struct {
 
 // NewPasswordLabel labels the field of a new password.
 func (v view) NewPasswordLabel() string { return v.words.newPassword }
+
+// EmailLabel labels the field of an e-mail address.
+func (v view) EmailLabel() string { return v.words.text("Address") }
 
 // Hint says what the new password of a form needs.
 func (v view) Hint(f Form) string { return v.words.hint(f.MinLength, f.Rules) }
@@ -119,7 +136,7 @@ func (p *Renderer) Write(w http.ResponseWriter, status int, page Page) error {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", language.tag)
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
-	h.Set("Content-Security-Policy", p.policy)
+	h.Set("Content-Security-Policy", strings.Join(append([]string{p.policy}, page.FormActions...), " "))
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cache-Control", "no-store")

@@ -74,6 +74,9 @@ type Options[M any] struct {
 	Send func(ctx context.Context, id, kind string, message M) error
 	// Permanent reports whether an error of Send says that trying again is no use.
 	Permanent func(error) bool
+	// NeedsOperator reports whether an error of Send stays until the operator of
+	// the host mends something. It is logged as an error.
+	NeedsOperator func(error) bool
 	// Tried is told of each try, but not of decoys. It must not panic.
 	Tried func(ctx context.Context, t Try)
 }
@@ -216,7 +219,11 @@ func (o *Outbox[M]) sendOne(ctx context.Context, mail store.Mail) error {
 	default:
 		outcome = Deferred
 		next := now.Add(backOff(mail.Tries))
-		o.Logger.WarnContext(ctx, "a message was not sent and is tried again", o.Queue, mail.ID, "kind", mail.Kind, "tries", mail.Tries, "next", next, "error", failed)
+		level := slog.LevelWarn
+		if o.NeedsOperator(failed) {
+			level = slog.LevelError // it does not pass by itself
+		}
+		o.Logger.Log(ctx, level, "a message was not sent and is tried again", o.Queue, mail.ID, "kind", mail.Kind, "tries", mail.Tries, "next", next, "error", failed)
 		_, err = o.Store.DeferMail(ctx, o.Tenant, mail.ID, o.Holder, next, reason(failed))
 	}
 	if mail.Kind != Decoy {

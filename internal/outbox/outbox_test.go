@@ -26,8 +26,9 @@ type note struct {
 }
 
 var (
-	errBusy  = errors.New("the server is busy\nand says so on two lines")
-	errNoBox = errors.New("there is no such mailbox")
+	errBusy          = errors.New("the server is busy\nand says so on two lines")
+	errMisconfigured = errors.New("the sender is not allowed")
+	errNoBox         = errors.New("there is no such mailbox")
 )
 
 // rig is an outbox with a clock, on a store in memory.
@@ -60,9 +61,10 @@ func newRig(t *testing.T, s store.Outbox, change func(*Options[note])) *rig {
 			defer r.mu.Unlock()
 			return r.at
 		},
-		Logger:    slog.New(slog.NewTextHandler(&r.log, nil)),
-		Expires:   func(m note) time.Time { return m.Expires },
-		Permanent: func(err error) bool { return errors.Is(err, errNoBox) },
+		Logger:        slog.New(slog.NewTextHandler(&r.log, nil)),
+		Expires:       func(m note) time.Time { return m.Expires },
+		Permanent:     func(err error) bool { return errors.Is(err, errNoBox) },
+		NeedsOperator: func(err error) bool { return errors.Is(err, errMisconfigured) },
 		Send: func(ctx context.Context, id, kind string, m note) error {
 			if r.answer != nil {
 				if err := r.answer(ctx, id, m); err != nil {

@@ -21,7 +21,8 @@ var ErrNotAllowed = errors.New("redirect target is not allowed")
 
 // Matcher holds the allowed targets. It is safe for concurrent use.
 type Matcher struct {
-	rules []rule
+	rules     []rule
+	wildcards []string
 }
 
 // rule allows one origin below one path.
@@ -35,6 +36,13 @@ type rule struct {
 	origins []string
 	// path is "" for everything, or begins with a slash.
 	path string
+	// fragment, where it is not "", is the path after "#" that a hash router
+	// reads; it begins with a slash. The rule then allows only targets with a
+	// fragment, at exactly path.
+	fragment string
+	// wildcard stands for hosts whose leftmost label begins and ends with two
+	// texts; it is nil for a rule of one host, and origins is nil where it is not.
+	wildcard *wildcard
 }
 
 // Option is a setting of New.
@@ -47,7 +55,10 @@ const InsecureHTTP Option = 1
 // with what lies below its path: https://app.example/signin allows
 // /signin?next=1 and /signin/done, but not /signing.
 //
-// Targets are absolute URLs without query and fragment. http is for loopback
+// Targets are absolute URLs without a query. A fragment must begin with "#/", for
+// hash routers: https://app.example/#/reset. A "*" stands for a part of the
+// leftmost of at least three host labels: https://app-*.preview.example; such
+// targets are listed by [Matcher.Wildcards]. http is for loopback
 // hosts. Apps may use schemes of their own (myapp://callback, or the form of
 // RFC 8252, com.example.app:/callback). The error names every bad entry.
 func New(baseURL string, allowed []string, options ...Option) (*Matcher, error) {
@@ -70,6 +81,8 @@ func New(baseURL string, allowed []string, options ...Option) (*Matcher, error) 
 		problems = append(problems, fmt.Errorf("base URL %q: %w", baseURL, err))
 	case !web(base.scheme):
 		problems = append(problems, fmt.Errorf("base URL %q: its scheme is neither https nor http", baseURL))
+	case base.wildcard != nil || base.fragment != "":
+		problems = append(problems, fmt.Errorf("base URL %q: it has a wildcard or a fragment", baseURL))
 	}
 	base.path = ""
 	matcher.rules = append(matcher.rules, base)
@@ -77,6 +90,9 @@ func New(baseURL string, allowed []string, options ...Option) (*Matcher, error) 
 		parsed, err := parse(target)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("allowed redirect %q: %w", target, err))
+		}
+		if parsed.wildcard != nil {
+			matcher.wildcards = append(matcher.wildcards, target)
 		}
 		matcher.rules = append(matcher.rules, parsed)
 	}
@@ -86,23 +102,65 @@ func New(baseURL string, allowed []string, options ...Option) (*Matcher, error) 
 	return matcher, nil
 }
 
+// Wildcards lists the allowed targets that hold a "*", as they were given.
+func (m *Matcher) Wildcards() []string { return m.wildcards }
+
 // Allows tells whether a browser may be sent to the target.
 func (m *Matcher) Allows(target string) bool {
-	if len(target) > MaxBytes || !plainText(target) {
-		return false
+	_, allowed := m.origin(target)
+	return allowed
+}
+
+// FormAction returns the source expression of a Content-Security-Policy that lets
+// a form end in a redirect to an allowed target: the origin of the target, or its
+// scheme where the scheme is not http or https. It answers "" for a target that
+// is not allowed.
+func (m *Matcher) FormAction(target string) string {
+	origin, allowed := m.origin(target)
+	scheme, _, _ := strings.Cut(origin, ":")
+	switch {
+	case !allowed:
+		return ""
+	case !web(scheme) || strings.Contains(origin, "["): // a policy cannot name an IPv6 host
+		return scheme + ":"
+	}
+	return origin
+}
+
+// origin returns the part of an allowed target before its path.
+func (m *Matcher) origin(target string) (origin string, allowed bool) {
+	// Of a target with a fragment, everything but the "#" must be plain.
+	address, fragment, hashed := strings.Cut(target, "#")
+	if len(target) > MaxBytes || !plainText(address) || !plainText(fragment) {
+		return "", false
 	}
 	for _, rule := range m.rules {
-		for _, origin := range rule.origins {
-			if rest, found := strings.CutPrefix(target, origin); found && rule.covers(rest) {
-				return true
+		if hashed != (rule.fragment != "") || hashed && !below(rule.fragment, fragment) {
+			continue
+		}
+		for _, origin := range rule.spellings(address) {
+			if rest, found := strings.CutPrefix(address, origin); found && rule.covers(rest) {
+				return origin, true
 			}
 		}
 	}
-	return false
+	return "", false
+}
+
+// spellings are the origins that an address may begin with.
+func (r rule) spellings(address string) []string {
+	if r.wildcard == nil {
+		return r.origins
+	}
+	if origin, found := r.wildcard.origin(address); found {
+		return []string{origin}
+	}
+	return nil
 }
 
 // AddQuery returns an allowed target with the given names and values in its
-// query. Parameters of the same names that it had are dropped: whoever chose
+// query, or in the query inside its fragment where the target has a fragment.
+// Parameters of the same names are dropped from both queries: whoever chose
 // the target must not choose a token as well. It answers ErrNotAllowed instead
 // of handing a value to a target that is not allowed.
 func (m *Matcher) AddQuery(target string, namesAndValues ...string) (string, error) {
@@ -112,10 +170,20 @@ func (m *Matcher) AddQuery(target string, namesAndValues ...string) (string, err
 	if len(namesAndValues)%2 != 0 {
 		return "", errors.New("a query parameter has no value")
 	}
+	address, fragment, hashed := strings.Cut(target, "#")
+	if !hashed {
+		return withQuery(address, namesAndValues, true), nil
+	}
+	return withQuery(address, namesAndValues, false) + "#" + withQuery(fragment, namesAndValues, true), nil
+}
+
+// withQuery drops the names from the query of an address, and adds them with
+// their values where add is true.
+func withQuery(address string, namesAndValues []string, add bool) string {
 	// Pieces that stay are copied as they are: the target may be signed.
-	address, query, _ := strings.Cut(target, "?")
+	path, query, _ := strings.Cut(address, "?")
 	var out strings.Builder
-	out.WriteString(address)
+	out.WriteString(path)
 	separator := byte('?')
 	write := func(piece string) {
 		out.WriteByte(separator)
@@ -127,10 +195,10 @@ func (m *Matcher) AddQuery(target string, namesAndValues ...string) (string, err
 			write(piece)
 		}
 	}
-	for i := 0; i < len(namesAndValues); i += 2 {
+	for i := 0; add && i < len(namesAndValues); i += 2 {
 		write(url.QueryEscape(namesAndValues[i]) + "=" + url.QueryEscape(namesAndValues[i+1]))
 	}
-	return out.String(), nil
+	return out.String()
 }
 
 // names tells whether a piece of a query sets one of the names. Servers behind
@@ -156,15 +224,25 @@ func names(piece string, namesAndValues []string) bool {
 // may come next: no port, no user name, no longer host.
 func (r rule) covers(rest string) bool {
 	path, _, _ := strings.Cut(rest, "?")
+	if r.fragment != "" { // the page of a hash router is one page
+		return path == r.path || path == "" && r.path == "/"
+	}
 	if path == "" {
 		return r.path == "" || r.path == "/"
 	}
-	if !plainPath(path) {
+	return below(r.path, path)
+}
+
+// below tells whether an absolute path, with or without a query, is another one or
+// stands below it.
+func below(parent, path string) bool {
+	path, _, _ = strings.Cut(path, "?")
+	if path == "" || !plainPath(path) {
 		return false
 	}
-	if r.path == "" || path == r.path {
+	if parent == "" || path == parent {
 		return true
 	}
-	below, found := strings.CutPrefix(path, r.path)
-	return found && (strings.HasSuffix(r.path, "/") || below[0] == '/')
+	rest, found := strings.CutPrefix(path, parent)
+	return found && (strings.HasSuffix(parent, "/") || rest[0] == '/')
 }

@@ -18,6 +18,8 @@ func matcher(t testing.TB) *Matcher {
 		"http://[::1]:3000/cb",
 		"myapp://callback",
 		"com.example.app:/cb",
+		"https://spa.example/#/reset",
+		"https://app-*.preview.example/cb",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +51,11 @@ func TestAC074_OpenRedirectSet(t *testing.T) {
 		"myapp://callback/x?y=1",
 		"com.example.app:/cb",
 		"com.example.app:/cb/x",
+		"https://spa.example/#/reset",
+		"https://spa.example#/reset",
+		"https://spa.example/?v=2#/reset/done?next=%2Fhome",
+		"https://app-1.preview.example/cb",
+		"https://app-feature-x.preview.example:443/cb/done?x=1",
 	}
 	for _, target := range allowed {
 		if !m.Allows(target) {
@@ -91,6 +98,16 @@ func TestAC074_OpenRedirectSet(t *testing.T) {
 		"com.example.app:", "com.example.app:/", "com.example.app://cb", "com.example.app://evil.example/cb", "com.example.app:/cbx",
 		"com.example.app:cb", "https://[::1/signin", "https://good.example/signin?" + strings.Repeat("x", MaxBytes),
 	}
+	refused = append(refused,
+		"https://spa.example/", "https://spa.example/#", "https://spa.example/#reset", "https://spa.example/#/resets", "https://spa.example/#/",
+		"https://spa.example/other#/reset", "https://spa.example/#/reset/../admin", "https://spa.example/#/reset#/reset", "https://spa.example/#//evil.example",
+		"https://evil.example/#/reset", "https://spa.example@evil.example/#/reset", "https://spa.example/#/reset?x=%0a", "https://spa.example//#/reset",
+		"https://good.example/signin#/reset", "https://app-.preview.example/cb", "https://app.preview.example/cb", "https://app-x.preview.example/",
+		"https://app-x.preview.example/cbx", "https://app-x.y.preview.example/cb", "https://app-x.preview.example.evil.example/cb",
+		"https://app-x@evil.example/.preview.example/cb", "https://app-evil.example/.preview.example/cb", "https://app-evil.example#.preview.example/cb",
+		"https://app-evil.example?.preview.example/cb", `https://app-evil.example\.preview.example/cb`, "https://app-%2e.preview.example/cb",
+		"https://app-X.preview.example/cb", "https://app-x-.preview.example/cb", "https://app-x_y.preview.example/cb", "http://app-x.preview.example/cb",
+		"https://app-x.preview.example:8443/cb", "https://app-"+strings.Repeat("x", 60)+".preview.example/cb", "https://evil-app-x.preview.example/cb")
 	if total := len(allowed) + len(refused); total < 60 {
 		t.Errorf("OT-12 asks for 60 URLs; there are %d", total)
 	}
@@ -124,6 +141,9 @@ func TestAddQueryReplacesWhatTheTargetChose(t *testing.T) {
 		{"https://good.example/signin", []string{"token", "t", "state", "s"}, "https://good.example/signin?token=t&state=s"},
 		{"https://good.example/signin?x=1", nil, "https://good.example/signin?x=1"},
 		{"https://good.example/signin?#", nil, ""},
+		{"https://spa.example/#/reset", []string{"token", "t"}, "https://spa.example/#/reset?token=t"},
+		{"https://spa.example/?token=mine&a=1#/reset?b=2&Token=mine", []string{"token", "t"}, "https://spa.example/?a=1#/reset?b=2&token=t"},
+		{"https://app-1.preview.example/cb", []string{"token", "t"}, "https://app-1.preview.example/cb?token=t"},
 		{"myapp://callback", []string{"token", "t"}, "myapp://callback?token=t"},
 		{"com.example.app:/cb", []string{"token", "t"}, "com.example.app:/cb?token=t"},
 		{"https://auth.good.example", []string{"token", "t"}, "https://auth.good.example?token=t"},
@@ -140,6 +160,8 @@ func TestAddQueryReplacesWhatTheTargetChose(t *testing.T) {
 // AC-101: a configuration that cannot be safe does not start.
 func TestAC101_UnsafeTargetsAreRefusedInTheConfiguration(t *testing.T) {
 	for _, bad := range []string{
+		"https://*.preview.example/cb", "https://app-*.example/cb", "https://app-*.co.uk/cb", "https://app.*-x.preview.example", "https://a*-*.preview.example",
+		"https://xn--*.preview.example", "myapp://a-*.b.c/cb", "https://app.example/#/a?b", "https://app.example/#/*", "https://app.example/#/..", "https://app.example/#!/a",
 		"", " ", "app.example", "/cb", "//app.example/cb", "https://", "https:///cb", "https:app.example", "https://*.example/cb",
 		"https://app.example/*", "*", "http://app.example/cb", "http://127.0.0.1.evil.example/", "http://localhost.evil.example",
 		"https://user@app.example/cb", "https://app.example/cb?x=1", "https://app.example/cb?", "https://app.example/cb#x",
@@ -192,6 +214,7 @@ func FuzzAllows(f *testing.F) {
 	for _, seed := range []string{
 		"https://good.example/signin", "https://good.example/signin/..", "https://good.example@evil", "com.example.app:/cb",
 		"http://[::1]:3000/cb?x", "https://port.example:8443", "https://dir.example/app/a;b", "https://auth.good.example?a=%20",
+		"https://spa.example/?a#/reset?b", "https://app-x.preview.example/cb?x", "https://app-x.preview.example:443/cb/y",
 	} {
 		f.Add(seed)
 	}
@@ -201,6 +224,7 @@ func FuzzAllows(f *testing.F) {
 		"https://dir.example": "/app/", "https://dir.example:443": "/app/", "https://port.example:8443": "",
 		"https://xn--bcher-kva.example": "/cb", "https://xn--bcher-kva.example:443": "/cb", "http://localhost:3000": "",
 		"http://[::1]:3000": "/cb", "myapp://callback": "", "com.example.app://": "/cb",
+		"https://spa.example": "", "https://spa.example:443": "", "https://app-*.preview.example": "/cb",
 	}
 	f.Fuzz(func(t *testing.T, target string) {
 		if !m.Allows(target) {
@@ -208,19 +232,27 @@ func FuzzAllows(f *testing.F) {
 		}
 		for _, spelled := range []string{target, must(m.AddQuery(target, "token", "a&b"))} {
 			parsed, err := url.Parse(spelled)
-			if err != nil || parsed.User != nil || parsed.Opaque != "" || parsed.Fragment != "" {
+			if err != nil || parsed.User != nil || parsed.Opaque != "" || (parsed.Fragment != "") != (parsed.Host == "spa.example" || parsed.Host == "spa.example:443") {
 				t.Fatalf("%q is allowed, but reads as %+v, %v", spelled, parsed, err)
+			}
+			host, _ := strings.CutSuffix(parsed.Host, ":443")
+			if label, ok := strings.CutSuffix(host, ".preview.example"); ok && strings.HasPrefix(label, "app-") && !strings.Contains(label, ".") {
+				parsed.Host = "app-*.preview.example"
 			}
 			path, known := origins[parsed.Scheme+"://"+parsed.Host]
 			if !known || !strings.HasPrefix(parsed.Path, path) || strings.Contains("/"+parsed.Path+"/", "/../") {
 				t.Fatalf("%q is allowed, but leads to %+v", spelled, parsed)
 			}
-			if parsed.String() != spelled && !strings.HasSuffix(spelled, "?") {
+			if parsed.Host != "app-*.preview.example" && parsed.String() != spelled && !strings.HasSuffix(spelled, "?") {
 				t.Fatalf("%q is written as %q", spelled, parsed)
 			}
 		}
 		parsed, _ := url.Parse(must(m.AddQuery(target, "token", "a&b")))
-		if got := parsed.Query()["token"]; len(got) != 1 || got[0] != "a&b" {
+		values := parsed.Query()
+		if _, query, ok := strings.Cut(parsed.EscapedFragment(), "?"); ok {
+			values, _ = url.ParseQuery(query)
+		}
+		if got := values["token"]; len(got) != 1 || got[0] != "a&b" {
 			t.Fatalf("%q with a token carries %q", target, got)
 		}
 	})
@@ -238,5 +270,30 @@ func BenchmarkAllows(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Allows("https://good.example/signin/done?next=%2Fhome")
+	}
+}
+
+func TestAFormMayEndAtTheOriginOfItsTarget(t *testing.T) {
+	m, err := New("http://[::1]:8080", []string{"https://good.example/cb", "https://spa.example/#/reset", "https://app-*.preview.example", "myapp://callback", "com.example.app:/cb"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for target, want := range map[string]string{
+		"https://good.example/cb?x=1":        "https://good.example",
+		"https://good.example:443/cb":        "https://good.example:443",
+		"https://spa.example/#/reset":        "https://spa.example",
+		"https://app-1.preview.example/?a=b": "https://app-1.preview.example",
+		"http://[::1]:8080/x":                "http:",
+		"myapp://callback":                   "myapp:",
+		"com.example.app:/cb":                "com.example.app:",
+		"https://evil.example/":              "",
+		"":                                   "",
+	} {
+		if got := m.FormAction(target); got != want {
+			t.Errorf("a form may end at %q for %q, want %q", got, target, want)
+		}
+	}
+	if got := m.Wildcards(); len(got) != 1 || got[0] != "https://app-*.preview.example" {
+		t.Errorf("the wildcards are %q", got)
 	}
 }

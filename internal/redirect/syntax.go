@@ -35,8 +35,13 @@ func web(scheme string) bool { return scheme == "https" || scheme == "http" }
 // as people write URLs, with capitals or letters of any script in the host; the
 // rule holds the one spelling that browsers send.
 func parseRule(target string) (rule, error) {
-	if strings.Contains(target, "*") {
-		return rule{}, errors.New("wildcards are not supported; name each target")
+	target, fragment, hashed := strings.Cut(target, "#")
+	if hashed && (!strings.HasPrefix(fragment, "/") || !plainText(fragment) || !plainPath(fragment) || strings.ContainsAny(fragment, "?*")) {
+		return rule{}, errors.New("its fragment is not the path of a hash router, such as #/reset")
+	}
+	target, star, err := cutWildcard(target)
+	if err != nil {
+		return rule{}, err
 	}
 	parsed, err := url.Parse(target)
 	switch {
@@ -48,15 +53,15 @@ func parseRule(target string) (rule, error) {
 		return rule{}, errors.New("its scheme is not safe to send a browser to")
 	case parsed.User != nil:
 		return rule{}, errors.New("it holds a user name")
-	case parsed.RawQuery != "" || parsed.ForceQuery || strings.Contains(target, "#"):
-		return rule{}, errors.New("it has a query or a fragment")
+	case parsed.RawQuery != "" || parsed.ForceQuery:
+		return rule{}, errors.New("it has a query")
 	}
-	allowed := rule{scheme: parsed.Scheme, path: parsed.EscapedPath()}
+	allowed := rule{scheme: parsed.Scheme, path: parsed.EscapedPath(), fragment: fragment}
 	if !strings.HasSuffix(target, allowed.path) || !plainText(allowed.path) || (allowed.path != "" && !plainPath(allowed.path)) {
 		return rule{}, errors.New("its path has an empty or a dot segment, or a character that must be escaped")
 	}
 	if parsed.Host == "" {
-		if web(parsed.Scheme) || allowed.path == "" || strings.HasPrefix(target[len(parsed.Scheme):], "://") {
+		if web(parsed.Scheme) || star || allowed.path == "" || strings.HasPrefix(target[len(parsed.Scheme):], "://") {
 			return rule{}, errors.New("it has no host")
 		}
 		allowed.origins = []string{parsed.Scheme + ":"}
@@ -68,6 +73,10 @@ func parseRule(target string) (rule, error) {
 	}
 	allowed.readable = parsed.Scheme == "http" && !loopback
 	allowed.origins, err = origins(parsed.Scheme, host, parsed.Port(), strings.HasSuffix(parsed.Host, ":"))
+	if err == nil && star {
+		allowed.wildcard, err = newWildcard(parsed.Scheme, host, allowed.origins)
+		allowed.origins = nil
+	}
 	return allowed, err
 }
 
