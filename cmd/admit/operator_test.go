@@ -209,7 +209,9 @@ func TestUsersAreListedVerifiedRenamedAndDeleted(t *testing.T) {
 		s.document(&log, "events", "--user", signed.SignedIn.User.ID)
 		var kinds []string
 		for _, e := range log.Events {
-			kinds = append(kinds, e.Kind)
+			if e.Kind != "mail.requested" { // noted after the answer, at its own time
+				kinds = append(kinds, e.Kind)
+			}
 		}
 		if got := strings.Join(kinds, " "); got != "user.created session.created email.verified user.renamed user.deleted" {
 			s.t.Errorf("events: %q", got)

@@ -240,7 +240,8 @@ var redemptions = map[string]func(p *pair){
 		p.demand("changes", p.events(access, "email.changed"), 1)
 	},
 	"undoing": func(p *pair) {
-		email, access, _ := p.person()
+		email, access, confirmation := p.person()
+		p.post(confirmPath, "", object{"email": email, "token": confirmation}) // only a verified address can take a change back
 		token := p.move(email, access, newName())
 		id := p.servers[0].me(p.client, access).text("id")
 		counts, _ := p.race(undoPath, func(int) object { return object{"token": token} })
