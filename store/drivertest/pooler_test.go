@@ -12,7 +12,6 @@ import (
 	"github.com/admit-go/admit/store/drivertest/pgtest"
 	"github.com/admit-go/admit/store/internal/sqlstore"
 	"github.com/admit-go/admit/store/postgres"
-	"github.com/admit-go/admit/store/storetest"
 )
 
 // poolerModes are the ways to open a driver behind PgBouncer in transaction mode.
@@ -57,26 +56,6 @@ func pooled(t testing.TB, at func(string) string) string {
 		t.Fatal(err)
 	}
 	return at(url)
-}
-
-func TestStoreKeepsTheContractBehindPgBouncerInTransactionMode(t *testing.T) {
-	if raced {
-		t.Skip("the race detector watches the engine without a pooler; run without -race")
-	}
-	at := pgtest.Bouncer(t, pgtest.Open(t))
-	for _, mode := range poolerModes {
-		if mode.safe {
-			t.Run(mode.name, func(t *testing.T) {
-				storetest.Run(t, func(t *testing.T) store.Store {
-					s := postgres.New(openPooled(t, mode.driver, pooled(t, at), mode.setting))
-					if err := s.Migrate(context.Background()); err != nil {
-						t.Fatal(err)
-					}
-					return s
-				})
-			})
-		}
-	}
 }
 
 func TestCheckFindsADriverThatPreparesBehindPgBouncer(t *testing.T) {
