@@ -204,7 +204,7 @@ func TestS16_AProvenAccountIsNotContested(t *testing.T) {
 func TestS7_TwelvePrivateSignUpsMailAtMostFiveTimes(t *testing.T) {
 	for name, prepare := range map[string]func(l living){
 		"unknown": func(living) {}, "unproven": func(l living) { _, _ = l.signUp("ann@x.test", password(0)) },
-		"proven": func(l living) { l.verified("ann@x.test"); l.now = l.now.Add(budgetOf(mailedVerify).Bounds[0].Window) },
+		"proven": func(l living) { l.verified("ann@x.test"); l.advance(budgetOf(mailedVerify).Bounds[0].Window) },
 	} {
 		l := newLiving(t, true, func(c *Config) { c.InsecureNoLimits = false })
 		prepare(l)
