@@ -40,8 +40,8 @@ type outcome struct {
 	pause *Error
 }
 
-// ticketLife is how long a paused sign-in can be completed, ticketTries how
-// many completions may be tried with one ticket.
+// ticketLife is how long a paused sign-in can be completed. ticketTries is stored
+// with the ticket: a completion that takes a guess spends one try for each.
 const (
 	ticketLife  = 5 * time.Minute
 	ticketTries = 5

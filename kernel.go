@@ -236,7 +236,7 @@ func usable(user *store.User, now time.Time) error {
 	return nil
 }
 
-// notices collects them for the worker.
+// notices collects the events about failures that a worker records; see notice.go.
 type notices struct {
 	worker *worker.Worker
 	record func(ctx context.Context)
