@@ -100,4 +100,3 @@ func shuffled(m map[string]string) []string {
 	rand.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 	return keys
 }
-
