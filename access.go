@@ -14,15 +14,6 @@ import (
 
 // This file tells who an access token stands for.
 
-// identifyUser checks the access token when it is there.
-func (k *kernel) identifyUser(ctx context.Context, r *http.Request, c *caller, fresh bool) error {
-	raw, err := bearer(r)
-	if err != nil || raw == "" {
-		return err
-	}
-	return k.verifyAccess(ctx, raw, fresh, c)
-}
-
 // bearer returns the token of the Authorization header (RFC 6750, section 2.1),
 // or "" where there is none. An empty header and another scheme are meant for
 // somebody else, a proxy perhaps, and count as none. Tokens are taken from
@@ -82,17 +73,22 @@ func (k *kernel) verifyAccess(ctx context.Context, raw string, fresh bool, c *ca
 		}
 		return ErrSessionExpired
 	case token.Generation == c.session.Generation && c.session.Confirmed < token.Generation:
-		if err := k.store.ConfirmSession(ctx, tenant, c.session.ID, token.Generation, token.Answer); err != nil {
-			// The session is read and lives; a store that cannot be written
-			// to at the moment must not shut its users out.
-			k.log.WarnContext(ctx, "could not confirm a refreshed session", "session", c.session.ID, "error", err)
-		} else {
-			k.live.Forget(c.user.ID)
-		}
+		confirmSession(ctx, k, c, token.Generation, token.Answer)
 	}
 	k.active.Seen(&c.session, now)
 	c.signedIn = true
 	return nil
+}
+
+// confirmSession notes that a token of the current generation was used.
+func confirmSession(ctx context.Context, k *kernel, c *caller, generation, answer int64) {
+	if err := k.store.ConfirmSession(ctx, tenant, c.session.ID, generation, answer); err != nil {
+		// The session is read and lives; a store that cannot be written to at the
+		// moment must not shut its users out.
+		k.log.WarnContext(ctx, "could not confirm a refreshed session", "session", c.session.ID, "error", err)
+		return
+	}
+	k.live.Forget(c.user.ID)
 }
 
 // forked says whether a token belongs to another answer of its generation than

@@ -16,6 +16,7 @@ import (
 	"github.com/admit-go/admit/internal/delivery"
 	"github.com/admit-go/admit/internal/letter"
 	"github.com/admit-go/admit/internal/liveness"
+	"github.com/admit-go/admit/internal/origin"
 	"github.com/admit-go/admit/internal/passhash"
 	"github.com/admit-go/admit/internal/redirect"
 	"github.com/admit-go/admit/internal/refreshtoken"
@@ -141,7 +142,10 @@ func New(config Config) (*Auth, error) {
 		Issuer: config.Issuer, Audience: config.Audience, TTL: config.Sessions.AccessTTL, Algorithm: config.Sessions.Algorithm,
 		Type: config.Sessions.TokenType, Tenant: tenant, Ring: ring, Remembered: config.Sessions.RememberedTokens, Logger: config.Logger,
 	})
-	k.refresh = refreshtoken.New(ring)
+	k.refresh, k.cookies = refreshtoken.New(ring), refreshtoken.NewFor(ring, cookiePurpose)
+	if k.origin, err = origin.Of(config.BaseURL); err != nil {
+		return nil, fmt.Errorf("admit: BaseURL: %w", err)
+	}
 	k.live = liveness.New(liveness.Options{Staleness: config.Sessions.Staleness, Tenant: tenant})
 	k.active = activity.New(activity.Options{Store: config.Store, Tenant: tenant, Logger: config.Logger})
 	holder := k.ids.New(time.Now())

@@ -56,6 +56,8 @@ type caller struct {
 	// refusal is what was wrong with an access token where the route takes a
 	// refresh token as well.
 	refusal error
+	// cookie goes out with the answer: the session cookie was renewed.
+	cookie *http.Cookie
 }
 
 // inAdminGroup says whether the caller may use the routes of administration: by

@@ -86,6 +86,15 @@ type Config struct {
 	Sessions  SessionConfig
 	Passwords PasswordConfig
 
+	// Cookies lets clients sign in with a session cookie instead of tokens: they
+	// send the header X-Session-Mode: cookie. The cookie lives as long as a session
+	// (Sessions.RefreshTTL and AbsoluteTTL). Default: the header is ignored, and no
+	// cookie is read.
+	Cookies bool
+	// PartitionedCookies makes session cookies for a host that is shown in a frame
+	// of another site: SameSite=None; Partitioned. It needs https. Default: off.
+	PartitionedCookies bool
+
 	// RequireVerifiedEmail lets nobody sign in before the address is proven; a
 	// password sign-up then gives no tokens.
 	RequireVerifiedEmail bool
@@ -296,6 +305,9 @@ func (c Config) validate(p *problems) {
 		p.addf("Mailer is a nil %T: without mail nobody can confirm an address or reset a password", c.Mailer)
 	} else if v, ok := c.Mailer.(interface{ Validate() error }); ok {
 		p.under("Mailer", v.Validate())
+	}
+	if c.PartitionedCookies && (!c.Cookies || !strings.HasPrefix(c.BaseURL, "https://")) {
+		p.addf("PartitionedCookies needs Cookies and a BaseURL with https: browsers take no such cookie over http")
 	}
 	for _, origin := range c.AllowedOrigins {
 		if err := origins.Check(origin); err != nil {

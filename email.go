@@ -50,7 +50,7 @@ func (e *emailDoors) handleSignIn(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	return webio.Write(w, http.StatusOK, signed.Tokens)
+	return writeSignedIn(e.kernel, w, r, http.StatusOK, &signed, false)
 }
 
 type signUpInput struct {
@@ -83,7 +83,7 @@ func (e *emailDoors) handleSignUp(w http.ResponseWriter, r *http.Request) error 
 	if result.SignedIn == nil {
 		return writeSent(w, http.StatusCreated, in.Email, "")
 	}
-	return webio.Write(w, http.StatusCreated, result.SignedIn.Tokens)
+	return writeSignedIn(e.kernel, w, r, http.StatusCreated, result.SignedIn, false)
 }
 
 // byMagicLink reads the method of a sign-up or sign-in; left out, it is

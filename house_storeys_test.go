@@ -18,7 +18,7 @@ import (
 var storeys = [][]string{
 	{"doc", "errors", "records", "ending", "context", "hook", "instrument"},
 	{"config", "secret", "leaked"},
-	{"kernel", "recheck", "gate", "caller", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox"},
+	{"kernel", "recheck", "gate", "caller", "cookie", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox"},
 	{"feature", "reply", "page"},
 	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "apikey", "import", "mail", "reseal"},
 	{"auth", "hidden", "serve", "middleware", "policy"},

@@ -50,14 +50,18 @@ type machinery struct {
 	unknownClient sync.Once
 	tokens        *accesstoken.Tokens
 	refresh       *refreshtoken.Sealer
-	live          *liveness.Cache
-	active        *activity.Writer
-	outbox        *outbox.Outbox[queuedMail]
-	events        *delivery.Dispatcher
-	sweeper       *delivery.Sweeper
-	notices       *notices
-	pages         *ui.Renderer
-	redirects     *redirect.Matcher
+	// cookies seals what session cookies hold. It is used with Config.Cookies.
+	cookies *refreshtoken.Sealer
+	// origin is that of BaseURL, as browsers send it.
+	origin    string
+	live      *liveness.Cache
+	active    *activity.Writer
+	outbox    *outbox.Outbox[queuedMail]
+	events    *delivery.Dispatcher
+	sweeper   *delivery.Sweeper
+	notices   *notices
+	pages     *ui.Renderer
+	redirects *redirect.Matcher
 	// begin is done first in each transaction: recheck.
 	begin func(ctx context.Context, t *txn) error
 	// mails and kinds are the letters and the events that features declare.

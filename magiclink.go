@@ -366,11 +366,6 @@ type callbackInput struct {
 	Code      string `json:"code"`
 }
 
-type callbackBody struct {
-	Tokens
-	IsNewUser bool `json:"is_new_user"`
-}
-
 func (m *MagicLinks) handleCallback(w http.ResponseWriter, r *http.Request) error {
 	var in callbackInput
 	if err := webio.Decode(r, &in); err != nil {
@@ -389,5 +384,5 @@ func (m *MagicLinks) handleCallback(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	return webio.Write(w, http.StatusOK, callbackBody{signed.Tokens, signed.IsNewUser})
+	return writeSignedIn(m.kernel, w, r, http.StatusOK, &signed, true)
 }

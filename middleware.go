@@ -12,7 +12,7 @@ import (
 // RequireUser lets requests of signed-in users pass, guests too. Everyone else
 // gets the JSON error of the API. The handler finds the user with [UserFrom].
 func (a *Auth) RequireUser(next http.Handler) http.Handler {
-	return a.guard(next, false, func(c *caller) error {
+	return a.guard(next, 0, func(c *caller) error {
 		if !c.signedIn {
 			return ErrUnauthorized
 		}
@@ -21,15 +21,17 @@ func (a *Auth) RequireUser(next http.Handler) http.Handler {
 }
 
 // OptionalUser lets everybody pass; [UserFrom] tells who is signed in. A
-// credential that is there but no good is refused all the same.
+// credential that is there but no good is refused all the same. A session cookie
+// that is no good counts as none, and the browser is told to forget it: its
+// reader could do nothing about it.
 func (a *Auth) OptionalUser(next http.Handler) http.Handler {
-	return a.guard(next, false, func(*caller) error { return nil })
+	return a.guard(next, deadCookie, func(*caller) error { return nil })
 }
 
 // RequireVerified lets signed-in users pass whose address is verified; others
 // get 403 auth/email-not-verified.
 func (a *Auth) RequireVerified(next http.Handler) http.Handler {
-	return a.guard(next, true, func(c *caller) error {
+	return a.guard(next, freshly, func(c *caller) error {
 		switch {
 		case !c.signedIn:
 			return ErrUnauthorized
@@ -53,7 +55,7 @@ func (a *Auth) RequireRole(role string, others ...string) func(http.Handler) htt
 		}
 	}
 	return func(next http.Handler) http.Handler {
-		return a.guard(next, true, func(c *caller) error {
+		return a.guard(next, freshly, func(c *caller) error {
 			switch {
 			case !c.identified():
 				return ErrUnauthorized
@@ -75,7 +77,7 @@ func (a *Auth) RequireKey(scope string) func(http.Handler) http.Handler {
 		return a.nobody(scopeProblem("RequireKey", scope))
 	}
 	return func(next http.Handler) http.Handler {
-		return a.guard(next, true, func(c *caller) error {
+		return a.guard(next, freshly, func(c *caller) error {
 			switch {
 			case !c.identified():
 				return ErrUnauthorized
@@ -96,7 +98,7 @@ func (a *Auth) RequireUserOrKey(scope string) func(http.Handler) http.Handler {
 		return a.nobody(scopeProblem("RequireUserOrKey", scope))
 	}
 	return func(next http.Handler) http.Handler {
-		return a.guard(next, false, func(c *caller) error {
+		return a.guard(next, 0, func(c *caller) error {
 			switch {
 			case c.signedIn:
 				return nil
@@ -113,7 +115,7 @@ func (a *Auth) RequireUserOrKey(scope string) func(http.Handler) http.Handler {
 // RequireRecent lets signed-in users pass whose proof of identity is younger
 // than Config.RecentFor; others get 403 auth/reauthentication-required.
 func (a *Auth) RequireRecent(next http.Handler) http.Handler {
-	return a.guard(next, true, func(c *caller) error {
+	return a.guard(next, freshly, func(c *caller) error {
 		if !c.signedIn {
 			return ErrUnauthorized
 		}
@@ -234,9 +236,20 @@ func (a *Auth) VerifyToken(ctx context.Context, token string) (User, Session, er
 	return c.user, c.session, nil
 }
 
+// manner is how a guard identifies the caller.
+type manner int
+
+const (
+	// freshly asks the store, whatever is remembered.
+	freshly manner = 1 << iota
+	// deadCookie takes a caller whose session cookie is no good for nobody.
+	deadCookie
+)
+
 // guard identifies the caller once, however many guards stand before a handler,
 // and asks whether the request may pass.
-func (a *Auth) guard(next http.Handler, fresh bool, pass func(*caller) error) http.Handler {
+func (a *Auth) guard(next http.Handler, how manner, pass func(*caller) error) http.Handler {
+	fresh := how&freshly != 0
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		outer := callerFrom(r.Context())
 		if outer != nil && outer.by == a.machinery && !fresh {
@@ -251,12 +264,20 @@ func (a *Auth) guard(next http.Handler, fresh bool, pass func(*caller) error) ht
 		ctx.lookup.Start(r.Context(), a.config.RequestTimeout)
 		err := a.identifyHost(r, ctx, fresh)
 		ctx.lookup.Stop()
+		if err != nil && how&deadCookie != 0 && cookieRefused(a.kernel, r, &ctx.caller, err) {
+			clearCookie(a.kernel, w.Header())
+			ctx.caller = caller{by: a.machinery, key: ctx.caller.key}
+			err = nil
+		}
 		if err == nil {
 			err = pass(&ctx.caller)
 		}
 		if err != nil {
 			a.refuse(w, r, err)
 			return
+		}
+		if ctx.caller.cookie != nil {
+			putCookie(w.Header(), ctx.caller.cookie)
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
@@ -296,7 +317,7 @@ func (a *Auth) RequirePolicy(text string, owner func(*http.Request) string) func
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a.guard(next, true, func(c *caller) error {
+			a.guard(next, freshly, func(c *caller) error {
 				switch {
 				case c.administers() || parsed.allows(c, func() bool { return owner(r) == c.user.ID }):
 					return nil

@@ -26,6 +26,11 @@ func (a *Auth) identify(r *http.Request, c *caller, to *route) error {
 	if c.key == nil && a.config.RequireAPIKey && !(to.navigated && navigates(r)) {
 		return ErrUnauthorized
 	}
+	if to.exchanges && wantsCookie(a.kernel, r) {
+		if err := sameOrigin(a.kernel, r); err != nil {
+			return err
+		}
+	}
 	if !to.exchanges {
 		if err := a.identifyUser(r.Context(), r, c, to.fresh || to.who == adminGroup); err != nil {
 			if !to.orRefresh || asError(err).Status != http.StatusUnauthorized {
@@ -67,6 +72,9 @@ func (a *Auth) crossOrigin(w http.ResponseWriter, r *http.Request, at *router.No
 	allowed := len(origin) == 1 && slices.Contains(a.config.AllowedOrigins, origin[0])
 	if allowed {
 		h["Access-Control-Allow-Origin"] = origin
+		if a.config.Cookies {
+			h.Set("Access-Control-Allow-Credentials", "true")
+		}
 		h.Set("Access-Control-Expose-Headers", corsExposed)
 	}
 	if r.Method != http.MethodOptions || at == nil {
@@ -203,6 +211,9 @@ func (a *Auth) dispatch(w http.ResponseWriter, r *http.Request, at *router.Node[
 	if err := a.identify(r, &ctx.caller, matched); err != nil {
 		return err
 	}
+	if ctx.caller.cookie != nil {
+		putCookie(w.Header(), ctx.caller.cookie)
+	}
 	if matched.cacheable {
 		w.Header().Set("Cache-Control", "public, max-age=300")
 	}
@@ -232,6 +243,7 @@ func report(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error)
 // answer answers a browser that got here by a link with a page, and everybody
 // else with JSON. A link may be damaged in its path too.
 func (a *Auth) answer(w http.ResponseWriter, r *http.Request, at *router.Node[*route], answer *Error) {
+	w.Header().Del("Set-Cookie") // a refusal gives nothing
 	page := at == nil
 	if at != nil {
 		to, ok := at.Serves(r.Method)

@@ -15,8 +15,7 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// ErrSessionNotFound answers for a session that does not exist, has ended, or
-// belongs to somebody else.
+// ErrSessionNotFound means that the user has no live session with this id.
 var ErrSessionNotFound = &Error{Code: "auth/session-not-found", Status: http.StatusNotFound, Message: "There is no such session."}
 
 // Sessions lists, renews and ends sessions.
@@ -38,13 +37,12 @@ func (s *Sessions) feature() feature {
 		events: []string{eventSessionCreated, eventSessionPaused, eventSessionEnded, eventRefreshReused},
 		errors: []*Error{
 			ErrUnauthorized, ErrInvalidToken, ErrTokenExpired, ErrSessionExpired, ErrAuthUserNotFound, ErrAccountBanned,
-			ErrForbidden, ErrScopeInsufficient, ErrReauthenticationRequired, ErrInvalidRefreshToken, ErrSessionNotFound,
+			ErrForbidden, ErrScopeInsufficient, ErrReauthenticationRequired, ErrCrossOrigin, ErrInvalidRefreshToken, ErrSessionNotFound,
 		},
 	}
 }
 
-// List returns one page of a user's live sessions, oldest first, and their
-// total.
+// List returns a page of a user's live sessions, oldest first.
 func (s *Sessions) List(ctx context.Context, userID string, page PageParams) (Page[Session], error) {
 	list, total, err := s.store.ListSessions(ctx, tenant, userID, s.now(), page)
 	return Page[Session]{list, total}, fault(err)
@@ -77,8 +75,7 @@ func (s *Sessions) SignOut(ctx context.Context, session Session) error {
 	return err
 }
 
-// SignOutParams is what a client signs out with that has no access token any
-// more.
+// SignOutParams is what a client without an access token signs out with.
 type SignOutParams struct {
 	RefreshToken string
 	// Everywhere ends every session of the user.
@@ -283,8 +280,28 @@ func (s *Sessions) handleSignOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if s.config.Cookies && c.signedIn {
+		clearCookie(s.kernel, w.Header())
+	}
 	return webio.Write(w, http.StatusOK, webio.Message("Signed out."))
 }
+
+// SetCookie makes the session cookie of a sign-in, for a handler of the host. The
+// tokens of the sign-in must not be used beside it. ErrCrossOrigin for a form of
+// another site; ErrInternal without Config.Cookies.
+func (s *Sessions) SetCookie(w http.ResponseWriter, r *http.Request, signed SignedIn) error {
+	if !s.config.Cookies {
+		return ErrInternal.because(errors.New("Config.Cookies is off, so no guard would read a session cookie"))
+	}
+	if err := sameOrigin(s.kernel, r); err != nil {
+		return err
+	}
+	return setCookie(s.kernel, w, &signed)
+}
+
+// ClearCookie tells the browser to forget its session cookie. It ends no session:
+// SignOut does.
+func (s *Sessions) ClearCookie(w http.ResponseWriter) { clearCookie(s.kernel, w.Header()) }
 
 // RevokedBefore counts what RevokeIssuedBefore revoked.
 type RevokedBefore struct {
@@ -426,17 +443,7 @@ func (s *Sessions) renewed(ctx context.Context, key *accesstoken.Key, session *s
 
 // fork ends the one session whose token the store does not know.
 func (s *Sessions) fork(ctx context.Context, session *store.Session, now time.Time) error {
-	err := s.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		tx.touch(session.UserID)
-		ended, err := tx.EndSession(ctx, tenant, session.UserID, session.ID, now, endedByFork)
-		if err != nil || !ended {
-			return err
-		}
-		return tx.record(ctx, event{kind: eventSessionEnded, subject: session.UserID, data: eventData{
-			"session": session.ID, "reason": endedByFork,
-		}})
-	})
-	if err != nil {
+	if err := endForked(ctx, s.kernel, session, refreshtoken.Fork, now); err != nil {
 		return err
 	}
 	return ErrInvalidRefreshToken

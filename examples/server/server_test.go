@@ -108,7 +108,7 @@ func signIn(t *testing.T, url, email, password string) (access, id string) {
 func TestEveryProblemOfTheCommandLineIsToldAtOnce(t *testing.T) {
 	t.Setenv("ADMIT_SECRET", "changeme")
 	err := run(t.Context(), []string{
-		"-staleness", "x", "-nope", "-access-ttl", "25h", "-cookies", "-google-client-secret", "hunter2",
+		"-staleness", "x", "-nope", "-access-ttl", "25h", "-google-client-secret", "hunter2",
 		"-addr", "nonsense", "-store", "mysql://u:hunter2@h/d", "-admin", "hunter2", "-trusted-proxies", "10.0.0.0/8,foo",
 		"-origins", "*", "-redirects", "*", "-smtp", "@", "-mail-from", "nobody",
 	}, io.Discard, io.Discard)
@@ -116,7 +116,7 @@ func TestEveryProblemOfTheCommandLineIsToldAtOnce(t *testing.T) {
 		t.Fatalf("it ended with %v", err)
 	}
 	for _, want := range []string{
-		"-staleness", "-nope", "Sessions.AccessTTL", "-cookies: this feature is not built yet",
+		"-staleness", "-nope", "Sessions.AccessTTL",
 		"-google-client-secret: this feature is not built yet", "-addr", "-store", "-admin", "-trusted-proxies",
 		"AllowedOrigins", "AllowedRedirects", "Mailer: Addr", "Mailer: From", "Secrets: secret 1: 8 bytes",
 	} {

@@ -24,7 +24,7 @@ func Check(text string) error {
 	case strings.Contains(text, "*"):
 		return errors.New("wildcards are not taken, list each origin")
 	}
-	right, err := canonical(text)
+	right, err := Of(text)
 	if err != nil {
 		return fmt.Errorf("is no origin: %w; it has the form scheme://host or scheme://host:port", err)
 	}
@@ -34,8 +34,8 @@ func Check(text string) error {
 	return nil
 }
 
-// canonical is the origin of a URL as browsers serialise it.
-func canonical(text string) (string, error) {
+// Of is the origin of a URL as browsers serialise it.
+func Of(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil {
 		return "", errors.New("it cannot be read as a URL")

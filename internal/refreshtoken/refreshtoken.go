@@ -33,7 +33,7 @@ const (
 	// further ahead is wrong, as after a clock that was set back.
 	skew = time.Minute
 
-	purpose          = "refresh-token"
+	refreshPurpose   = "refresh-token"
 	successorPurpose = "refresh-successor"
 	version          = 1
 	length           = 1 + 4 + 16 + 8 + 32 + 32
@@ -61,10 +61,17 @@ func Hash(secret [32]byte) []byte {
 }
 
 // Sealer writes and reads refresh tokens. It may be used concurrently.
-type Sealer struct{ ring *sealed.Ring }
+type Sealer struct {
+	ring    *sealed.Ring
+	purpose string
+}
 
 // New returns a Sealer that signs with the secrets of a ring.
-func New(ring *sealed.Ring) *Sealer { return &Sealer{ring} }
+func New(ring *sealed.Ring) *Sealer { return NewFor(ring, refreshPurpose) }
+
+// NewFor returns a Sealer of tokens for another purpose. Tokens of one purpose
+// are not valid for another.
+func NewFor(ring *sealed.Ring, purpose string) *Sealer { return &Sealer{ring, purpose} }
 
 // Seal writes a refresh token under the first secret. It answers ErrNotSealed
 // where the session has no proper id or generation.
@@ -80,7 +87,7 @@ func (s *Sealer) Seal(sessionID string, generation int64, secret [32]byte) (stri
 	raw = append(raw, id[:]...)
 	raw = binary.BigEndian.AppendUint64(raw, uint64(generation))
 	raw = append(raw, secret[:]...)
-	_, mac := s.ring.MAC(purpose, raw)
+	_, mac := s.ring.MAC(s.purpose, raw)
 	return base64.RawURLEncoding.EncodeToString(append(raw, mac[:]...)), nil
 }
 
@@ -97,7 +104,7 @@ func (s *Sealer) Open(text string) (Token, error) {
 	}
 	body, mac := raw[:length-sha256.Size], raw[length-sha256.Size:]
 	copy(t.KeyID[:], body[1:])
-	if !s.ring.VerifyMAC(purpose, t.KeyID, mac, body) {
+	if !s.ring.VerifyMAC(s.purpose, t.KeyID, mac, body) {
 		return Token{}, ErrInvalid
 	}
 	copy(t.Session[:], body[5:])
