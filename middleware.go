@@ -138,11 +138,11 @@ func CallerFrom(ctx context.Context) (Caller, bool) {
 	}
 	who := Caller{}
 	if c.signedIn {
-		user, session := c.user, c.session
+		user, session := userOf(&c.user), sessionOf(&c.session)
 		who.User, who.Session = &user, &session
 	}
 	if c.key != nil {
-		key := *c.key
+		key := apiKeyOf(c.key)
 		who.Key = &key
 	}
 	return who, true
@@ -152,7 +152,7 @@ func CallerFrom(ctx context.Context) (Caller, bool) {
 // guards.
 func UserFrom(ctx context.Context) (User, bool) {
 	if c := callerFrom(ctx); c != nil && c.signedIn {
-		return c.user, true
+		return userOf(&c.user), true
 	}
 	return User{}, false
 }
@@ -160,7 +160,7 @@ func UserFrom(ctx context.Context) (User, bool) {
 // SessionFrom returns the session of a request that passed one of the guards.
 func SessionFrom(ctx context.Context) (Session, bool) {
 	if c := callerFrom(ctx); c != nil && c.signedIn {
-		return c.session, true
+		return sessionOf(&c.session), true
 	}
 	return Session{}, false
 }
@@ -168,7 +168,7 @@ func SessionFrom(ctx context.Context) (Session, bool) {
 // APIKeyFrom returns the API key of a request that passed one of the guards.
 func APIKeyFrom(ctx context.Context) (APIKey, bool) {
 	if c := callerFrom(ctx); c != nil && c.key != nil {
-		return *c.key, true
+		return apiKeyOf(c.key), true
 	}
 	return APIKey{}, false
 }
@@ -231,7 +231,7 @@ func (a *Auth) VerifyToken(ctx context.Context, token string) (User, Session, er
 	if err := a.verifyAccess(&limit, token, false, &c); err != nil {
 		return User{}, Session{}, err
 	}
-	return c.user, c.session, nil
+	return userOf(&c.user), sessionOf(&c.session), nil
 }
 
 // guard identifies the caller once, however many guards stand before a handler,
