@@ -80,7 +80,7 @@ func claimAfter(ctx context.Context, t *txn, user *store.User, h happening) erro
 	}
 	user.EmailVerifiedAt = now
 	if hook := t.config.Hooks.AccountClaimed; hook != nil {
-		err := t.runHook(ctx, "AccountClaimed", func(ctx context.Context) error { return hook(ctx, Tx{t.Store}, *user) })
+		err := t.runHook(ctx, "AccountClaimed", func(ctx context.Context) error { return hook(ctx, Tx{t.Store}, userOf(user)) })
 		if err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func (t *txn) createUser(ctx context.Context, user store.User, hash string) erro
 		}
 	}
 	if hook := t.config.Hooks.UserCreated; hook != nil {
-		err := t.runHook(ctx, "UserCreated", func(ctx context.Context) error { return hook(ctx, Tx{t.Store}, user) })
+		err := t.runHook(ctx, "UserCreated", func(ctx context.Context) error { return hook(ctx, Tx{t.Store}, userOf(&user)) })
 		if err != nil {
 			return err
 		}
@@ -221,12 +221,12 @@ func validRole(role string) bool {
 }
 
 // existing answers ErrUserNotFound for an account that is not there or was deleted.
-func existing(user store.User, err error) (User, error) {
+func existing(user store.User, err error) (store.User, error) {
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && user.Deleted():
-		return User{}, ErrUserNotFound
+		return store.User{}, ErrUserNotFound
 	case err != nil:
-		return User{}, fault(err)
+		return store.User{}, fault(err)
 	}
 	return user, nil
 }

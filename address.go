@@ -202,7 +202,7 @@ func (e *EmailChanges) move(ctx context.Context, tx *txn, found opened) (email s
 	}
 	if proven {
 		err = tx.mailLink(ctx, link{
-			kind: kindUndo, mail: mailer.EmailChanged, kills: afterAddressChange, life: undoLife, user: user,
+			kind: kindUndo, mail: mailer.EmailChanged, kills: afterAddressChange, clearsAddress: true, life: undoLife, user: user,
 			to: emailaddress.Address{Display: move.From, Key: move.FromKey}, data: found.token.Data, wanted: true,
 			url:    func(secret string) (string, error) { return e.callbackLink("", undoPath, "token", secret) },
 			values: mailer.Values{NewEmail: move.To},

@@ -116,13 +116,13 @@ func (a *APIKeys) Create(ctx context.Context, in CreateAPIKeyParams) (CreatedAPI
 	if err != nil {
 		return CreatedAPIKey{}, err
 	}
-	return CreatedAPIKey{APIKey: key, Key: text}, nil
+	return CreatedAPIKey{APIKey: apiKeyOf(&key), Key: text}, nil
 }
 
 // List returns one page of all keys, oldest first, and their total.
 func (a *APIKeys) List(ctx context.Context, page PageParams) (Page[APIKey], error) {
-	keys, total, err := a.store.ListAPIKeys(ctx, tenant, page)
-	return Page[APIKey]{keys, total}, fault(err)
+	keys, total, err := a.store.ListAPIKeys(ctx, tenant, store.Page(page))
+	return pageOf(keys, total, apiKeyOf), fault(err)
 }
 
 // Revoke ends a key for good, in every process at its next use. Revoking
@@ -147,7 +147,8 @@ func (a *APIKeys) Revoke(ctx context.Context, id string) error {
 // request. It answers ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired or
 // ErrUnavailable.
 func (a *APIKeys) Verify(ctx context.Context, key string) (APIKey, error) {
-	return a.verifyAPIKey(ctx, key, false)
+	found, err := a.verifyAPIKey(ctx, key, false)
+	return apiKeyOf(&found), err
 }
 
 func validEnvironment(name string) bool {
@@ -187,7 +188,7 @@ type apiKeyBody struct {
 	Key        string         `json:"key,omitempty"`
 }
 
-func showAPIKey(k store.APIKey) apiKeyBody {
+func showAPIKey(k APIKey) apiKeyBody {
 	var scopes *[]string
 	if k.Scopes != nil {
 		scopes = &k.Scopes
@@ -255,7 +256,7 @@ func (a *APIKeys) handleListAPIKeys(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	keys, err := a.List(r.Context(), page)
+	keys, err := a.List(r.Context(), PageParams(page))
 	if err != nil {
 		return err
 	}

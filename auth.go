@@ -151,7 +151,7 @@ func New(config Config) (*Auth, error) {
 	holder := k.ids.New(time.Now())
 	k.outbox = newOutbox(config, ring, &k.ids, letters, holder)
 	k.events = delivery.NewDispatcher(delivery.Events{
-		Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger, OnEvent: config.OnEvent,
+		Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger, OnEvent: toldEvents(config.OnEvent),
 	})
 	k.sweeper = delivery.NewSweeper(delivery.Sweeps{Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger})
 	k.notices = newNotices(k)

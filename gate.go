@@ -99,7 +99,7 @@ func (t *txn) enter(ctx context.Context, in proof) (outcome, error) {
 		}
 	}
 	if hook := t.config.Hooks.BeforeSignIn; hook != nil {
-		if err := t.runHook(ctx, "BeforeSignIn", func(ctx context.Context) error { return hook(ctx, user) }); err != nil {
+		if err := t.runHook(ctx, "BeforeSignIn", func(ctx context.Context) error { return hook(ctx, userOf(&user)) }); err != nil {
 			return outcome{}, err
 		}
 	}
@@ -271,7 +271,7 @@ func (k *kernel) admit(ctx context.Context, guess *attempt, rule func(ctx contex
 			}
 			return guess.takeBack(ctx, tx)
 		}
-		signed = SignedIn{User: out.user, Session: out.session, IsNewUser: out.created}
+		signed = SignedIn{User: userOf(&out.user), Session: sessionOf(&out.session), IsNewUser: out.created}
 		signed.Tokens, err = k.makeTokens(ctx, key, &out.session, &out.user, out.secret)
 		switch {
 		case err != nil || out.created:
@@ -296,7 +296,7 @@ func (k *kernel) makeTokens(ctx context.Context, key *accesstoken.Key, session *
 	if hook := k.config.Hooks.AccessTokenClaims; hook != nil {
 		err := k.runHook(ctx, "AccessTokenClaims", func(ctx context.Context) error {
 			var err error
-			extra, err = hook(ctx, *user, *session)
+			extra, err = hook(ctx, userOf(user), sessionOf(session))
 			return err
 		})
 		if err != nil {

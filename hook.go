@@ -29,15 +29,14 @@ type Hooks struct {
 	AccessTokenClaims func(ctx context.Context, user User, session Session) (map[string]any, error)
 }
 
-// Tx is the transaction that a hook runs in: the store inside it, and its
-// database.
+// Tx is the transaction that a hook runs in.
 type Tx struct {
-	store.Store
+	inside store.Store
 }
 
 // SQL gives the host's statements the very transaction of the hook. Where the
 // store has no SQL, every statement answers [store.ErrNoSQL].
-func (t Tx) SQL() store.Querier { return store.SQL(t.Store) }
+func (t Tx) SQL() store.Querier { return store.SQL(t.inside) }
 
 // SignUpAttempt is what somebody who signs up has given, without the secret.
 type SignUpAttempt struct {

@@ -70,6 +70,7 @@ var rules = []rule{
 	{"features stand apart", "a new feature is one file, and an old one can be taken out", checkUses},
 	{"no circles", "files in a circle are one file that is read in pieces", checkCircles},
 	{"errors are named by their codes", "whoever reads a code in a log finds the error, and the other way round", checkErrorNames},
+	{"the surface is admit's own", "a host that handles what the store keeps is broken by each change of the store, and sees hashes and sealed bytes", checkSurface},
 	{"no place for everything", "a type with a hundred methods is a package without a table of contents", checkMethods},
 	{
 		"storage knows no HTTP", "a store is written by people who never saw a request, and runs where there is none",

@@ -180,7 +180,7 @@ func (m *Imports) importOne(ctx context.Context, tx *txn, in importing) (Importe
 	if err == nil {
 		err = tx.record(ctx, event{kind: eventUserCreated, subject: in.user.ID, data: eventData{"imported": true}})
 	}
-	return ImportedUser{in.user, ImportCreated}, err
+	return ImportedUser{userOf(&in.user), ImportCreated}, err
 }
 
 // importAgain is for an address that has an account.
@@ -199,7 +199,7 @@ func (m *Imports) importAgain(ctx context.Context, tx *txn, in importing) (Impor
 	changed := in.changed(user)
 	verify := user.EmailVerifiedAt.IsZero() && !in.user.EmailVerifiedAt.IsZero()
 	if changed == user && !verify && hash == "" {
-		return ImportedUser{user, ImportUnchanged}, nil
+		return ImportedUser{userOf(&user), ImportUnchanged}, nil
 	}
 	ours, err := importedAndUntouched(ctx, tx, user)
 	if err != nil {
@@ -214,7 +214,7 @@ func (m *Imports) importAgain(ctx context.Context, tx *txn, in importing) (Impor
 		// in the other system: TestS12_… holds it.
 		return m.importClaim(ctx, tx, user, in)
 	default:
-		return ImportedUser{user, ImportUnchanged}, nil
+		return ImportedUser{userOf(&user), ImportUnchanged}, nil
 	}
 	if hash != "" {
 		if err := tx.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: m.now()}); err != nil {
@@ -254,7 +254,7 @@ func (m *Imports) importOver(ctx context.Context, tx *txn, user store.User, outc
 	}
 	user.Version++
 	told := event{kind: eventUserImported, subject: user.ID, data: eventData{"outcome": string(outcome), "version": user.Version}}
-	return ImportedUser{user, outcome}, tx.record(ctx, told)
+	return ImportedUser{userOf(&user), outcome}, tx.record(ctx, told)
 }
 
 // changed is the account as the record now says it: what the record leaves out

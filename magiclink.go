@@ -112,7 +112,7 @@ func (m *MagicLinks) send(ctx context.Context, tx *txn, user *store.User, callba
 		return "", err
 	}
 	err = tx.mailLink(ctx, link{
-		kind: kindMagic, mail: mailer.MagicLink, kills: afterNewMagic, life: m.config.MagicLink.TTL, user: user, data: mailedTo(user), wanted: wanted,
+		kind: kindMagic, mail: mailer.MagicLink, kills: afterNewMagic, clearsAddress: true, life: m.config.MagicLink.TTL, user: user, data: mailedTo(user), wanted: wanted,
 		url:    func(secret string) (string, error) { return m.callbackLink(callbackURL, callbackPath, "token", secret) },
 		values: mailer.Values{Code: code, CodeOnly: callbackURL == ""},
 	})

@@ -14,8 +14,8 @@ type Outbox struct {
 // Dead returns one page of the messages that were given up, oldest first,
 // and their total.
 func (o *Outbox) Dead(ctx context.Context, page PageParams) (Page[Mail], error) {
-	list, total, err := o.store.ListMail(ctx, tenant, store.QueueMail, true, page)
-	return Page[Mail]{list, total}, fault(err)
+	list, total, err := o.store.ListMail(ctx, tenant, store.QueueMail, true, store.Page(page))
+	return pageOf(list, total, mailOf), fault(err)
 }
 
 // Retry makes a message that was given up go out again. ErrNotFound when it

@@ -140,11 +140,11 @@ func CallerFrom(ctx context.Context) (Caller, bool) {
 	}
 	who := Caller{}
 	if c.signedIn {
-		user, session := c.user, c.session
+		user, session := userOf(&c.user), sessionOf(&c.session)
 		who.User, who.Session = &user, &session
 	}
 	if c.key != nil {
-		key := *c.key
+		key := apiKeyOf(c.key)
 		who.Key = &key
 	}
 	return who, true
@@ -154,7 +154,7 @@ func CallerFrom(ctx context.Context) (Caller, bool) {
 // guards.
 func UserFrom(ctx context.Context) (User, bool) {
 	if c := callerFrom(ctx); c != nil && c.signedIn {
-		return c.user, true
+		return userOf(&c.user), true
 	}
 	return User{}, false
 }
@@ -162,7 +162,7 @@ func UserFrom(ctx context.Context) (User, bool) {
 // SessionFrom returns the session of a request that passed one of the guards.
 func SessionFrom(ctx context.Context) (Session, bool) {
 	if c := callerFrom(ctx); c != nil && c.signedIn {
-		return c.session, true
+		return sessionOf(&c.session), true
 	}
 	return Session{}, false
 }
@@ -170,7 +170,7 @@ func SessionFrom(ctx context.Context) (Session, bool) {
 // APIKeyFrom returns the API key of a request that passed one of the guards.
 func APIKeyFrom(ctx context.Context) (APIKey, bool) {
 	if c := callerFrom(ctx); c != nil && c.key != nil {
-		return *c.key, true
+		return apiKeyOf(c.key), true
 	}
 	return APIKey{}, false
 }
@@ -233,7 +233,7 @@ func (a *Auth) VerifyToken(ctx context.Context, token string) (User, Session, er
 	if err := a.verifyAccess(&limit, token, false, &c); err != nil {
 		return User{}, Session{}, err
 	}
-	return c.user, c.session, nil
+	return userOf(&c.user), sessionOf(&c.session), nil
 }
 
 // manner is how a guard identifies the caller.

@@ -241,7 +241,7 @@ func (v *village) open(s step) error {
 			return nil //nolint:nilerr // refused
 		}
 		v.sessions[s.who] = append(v.sessions[s.who], signed)
-		before, err = signed.User, nil
+		before.ID, err = signed.User.ID, nil
 	}
 	if err != nil {
 		return nil //nolint:nilerr // refused

@@ -40,8 +40,7 @@ func TestAC030_EverySignInCostsOneHash(t *testing.T) {
 	create("known@x.test", password)
 	create("no-password@x.test", "")
 	banned, deleted, older := create("banned@x.test", password), create("deleted@x.test", password), create("older@x.test", password)
-	banned.BannedAt = now
-	if err := s.UpdateUser(ctx, banned); err != nil {
+	if err := a.Users.Ban(ctx, BanParams{UserID: banned.ID}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.DeleteUser(ctx, "", deleted.ID, now, time.Time{}); err != nil {

@@ -48,7 +48,7 @@ func TestAfterResealTheOldSecretOpensNothingThatIsNeeded(t *testing.T) {
 	})
 	token, _ := answer["accessToken"].(string)
 	await(t, "the message is given up", func() bool {
-		dead, err := old.Outbox.Dead(context.Background(), store.Page{Number: 1, Limit: 1})
+		dead, err := old.Outbox.Dead(context.Background(), admit.PageParams{Number: 1, Limit: 1})
 		return err == nil && dead.Total == 1
 	})
 	if err := old.Close(context.Background()); err != nil {
@@ -68,7 +68,7 @@ func TestAfterResealTheOldSecretOpensNothingThatIsNeeded(t *testing.T) {
 	if status, _ := newer.call(http.MethodGet, "/v1/auth/me", token, nil); status != http.StatusOK {
 		t.Errorf("an access token from before answers %d", status)
 	}
-	list, err := newer.Outbox.Dead(context.Background(), store.Page{Number: 1, Limit: 1})
+	list, err := newer.Outbox.Dead(context.Background(), admit.PageParams{Number: 1, Limit: 1})
 	if err != nil || len(list.Items) != 1 {
 		t.Fatalf("dead mail: %v, %v", list, err)
 	}

@@ -44,8 +44,8 @@ func (s *Sessions) feature() feature {
 
 // List returns a page of a user's live sessions, oldest first.
 func (s *Sessions) List(ctx context.Context, userID string, page PageParams) (Page[Session], error) {
-	list, total, err := s.store.ListSessions(ctx, tenant, userID, s.now(), page)
-	return Page[Session]{list, total}, fault(err)
+	list, total, err := s.store.ListSessions(ctx, tenant, userID, s.now(), store.Page(page))
+	return pageOf(list, total, sessionOf), fault(err)
 }
 
 // EndSessionParams names a session of a user.
@@ -114,13 +114,13 @@ func (s *Sessions) SignOutByToken(ctx context.Context, in SignOutParams) error {
 	case refreshtoken.Fork:
 		return s.fork(ctx, &session, now)
 	}
-	return s.leave(ctx, session, in.Everywhere)
+	return s.leave(ctx, &session, in.Everywhere)
 }
 
 // leave ends one session, or every session of its user.
-func (s *Sessions) leave(ctx context.Context, session Session, everywhere bool) error {
+func (s *Sessions) leave(ctx context.Context, session *store.Session, everywhere bool) error {
 	if !everywhere {
-		return s.SignOut(ctx, session)
+		return s.SignOut(ctx, sessionOf(session))
 	}
 	_, err := s.EndOthers(ctx, EndOtherSessionsParams{UserID: session.UserID})
 	return err
@@ -211,7 +211,7 @@ func (s *Sessions) handleListSessions(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	list, err := s.List(r.Context(), c.user.ID, page)
+	list, err := s.List(r.Context(), c.user.ID, PageParams(page))
 	if err != nil {
 		return err
 	}
@@ -269,7 +269,7 @@ func (s *Sessions) handleSignOut(w http.ResponseWriter, r *http.Request) error {
 	var err error
 	switch {
 	case c.signedIn:
-		err = s.leave(r.Context(), c.session, in.Everywhere)
+		err = s.leave(r.Context(), &c.session, in.Everywhere)
 	case in.RefreshToken != "":
 		err = s.SignOutByToken(r.Context(), SignOutParams(in))
 	case c.refusal != nil:
@@ -438,7 +438,7 @@ func (s *Sessions) renewed(ctx context.Context, key *accesstoken.Key, session *s
 	if err != nil {
 		return SignedIn{}, err
 	}
-	return SignedIn{User: *user, Session: *session, Tokens: tokens}, nil
+	return SignedIn{User: userOf(user), Session: sessionOf(session), Tokens: tokens}, nil
 }
 
 // fork ends the one session whose token the store does not know.

@@ -22,7 +22,7 @@ var _ = faultFlows.add(faultFlow{
 		return created.Key != "", err
 	},
 	done: func(s *harness.Server, p *subject) bool {
-		keys, err := s.Auth.APIKeys.List(s.T.Context(), store.Page{Number: 1, Limit: 1000})
+		keys, err := s.Auth.APIKeys.List(s.T.Context(), admit.PageParams{Number: 1, Limit: 1000})
 		return err == nil && slices.ContainsFunc(keys.Items, func(k admit.APIKey) bool { return k.Name == p.email })
 	},
 }, faultFlow{

@@ -73,7 +73,7 @@ func passwordIs(s *harness.Server, p *subject, password string) bool {
 }
 
 func liveSessions(s *harness.Server, p *subject) int {
-	list, err := s.Auth.Sessions.List(context.Background(), p.signed.User.ID, store.Page{Number: 1, Limit: 1})
+	list, err := s.Auth.Sessions.List(context.Background(), p.signed.User.ID, admit.PageParams{Number: 1, Limit: 1})
 	if err != nil {
 		s.T.Fatal(err)
 	}

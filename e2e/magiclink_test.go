@@ -12,7 +12,6 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
-	"github.com/admit-go/admit/store"
 )
 
 var _ = faultFlows.add(faultFlow{
@@ -59,7 +58,7 @@ var _ = faultFlows.add(faultFlow{
 		if err != nil {
 			return false
 		}
-		list, err := s.Auth.Sessions.List(s.T.Context(), user.ID, store.Page{Number: 1, Limit: 1})
+		list, err := s.Auth.Sessions.List(s.T.Context(), user.ID, admit.PageParams{Number: 1, Limit: 1})
 		return err == nil && list.Total == 1 && !user.EmailVerifiedAt.IsZero()
 	},
 	again: admit.ErrInvalidToken,

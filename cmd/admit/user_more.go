@@ -122,7 +122,7 @@ It asks before; without a terminal it needs --yes.`,
 	c.Flags().BoolVar(&yes, "yes", false, "do it without asking")
 	c.RunE = a.does(a.onRecords(func(ctx context.Context, r records, user admit.User, _ []string) (result, error) {
 		if !yes {
-			live, err := r.auth.Sessions.List(ctx, user.ID, store.Page{Number: 1, Limit: 1})
+			live, err := r.auth.Sessions.List(ctx, user.ID, admit.PageParams{Number: 1, Limit: 1})
 			if err != nil {
 				return nil, err
 			}
@@ -174,7 +174,7 @@ func (a *app) userSessionsCommand() *cobra.Command {
 		}
 		list := sessionList{Sessions: []sessionBody{}}
 		for number := 1; ; number++ {
-			page, err := auth.Sessions.List(ctx, user.ID, store.Page{Number: number, Limit: pageSize})
+			page, err := auth.Sessions.List(ctx, user.ID, admit.PageParams{Number: number, Limit: pageSize})
 			if err != nil {
 				return nil, err
 			}
