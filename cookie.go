@@ -179,7 +179,7 @@ func renewCookie(ctx context.Context, k *kernel, c *caller, token *refreshtoken.
 
 // renewed keeps the cookie that goes out with the answer.
 func (c *caller) renewed(k *kernel, generation int64, secret [32]byte, now time.Time) error {
-	cookie, err := sealCookie(k, &c.session, generation, secret, now)
+	cookie, err := sealCookie(k, c.session.ID, c.session.ExpiresAt, generation, secret, now)
 	if err == nil {
 		c.cookie = cookie
 	}
@@ -208,14 +208,14 @@ func endForked(ctx context.Context, k *kernel, session *store.Session, verdict r
 func storesCookies(r *http.Request) bool { return r.Header.Get("Sec-Fetch-Site") != "" }
 
 // sealCookie makes the session cookie of a generation.
-func sealCookie(k *kernel, session *store.Session, generation int64, secret [32]byte, now time.Time) (*http.Cookie, error) {
-	text, err := k.cookies.Seal(session.ID, generation, secret)
+func sealCookie(k *kernel, sessionID string, expires time.Time, generation int64, secret [32]byte, now time.Time) (*http.Cookie, error) {
+	text, err := k.cookies.Seal(sessionID, generation, secret)
 	if err != nil {
 		return nil, ErrInternal.because(err)
 	}
 	cookie := bareCookie(k)
 	cookie.Value = text
-	cookie.MaxAge = max(1, int(session.ExpiresAt.Sub(now)/time.Second))
+	cookie.MaxAge = max(1, int(expires.Sub(now)/time.Second))
 	return cookie, nil
 }
 

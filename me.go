@@ -22,6 +22,7 @@ func (m *me) feature() feature {
 
 func (m *me) handleMe(w http.ResponseWriter, r *http.Request) error {
 	c := callerFrom(r.Context())
-	webio.WriteBody(w, http.StatusOK, showMe(&c.user, &c.session))
+	user, session := userOf(&c.user), sessionOf(&c.session)
+	webio.WriteBody(w, http.StatusOK, showMe(&user, &session))
 	return nil
 }

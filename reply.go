@@ -7,7 +7,6 @@ import (
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/webio"
-	"github.com/admit-go/admit/store"
 )
 
 func writeError(w http.ResponseWriter, e *Error) { webio.WriteError(w, e.failure()) }
@@ -46,7 +45,7 @@ type newPasswordBody struct {
 
 // showMe is the caller's own account. It is what clients ask for most, and half
 // of its work would be reflection.
-func showMe(u *store.User, s *store.Session) []byte {
+func showMe(u *User, s *Session) []byte {
 	o := make(webio.Object, 0, 512)
 	o.Text("id", u.ID)
 	o.Text("role", u.Role)
@@ -99,7 +98,7 @@ func setCookie(k *kernel, w http.ResponseWriter, signed *SignedIn) error {
 	if err != nil {
 		return ErrInternal.because(errors.New("there is no sign-in to make a session cookie of"))
 	}
-	cookie, err := sealCookie(k, &signed.Session, token.Generation, token.Secret, k.now())
+	cookie, err := sealCookie(k, signed.Session.ID, signed.Session.ExpiresAt, token.Generation, token.Secret, k.now())
 	if err != nil {
 		return err
 	}
