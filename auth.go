@@ -153,7 +153,9 @@ func New(config Config) (*Auth, error) {
 	k.events = delivery.NewDispatcher(delivery.Events{
 		Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger, OnEvent: toldEvents(config.OnEvent),
 	})
-	k.sweeper = delivery.NewSweeper(delivery.Sweeps{Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger})
+	k.sweeper = delivery.NewSweeper(delivery.Sweeps{
+		Store: config.Store, Tenant: tenant, Holder: holder, EventRetention: config.EventRetention, Now: config.Now, Logger: config.Logger,
+	})
 	k.notices = newNotices(k)
 	a := assemble(k)
 	a.features = declared(a)

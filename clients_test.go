@@ -417,6 +417,9 @@ func TestNewListsWhatCannotWork(t *testing.T) {
 		"a life of 401 days":     {func(c *admit.Config) { c.Sessions.AbsoluteTTL = 401 * 24 * time.Hour }, "\nSessions.AbsoluteTTL 9624h0m0s: must be at most 400 days"},
 		"a refresh of 401 days":  {func(c *admit.Config) { c.Sessions.RefreshTTL = 401 * 24 * time.Hour }, "\nSessions.AbsoluteTTL"},
 		"http elsewhere":         {func(c *admit.Config) { c.BaseURL = "http://app.test" }, "InsecureHTTP"},
+		"a day's figure in ns":   {func(c *admit.Config) { c.EventRetention = 90 }, "\nEventRetention 90ns: must be 0 or at least 24h"},
+		"a negative retention":   {func(c *admit.Config) { c.EventRetention = -time.Hour }, "\nEventRetention -1h0m0s"},
+		"a day of events":        {func(c *admit.Config) { c.EventRetention = 24 * time.Hour }, ""},
 		"400 days":               {func(c *admit.Config) { c.Sessions.AbsoluteTTL = 400 * 24 * time.Hour }, ""},
 	} {
 		config := good()

@@ -113,6 +113,10 @@ type Config struct {
 	// a time, after it was committed. When it returns an error or panics, the
 	// same event comes again a little later, and those behind it wait.
 	OnEvent func(ctx context.Context, e Event) error
+	// EventRetention is how long events are kept, at least 24 hours; after that
+	// they are deleted. Events that OnEvent has not taken yet are kept longer.
+	// Default 0: events are kept for ever.
+	EventRetention time.Duration
 	// Instrument: see there.
 	Instrument Instrument
 	// Messages replaces the built-in texts of mails; nil keeps them.
@@ -318,6 +322,9 @@ func (c Config) validate(p *problems) {
 	c.Passwords.validate(p)
 	if c.MagicLink.TTL < time.Minute || c.MagicLink.TTL > time.Hour {
 		p.addf("MagicLink.TTL %v: must be from 1m to 1h", c.MagicLink.TTL)
+	}
+	if c.EventRetention != 0 && c.EventRetention < 24*time.Hour {
+		p.addf("EventRetention %v: must be 0 or at least 24h", c.EventRetention)
 	}
 	if c.RecentFor < 0 {
 		p.addf("RecentFor is negative")

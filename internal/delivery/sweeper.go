@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/admit-go/admit/internal/uuid"
 	"github.com/admit-go/admit/internal/worker"
 	"github.com/admit-go/admit/store"
 )
@@ -19,20 +20,26 @@ const (
 type SweptStore interface {
 	store.Leases
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
+	DeleteEventsBefore(ctx context.Context, tenant, id string, limit int) (int, error)
 }
 
-// Sweeps are the options of a Sweeper. All fields are mandatory.
+// Sweeps are the options of a Sweeper. All fields but EventRetention are
+// mandatory.
 type Sweeps struct {
 	// Store is swept, all tenants of it; the lease stands under Tenant.
 	Store  SweptStore
 	Tenant string
 	// Holder names this process where it takes the lease.
 	Holder string
-	Now    func() time.Time
-	Logger *slog.Logger
+	// EventRetention is how long events of the tenant are kept; zero is for ever.
+	// Events that wait for their delivery are kept longer.
+	EventRetention time.Duration
+	Now            func() time.Time
+	Logger         *slog.Logger
 }
 
-// Sweeper removes what no rule needs any more, every ten minutes.
+// Sweeper removes what no rule needs any more, and events past their retention,
+// every ten minutes.
 type Sweeper struct {
 	Sweeps
 	worker *worker.Worker
@@ -62,8 +69,18 @@ func (s *Sweeper) sweep(ctx context.Context) error {
 	if err != nil || !held {
 		return err
 	}
+	err = s.untilNone(func() (int, error) { return s.Store.Sweep(ctx, now, sweepBatch) })
+	if err != nil || s.EventRetention == 0 {
+		return err
+	}
+	kept := uuid.First(now.Add(-s.EventRetention))
+	return s.untilNone(func() (int, error) { return s.Store.DeleteEventsBefore(ctx, s.Tenant, kept, sweepBatch) })
+}
+
+// untilNone removes batch after batch until nothing is left.
+func (s *Sweeper) untilNone(remove func() (int, error)) error {
 	for !s.worker.IsStopping() {
-		removed, err := s.Store.Sweep(ctx, now, sweepBatch)
+		removed, err := remove()
 		if err != nil || removed == 0 {
 			return err
 		}

@@ -39,6 +39,16 @@ func (s *Source) New(now time.Time) string {
 	return Format(id)
 }
 
+// First returns the least identifier of the given time: those that a Source made
+// before the time sort before it, and the others do not.
+func First(at time.Time) string {
+	micros := uint64(max(at.UnixMicro(), 0))
+	var id [16]byte
+	binary.BigEndian.PutUint64(id[:8], micros/1000<<16|0x7000|micros%1000<<2)
+	id[8] = 0x80
+	return Format(id)
+}
+
 // Format writes an identifier in its canonical form.
 func Format(id [16]byte) string {
 	var text [36]byte
