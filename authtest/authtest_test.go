@@ -85,6 +85,25 @@ func TestThereMayBeManyPeopleAndNoneOfThemHasMail(t *testing.T) {
 	}
 }
 
+// A test finds out what a limit does to the host's own pages.
+func TestTheLimitsAreThoseOfProduction(t *testing.T) {
+	kit := authtest.New(t)
+	user := kit.SignedIn("").User
+	for range 10 {
+		if _, err := kit.Auth.Passwords.SignIn(t.Context(), admit.SignInParams{Email: user.Email, Password: "guess after guess"}); !errors.Is(err, admit.ErrInvalidCredentials) {
+			t.Fatal(err)
+		}
+	}
+	right := admit.SignInParams{Email: user.Email, Password: authtest.Password}
+	if _, err := kit.Auth.Passwords.SignIn(t.Context(), right); !errors.Is(err, admit.ErrTooManyLoginAttempts) {
+		t.Errorf("after ten wrong passwords: %v", err)
+	}
+	kit.Clock.Advance(15 * time.Minute)
+	if _, err := kit.Auth.Passwords.SignIn(t.Context(), right); err != nil {
+		t.Errorf("a quarter of an hour later: %v", err)
+	}
+}
+
 // Tokens follow the clock of the kit, and so does a session.
 func TestATokenExpiresWhenTheClockSaysSo(t *testing.T) {
 	kit := authtest.New(t)
