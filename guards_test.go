@@ -312,9 +312,9 @@ func TestS20_AProofFromATimeToComeIsNoProof(t *testing.T) {
 		30 * time.Second: "", 2 * time.Minute: "auth/reauthentication-required", 8 * 24 * time.Hour: "auth/reauthentication-required",
 	} {
 		h := newHost(t)
-		h.advance(ahead)
+		h.Clock.Advance(ahead)
 		signed := h.signUp("ann@x.test", "user")
-		h.advance(-ahead)
+		h.Clock.Advance(-ahead)
 		// The access token is of a time to come, too; a refresh gives one that is not.
 		renewed, err := h.Sessions.Refresh(context.Background(), signed.Tokens.RefreshToken)
 		if err != nil {

@@ -103,13 +103,12 @@ func New(t testing.TB, options ...func(*admit.Config)) *Kit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &Kit{t: t, Auth: auth, Clock: clock, Mailbox: &Mailbox{t: t, store: config.Store, now: config.Now, thrown: map[string]bool{}}}
+	k := &Kit{t: t, Auth: auth, Clock: clock, Mailbox: &Mailbox{t: t, auth: auth, store: config.Store, now: config.Now, thrown: map[string]bool{}}}
 	k.Mailbox.recorder, _ = config.Mailer.(*mailer.Recorder)
 	clock.mailbox = k.Mailbox
 	if base, err := url.Parse(config.BaseURL); err == nil {
 		k.host = base.Host
 	}
-	auth.Start()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
@@ -17,7 +18,8 @@ import (
 // after the answer to the request that causes it. Each method waits for all mail
 // that is due before it looks, so that what is there is all there is.
 type Mailbox struct {
-	t testing.TB
+	t    testing.TB
+	auth *admit.Auth
 	// recorder is nil where the host's own mailer took its place.
 	recorder *mailer.Recorder
 	store    store.Outbox
@@ -108,20 +110,32 @@ func (m *Mailbox) settle() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for {
-		// A message is removed once it was sent, and is due while it is leased.
-		waiting, _, err := m.store.ListMail(ctx, "", store.QueueMail, false, store.Page{Number: 1, Limit: 10_000})
-		if err != nil && ctx.Err() == nil {
-			return // the store of a test that makes it fail
-		}
-		now := m.now()
-		if err == nil && !slices.ContainsFunc(waiting, func(mail store.Mail) bool { return !mail.NextAt.After(now) }) {
+		due, err := m.due(ctx)
+		if ctx.Err() == nil && (due == 0 || err != nil) {
 			return
 		}
+		m.auth.Start() // what another process has queued wakes nobody here
 		select {
 		case <-ctx.Done():
-			m.t.Errorf("%d messages still wait to be sent after %v", len(waiting), patience)
+			m.t.Errorf("%d messages still wait to be sent after %v", due, patience)
 			return
 		case <-time.After(time.Millisecond):
 		}
 	}
+}
+
+// due counts the messages that are to be sent by now, with those that are being
+// sent. It fails where a test makes the store fail.
+func (m *Mailbox) due(ctx context.Context) (n int, err error) {
+	if next, err := m.store.NextMail(ctx, "", store.QueueMail); err != nil || next.IsZero() {
+		return 0, err
+	}
+	// The time of a message that is being sent is that of its lease.
+	waiting, _, err := m.store.ListMail(ctx, "", store.QueueMail, false, store.Page{Number: 1, Limit: 10_000})
+	for _, mail := range waiting {
+		if !mail.NextAt.After(m.now()) {
+			n++
+		}
+	}
+	return n, err
 }
