@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/authtest"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/store/memory"
@@ -167,7 +168,7 @@ func TestServicesThatKnowTheIssuerAloneFindTheKeys(t *testing.T) {
 func TestSigningOutNeedsNoAccessTokenBesideARefreshToken(t *testing.T) {
 	h := newHost(t)
 	signIn := func() admit.Tokens {
-		signed, err := h.Passwords.SignIn(context.Background(), admit.SignInParams{Email: "ann@x.test", Password: "quiet-harbour-lamp"})
+		signed, err := h.Passwords.SignIn(context.Background(), admit.SignInParams{Email: "user1@example.com", Password: authtest.Password})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,7 +187,7 @@ func TestSigningOutNeedsNoAccessTokenBesideARefreshToken(t *testing.T) {
 		status, _ := h.call(http.MethodPost, "/v1/auth/signout", access, text)
 		return status
 	}
-	h.signUp("ann@x.test", "user")
+	h.SignedIn("")
 	leaving, staying := signIn(), signIn()
 	h.Clock.Advance(2 * time.Hour) // the access tokens have expired
 	if status := signOut(leaving.AccessToken, nil); status != http.StatusUnauthorized {
@@ -230,7 +231,7 @@ func TestSigningOutNeedsNoAccessTokenBesideARefreshToken(t *testing.T) {
 
 func TestEndingOtherSessionsAsksForAProofWhenTheSignInIsOld(t *testing.T) {
 	h := newHost(t)
-	signed := h.signUp("ann@x.test", "user")
+	signed := h.SignedIn("")
 	h.Clock.Advance(24 * time.Hour)
 	renewed, err := h.Sessions.Refresh(context.Background(), signed.Tokens.RefreshToken)
 	if err != nil {
@@ -331,11 +332,11 @@ func TestAHostsOwnFormsStandUnderTheSameLimits(t *testing.T) {
 
 func TestClientGivesTheAddressToAHostsOwnHandlers(t *testing.T) {
 	h := newHost(t)
-	h.signUp("ann@x.test", "user")
+	h.SignedIn("")
 	var signed admit.SignedIn
 	handler := h.Auth.Client(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var err error
-		if signed, err = h.Passwords.SignIn(r.Context(), admit.SignInParams{Email: "ann@x.test", Password: "quiet-harbour-lamp"}); err != nil {
+		if signed, err = h.Passwords.SignIn(r.Context(), admit.SignInParams{Email: "user1@example.com", Password: authtest.Password}); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -438,7 +439,7 @@ func TestInsecureHTTPTakesPlainHTTPAndWarns(t *testing.T) {
 		if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "http") {
 			t.Errorf("nobody is warned: %s", log.String())
 		}
-		if status, body := h.call(http.MethodGet, "/v1/auth/me", h.signUp("ann@x.test", "user").Tokens.AccessToken, nil); status != http.StatusOK {
+		if status, body := h.call(http.MethodGet, "/v1/auth/me", h.SignedIn("").Tokens.AccessToken, nil); status != http.StatusOK {
 			t.Errorf("%s: %d %v", url, status, body)
 		}
 	}
