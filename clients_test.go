@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/authtest"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/store/memory"
@@ -150,7 +151,7 @@ func TestServicesThatKnowTheIssuerAloneFindTheKeys(t *testing.T) {
 			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
 				t.Fatalf("%s: %d %s", path, w.Code, w.Body)
 			}
-			if got["issuer"] != "https://id.example" || got["jwks_uri"] != "http://127.0.0.1:8080/.well-known/jwks.json" ||
+			if got["issuer"] != "https://id.example" || got["jwks_uri"] != "https://app.example/.well-known/jwks.json" ||
 				!slices.Equal(got["id_token_signing_alg_values_supported"].([]any), []any{algorithm}) {
 				t.Errorf("%s: %s", path, w.Body)
 			}
@@ -167,7 +168,7 @@ func TestServicesThatKnowTheIssuerAloneFindTheKeys(t *testing.T) {
 func TestSigningOutNeedsNoAccessTokenBesideARefreshToken(t *testing.T) {
 	h := newHost(t)
 	signIn := func() admit.Tokens {
-		signed, err := h.Passwords.SignIn(context.Background(), admit.SignInParams{Email: "ann@x.test", Password: "quiet-harbour-lamp"})
+		signed, err := h.Passwords.SignIn(context.Background(), admit.SignInParams{Email: "user1@example.com", Password: authtest.Password})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,12 +184,12 @@ func TestSigningOutNeedsNoAccessTokenBesideARefreshToken(t *testing.T) {
 			raw, _ := json.Marshal(body)
 			text = string(raw)
 		}
-		status, _ := h.callText(http.MethodPost, "/v1/auth/signout", access, text)
+		status, _ := h.call(http.MethodPost, "/v1/auth/signout", access, text)
 		return status
 	}
-	h.signUp("ann@x.test", "user")
+	h.SignedIn("")
 	leaving, staying := signIn(), signIn()
-	h.advance(2 * time.Hour) // the access tokens have expired
+	h.Clock.Advance(2 * time.Hour) // the access tokens have expired
 	if status := signOut(leaving.AccessToken, nil); status != http.StatusUnauthorized {
 		t.Errorf("an expired access token alone answered %d", status)
 	}
@@ -219,7 +220,7 @@ func TestSigningOutNeedsNoAccessTokenBesideARefreshToken(t *testing.T) {
 		t.Fatal(status)
 	}
 	h.call(http.MethodGet, "/v1/auth/me", second["accessToken"].(string), nil)
-	h.advance(time.Minute)
+	h.Clock.Advance(time.Minute)
 	if status := signOut("", map[string]any{"refreshToken": first.RefreshToken}); status != http.StatusUnauthorized {
 		t.Errorf("an old refresh token signed out: %d", status)
 	}
@@ -230,8 +231,8 @@ func TestSigningOutNeedsNoAccessTokenBesideARefreshToken(t *testing.T) {
 
 func TestEndingOtherSessionsAsksForAProofWhenTheSignInIsOld(t *testing.T) {
 	h := newHost(t)
-	signed := h.signUp("ann@x.test", "user")
-	h.advance(24 * time.Hour)
+	signed := h.SignedIn("")
+	h.Clock.Advance(24 * time.Hour)
 	renewed, err := h.Sessions.Refresh(context.Background(), signed.Tokens.RefreshToken)
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +240,7 @@ func TestEndingOtherSessionsAsksForAProofWhenTheSignInIsOld(t *testing.T) {
 	if status, body := h.call(http.MethodDelete, "/v1/auth/sessions", renewed.Tokens.AccessToken, nil); status != http.StatusOK {
 		t.Errorf("within a day: %d %v", status, body)
 	}
-	h.advance(time.Second)
+	h.Clock.Advance(time.Second)
 	if status, body := h.call(http.MethodDelete, "/v1/auth/sessions", renewed.Tokens.AccessToken, nil); status != http.StatusForbidden ||
 		body["error"].(map[string]any)["code"] != "auth/reauthentication-required" {
 		t.Errorf("after a day: %d %v", status, body)
@@ -331,11 +332,11 @@ func TestAHostsOwnFormsStandUnderTheSameLimits(t *testing.T) {
 
 func TestClientGivesTheAddressToAHostsOwnHandlers(t *testing.T) {
 	h := newHost(t)
-	h.signUp("ann@x.test", "user")
+	h.SignedIn("")
 	var signed admit.SignedIn
-	handler := h.Client(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	handler := h.Auth.Client(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var err error
-		if signed, err = h.Passwords.SignIn(r.Context(), admit.SignInParams{Email: "ann@x.test", Password: "quiet-harbour-lamp"}); err != nil {
+		if signed, err = h.Passwords.SignIn(r.Context(), admit.SignInParams{Email: "user1@example.com", Password: authtest.Password}); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -344,7 +345,7 @@ func TestClientGivesTheAddressToAHostsOwnHandlers(t *testing.T) {
 		t.Errorf("the session comes from %q, %q", signed.Session.IPAddress, signed.Session.UserAgent)
 	}
 	for i := range 101 {
-		w := send(h.Client(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w := send(h.Auth.Client(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, err := h.Passwords.SignIn(r.Context(), admit.SignInParams{Email: strings.Repeat("x", i+1) + "@x.test", Password: "wrong"})
 			if errors.Is(err, admit.ErrTooManyLoginAttempts) {
 				w.WriteHeader(http.StatusTooManyRequests)
@@ -441,7 +442,7 @@ func TestInsecureHTTPTakesPlainHTTPAndWarns(t *testing.T) {
 		if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "http") {
 			t.Errorf("nobody is warned: %s", log.String())
 		}
-		if status, body := h.call(http.MethodGet, "/v1/auth/me", h.signUp("ann@x.test", "user").Tokens.AccessToken, nil); status != http.StatusOK {
+		if status, body := h.call(http.MethodGet, "/v1/auth/me", h.SignedIn("").Tokens.AccessToken, nil); status != http.StatusOK {
 			t.Errorf("%s: %d %v", url, status, body)
 		}
 	}

@@ -123,6 +123,33 @@ func TestEveryRuleOfTheHouseCanFail(t *testing.T) {
 	}
 }
 
+// TestAuthtestStandsAboveEverything: nothing that a host links may import it, and
+// it uses what a host's own tests could use.
+func TestAuthtestStandsAboveEverything(t *testing.T) {
+	found := func(file, imported string) (all []string) {
+		h := build(t, map[string]string{file: "package x\nimport _ \"" + module + imported + "\""})
+		for _, r := range rules {
+			if r.name == "arrows point down" || r.name == "test support stays in tests" {
+				all = append(all, r.check(h)...)
+			}
+		}
+		return all
+	}
+	for _, file := range []string{"x.go", "internal/x/x.go", "mailer/x.go", "store/x.go", "store/memory/x.go", "ui/x.go"} {
+		if len(found(file, "/authtest")) == 0 {
+			t.Errorf("%s may import authtest", file)
+		}
+	}
+	if len(found("authtest/x.go", "/internal/uuid")) == 0 {
+		t.Error("authtest may import what no host can")
+	}
+	for file, imported := range map[string]string{"x_test.go": "/authtest", "authtest/x.go": "", "authtest/y.go": "/store/memory", "authtest/z.go": "/mailer"} {
+		if all := found(file, imported); len(all) > 0 {
+			t.Errorf("%s: %q", file, all)
+		}
+	}
+}
+
 // TestModuleFilesAreReadWhole covers the other lines that checkModules refuses.
 func TestModuleFilesAreReadWhole(t *testing.T) {
 	for name, text := range map[string]string{
