@@ -21,8 +21,8 @@ func (m *me) feature() feature {
 	}
 }
 
-// showMe is the caller's own account. It is what clients ask for most, and half
-// of its work would be reflection.
+// showMe returns the caller's own account as JSON. It is the most frequent
+// request, and reflection would be half of its work.
 func showMe(u *store.User, s *store.Session) []byte {
 	o := make(webio.Object, 0, 512)
 	o.Text("id", u.ID)
