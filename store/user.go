@@ -33,9 +33,9 @@ type User struct {
 	// DeletedAt is zero while the account exists.
 	DeletedAt            time.Time
 	CreatedAt, UpdatedAt time.Time
-	// Version is 1 in a new account, and grows by one with each UpdateUser,
-	// VerifyEmail, ClaimEmail and DeleteUser. So UpdateUser cannot undo a
-	// change that its caller has not read.
+	// Version is 1 in a new account, whatever CreateUser is given. Each
+	// UpdateUser, VerifyEmail, ClaimEmail and DeleteUser adds one. So UpdateUser
+	// cannot undo a change that its caller has not read.
 	Version int64
 }
 
