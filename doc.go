@@ -1,7 +1,7 @@
 // Package admit is authentication inside a Go server.
 //
-// A host makes one [Auth] from a [Config], mounts its handler beside its own
-// routes, and puts guards before those that not everybody may call:
+// A host makes one [Auth] from a [Config], mounts its handler next to its own
+// routes, and puts guards before the routes that not everybody may call:
 //
 //	db, err := sqlite.Open("app.db") // the driver is the host's import
 //	if err != nil {
@@ -27,14 +27,14 @@
 //	mux.Handle("GET /notes", auth.RequireUser(http.HandlerFunc(notes)))
 //	mux.Handle("GET /office", auth.RequireRole("editor")(http.HandlerFunc(office)))
 //
-// Inside notes the caller is known:
+// The handler notes gets the user of the request:
 //
 //	user, _ := admit.UserFrom(r.Context())
 //
-// A front end now signs people up at POST /v1/auth/email/signup, in at POST
-// /v1/auth/email/signin, and sends the access token it is given as a bearer
-// token. The pages in docs/ tell, flow by flow, what it sends and what comes
-// back; openapi.yaml describes every route.
+// A front end signs people up with POST /v1/auth/email/signup and signs them in
+// with POST /v1/auth/email/signin. It sends the access token of the answer as a
+// bearer token. The pages in docs/ describe each flow with its requests and
+// answers. openapi.yaml describes every route.
 //
 // # Stores and processes
 //
