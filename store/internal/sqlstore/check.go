@@ -164,7 +164,7 @@ func (s *Store) checkPool(ctx context.Context) ([]store.Finding, error) {
 	before := s.db.Stats()
 	want := several
 	if before.MaxOpenConnections > 0 {
-		// One is left to whoever works meanwhile.
+		// One connection is left for other work.
 		want = min(want, before.MaxOpenConnections-1)
 	}
 	taken := make([]*sql.Conn, 0, several)

@@ -118,9 +118,9 @@ func (s *Store) keepLog(ctx context.Context) error {
 	return s.db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode)
 }
 
-// migrateStep applies the first step that is pending, and answers whether there
-// was one. The lock is held until the step is committed, so whoever waited for
-// it sees what was done.
+// migrateStep applies the first pending step, and returns whether there was one.
+// It holds the lock until the step is committed, so a process that waited for the
+// lock sees the step.
 func (s *Store) migrateStep(ctx context.Context, steps []migration) (more bool, err error) {
 	if err := s.lockAlone(ctx); err != nil {
 		return false, err

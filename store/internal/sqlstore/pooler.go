@@ -72,8 +72,8 @@ func ask(ctx context.Context, c *sql.Conn, alone bool) error {
 	return err
 }
 
-// several takes some connections at once, but leaves one to whoever works
-// meanwhile.
+// several takes some connections at once. It leaves one connection for other
+// work.
 func (s *Store) several(ctx context.Context) ([]*sql.Conn, error) {
 	want := 8
 	if most := s.db.Stats().MaxOpenConnections; most > 0 {

@@ -29,7 +29,7 @@ type scope struct {
 	failed error
 }
 
-// end bars the scope for whoever kept its store.
+// end makes the store of the scope unusable for code that kept it.
 func (sc *scope) end() {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
