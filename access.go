@@ -97,10 +97,10 @@ func (k *kernel) verifyAccess(ctx context.Context, raw string, fresh bool, c *ca
 	return nil
 }
 
-// forked says whether a token belongs to another answer of its generation than
-// the answer whose token was used first. Answers within the grace have the same
-// number, so at least one of the two answers was given after the grace. Then
-// two clients have the refresh token.
+// forked reports whether a token belongs to another answer of its generation
+// than the answer whose token was used first. Answers within the grace have the
+// same number, so at least one of the two answers was given after the grace.
+// Then two clients have the refresh token.
 func forked(token *accesstoken.Token, session *store.Session) bool {
 	switch token.Generation {
 	case session.Generation:

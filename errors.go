@@ -44,7 +44,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Is says whether target is an *Error with the same code.
+// Is reports whether target is an *Error with the same code.
 func (e *Error) Is(target error) bool {
 	other, ok := target.(*Error)
 	return ok && other.Code == e.Code

@@ -97,8 +97,8 @@ func makeRoom(ctx context.Context, t *txn, key string) (bool, error) {
 	return err == nil, err
 }
 
-// misfiled says whether an account is stored under another key than the key of
-// its address.
+// misfiled reports whether an account is stored under another key than the key
+// of its address.
 func misfiled(user *store.User) bool {
 	key := keyOf(user.Email)
 	return key != "" && key != user.EmailKey

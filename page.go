@@ -207,7 +207,7 @@ func (v visitor) answerForm(isForm bool, err error, page ui.Page, body any, othe
 	return webio.Write(v.w, http.StatusOK, body)
 }
 
-// wantsJSON says whether a request declares itself a program's: it accepts
+// wantsJSON reports whether a request declares itself a program's: it accepts
 // exactly JSON, or it has an API key, which was checked before.
 func wantsJSON(r *http.Request) bool {
 	accept := r.Header["Accept"]
@@ -217,7 +217,7 @@ func wantsJSON(r *http.Request) bool {
 	return len(accept) == 1 && accept[0] == "application/json"
 }
 
-// wantsPage says whether a request comes from a browser that displays the
+// wantsPage reports whether a request comes from a browser that displays the
 // answer.
 func wantsPage(r *http.Request) bool {
 	return !wantsJSON(r) && strings.Contains(r.Header.Get("Accept"), "text/html")

@@ -114,7 +114,7 @@ func (p Policy) withoutOwner() error {
 	return nil
 }
 
-// allows says whether the caller meets the policy. Nobody meets the zero
+// allows reports whether the caller meets the policy. Nobody meets the zero
 // Policy.
 func (p Policy) allows(c *caller, isOwner func() bool) bool {
 	for _, terms := range p.alternatives {

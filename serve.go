@@ -47,8 +47,9 @@ func (a *Auth) identify(r *http.Request, c *caller, to *route) error {
 	return nil
 }
 
-// navigates says whether a browser can send the request by following a link or
-// sending a form. A JSON request comes from a program, which can set headers.
+// navigates reports whether a browser can send the request by following a link
+// or sending a form. A JSON request comes from a program, which can set
+// headers.
 func navigates(r *http.Request) bool {
 	return r.Method == http.MethodGet || r.Method == http.MethodHead || webio.IsForm(r)
 }
@@ -351,8 +352,8 @@ func (a *Auth) Mount(mux Mux) {
 	}
 }
 
-// taken says whether a multiplexer accepts a pattern. *http.ServeMux panics if
-// it does not.
+// taken reports whether a multiplexer accepts a pattern. *http.ServeMux panics
+// if it does not.
 func taken(mux Mux, pattern string, handler http.Handler) (ok bool) {
 	defer func() {
 		if recover() != nil {

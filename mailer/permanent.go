@@ -18,7 +18,8 @@ func (e *PermanentError) Error() string { return e.Err.Error() }
 // Unwrap returns the reason.
 func (e *PermanentError) Unwrap() error { return e.Err }
 
-// Permanent says whether err, or an error that it wraps, is a [PermanentError].
+// Permanent reports whether err, or an error that it wraps, is a
+// [PermanentError].
 func Permanent(err error) bool {
 	_, ok := errors.AsType[*PermanentError](err)
 	return ok
@@ -38,7 +39,7 @@ func (e *OperatorError) Error() string { return e.Err.Error() }
 // Unwrap returns the reason.
 func (e *OperatorError) Unwrap() error { return e.Err }
 
-// NeedsOperator says whether err, or an error that it wraps, is an
+// NeedsOperator reports whether err, or an error that it wraps, is an
 // [OperatorError].
 func NeedsOperator(err error) bool {
 	_, ok := errors.AsType[*OperatorError](err)

@@ -36,7 +36,7 @@ type APIKeys interface {
 	APIKeyOwner(ctx context.Context, tenant string, hash []byte) (APIKey, User, error)
 	// ListAPIKeys returns one page of all keys, ordered by id, and their total.
 	ListAPIKeys(ctx context.Context, tenant string, page Page) ([]APIKey, int, error)
-	// RevokeAPIKey revokes a key and answers whether this call did it.
+	// RevokeAPIKey revokes a key and reports whether this call did it.
 	// ErrNotFound when there is no such key.
 	RevokeAPIKey(ctx context.Context, tenant, id string, at time.Time) (bool, error)
 	// RevokeAPIKeysOf revokes every key that the account made and returns how

@@ -48,13 +48,13 @@ type Records interface {
 	// ListRecords returns one page of the records of a kind that have the ref,
 	// ordered by id, and their total. The ref "" lists all records of the kind.
 	ListRecords(ctx context.Context, tenant, kind, ref string, page Page) ([]Record, int, error)
-	// SwapRecord writes every field but Tenant, Kind, ID and CreatedAt, adds one
-	// to Version and answers true, only if the record exists and its stored
+	// SwapRecord writes every field but Tenant, Kind, ID and CreatedAt, adds
+	// one to Version and returns true, only if the record exists and its stored
 	// Version is r.Version. Keys and Refs that r leaves out are free at once.
 	// ErrConflict when one of the keys belongs to another record: then nothing
 	// changes. The version is compared first.
 	SwapRecord(ctx context.Context, r Record) (bool, error)
-	// DeleteRecord removes a record, frees its keys, and answers whether this
+	// DeleteRecord removes a record, frees its keys, and reports whether this
 	// call did it.
 	DeleteRecord(ctx context.Context, tenant, kind, id string) (bool, error)
 	// DeleteRecordsOf removes all records that have the ref, of the given kinds

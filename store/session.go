@@ -45,7 +45,7 @@ type Session struct {
 // NoAnswer is the value of Session.Used and UsedBefore if no answer is known.
 const NoAnswer = -1
 
-// Live says whether the session has neither ended nor expired at now.
+// Live reports whether the session has neither ended nor expired at now.
 func (s Session) Live(now time.Time) bool {
 	return s.EndedAt.IsZero() && now.Before(s.ExpiresAt) && now.Before(s.AbsoluteExpiresAt)
 }
@@ -87,12 +87,11 @@ type Sessions interface {
 	// ended or expired, and also if the account is deleted. ErrNotFound if the
 	// session or the account does not exist.
 	SessionUser(ctx context.Context, tenant, id string) (Session, User, error)
-	// RotateSession moves a session to the next generation and answers true,
+	// RotateSession moves a session to the next generation and returns true,
 	// only if Generation and SecretHash are the stored ones, the session is
 	// live at r.Now, and its account exists and is neither deleted nor banned
-	// at r.Now.
-	// It sets Confirmed to r.Generation, UsedBefore to Used, Used to NoAnswer and
-	// Answers to 0.
+	// at r.Now. It sets Confirmed to r.Generation, UsedBefore to Used, Used to
+	// NoAnswer and Answers to 0.
 	RotateSession(ctx context.Context, r Rotation) (bool, error)
 	// RotateSessionUser is RotateSession. It also returns the session after the
 	// rotation and its account, as SessionUser does. If it returns false it
@@ -110,7 +109,7 @@ type Sessions interface {
 	// ListSessions returns one page of the account's sessions that are live at
 	// now, ordered by id, and their total number.
 	ListSessions(ctx context.Context, tenant, userID string, now time.Time, page Page) ([]Session, int, error)
-	// EndSession ends the account's session and answers true, only if it
+	// EndSession ends the account's session and returns true, only if it
 	// belongs to the account and is live at the given time.
 	EndSession(ctx context.Context, tenant, userID, id string, at time.Time, reason string) (bool, error)
 	// EndSessions ends all sessions of the account that have not ended, except

@@ -146,8 +146,8 @@ func (m mutant) apply(sources []source) (change, error) {
 	}
 }
 
-// standsAt says whether lines of a function with this receiver begin with the
-// text.
+// standsAt reports whether lines of a function with this receiver begin with
+// the text.
 func (m mutant) standsAt(lines []string, receiverName string) bool {
 	if len(lines) < len(m.text) {
 		return false

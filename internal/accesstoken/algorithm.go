@@ -74,7 +74,7 @@ func parsePKCS8(raw []byte) (private, public any, err error) {
 	return nil, nil, fmt.Errorf("a key of type %T cannot sign tokens", private)
 }
 
-// Supports says whether an algorithm is supported: ES256, EdDSA, RS256 or
+// Supports reports whether an algorithm is supported: ES256, EdDSA, RS256 or
 // HS256.
 func Supports(name string) bool {
 	_, ok := algorithms[name]

@@ -102,7 +102,7 @@ func authTime(session *store.Session, now time.Time) int64 {
 	return session.AuthTime.Unix()
 }
 
-// ahead says whether a time is further in the future than clocks may differ.
+// ahead reports whether a time is further in the future than clocks may differ.
 func ahead(at, now time.Time) bool { return at.After(now.Add(skew)) }
 
 // withExtra adds the claims of a host after the claims of the library. It

@@ -42,7 +42,7 @@ type Key struct {
 	dropped atomic.Bool
 }
 
-// verifies says whether tokens of the key are still valid.
+// verifies reports whether tokens of the key are still valid.
 func (k *Key) verifies(now time.Time) bool {
 	return !k.dropped.Load() && now.Before(k.record.ExpiresAt)
 }
@@ -220,7 +220,7 @@ func (t *Tokens) headerOf(algorithm, id string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"` + algorithm + `","kid":"` + id + `","typ":"` + t.options.Type + `"}`))
 }
 
-// plausible says whether an unknown header could be one of this package.
+// plausible reports whether an unknown header could be one of this package.
 func (t *Tokens) plausible(header string) bool {
 	if len(header) > 120 {
 		return false

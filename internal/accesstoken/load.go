@@ -23,7 +23,7 @@ type flight struct {
 	abandoned bool
 }
 
-// near says whether the keys were loaded within a time before now. A load a
+// near reports whether the keys were loaded within a time before now. A load a
 // little later than now belongs to a request that began later. A load much
 // later than now is wrong: the clock was set back.
 func near(loaded, now time.Time, within time.Duration) bool {
@@ -31,7 +31,7 @@ func near(loaded, now time.Time, within time.Duration) bool {
 	return -skew < age && age < within
 }
 
-// fresh says whether the loaded keys are recent enough.
+// fresh reports whether the loaded keys are recent enough.
 func (t *Tokens) fresh(now time.Time) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -88,7 +88,7 @@ func (t *Tokens) board(s store.Keys, enough func() bool) (mine, other *flight) {
 	return t.flight, nil
 }
 
-// same says whether two stores are the same store. An error inside a
+// same reports whether two stores are the same store. An error inside a
 // transaction of a host need not happen in another store.
 func same(a, b store.Keys) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b

@@ -29,7 +29,7 @@ const (
 	longestWord = 1024
 )
 
-// Contains says whether the password is on the list. Case does not matter. A
+// Contains reports whether the password is on the list. Case does not matter. A
 // long password is not on the list and needs no search.
 func Contains(password string) bool {
 	if len(password) > longest || password == "" {
@@ -62,11 +62,11 @@ func Contains(password string) bool {
 	return false
 }
 
-// Contextual says whether the password is one of the words, or one of the words
-// with at most four more characters. Case does not matter. The words are facts
-// that others know or guess: the address, the name, the name of the site. The
-// local part of an address and each part of a name count as words too. A text
-// of fewer than four characters is no word.
+// Contextual reports whether the password is one of the words, or one of the
+// words with at most four more characters. Case does not matter. The words are
+// facts that others know or guess: the address, the name, the name of the site.
+// The local part of an address and each part of a name count as words too. A
+// text of fewer than four characters is no word.
 func Contextual(password string, words ...string) bool {
 	if len(password) > longestWord+padding*utf8.UTFMax {
 		return false
@@ -90,7 +90,7 @@ func Contextual(password string, words ...string) bool {
 	return false
 }
 
-// gives says whether the word is nearly the whole password.
+// gives reports whether the word is nearly the whole password.
 func gives(password, word string) bool {
 	length := utf8.RuneCountInString(word)
 	return length >= shortestWord &&

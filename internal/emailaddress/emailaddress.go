@@ -117,10 +117,10 @@ func Parse(s string) (Address, error) {
 	return address, nil
 }
 
-// blank says whether a character at the ends of an address is ignored: blanks,
-// zero-width characters, and the direction marks that chats and spreadsheets
-// add. Line breaks are not ignored, because a line break next to an address is
-// an attempt to add a mail header.
+// blank reports whether a character at the ends of an address is ignored:
+// blanks, zero-width characters, and the direction marks that chats and
+// spreadsheets add. Line breaks are not ignored, because a line break next to
+// an address is an attempt to add a mail header.
 func blank(r rune) bool {
 	return r == '\t' || unicode.Is(unicode.Zs, r) || unicode.Is(unicode.Bidi_Control, r) ||
 		r == '\ufeff' || '\u200b' <= r && r <= '\u200d' || r == '\u2060'
@@ -172,7 +172,7 @@ func validUnicode(local string) bool {
 	return norm.NFKC.IsNormalString(local)
 }
 
-// ignorable says whether a letter or mark is invisible.
+// ignorable reports whether a letter or mark is invisible.
 func ignorable(r rune) bool {
 	return unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.Is(unicode.Variation_Selector, r) ||
 		r == '\u2800' // the empty Braille pattern

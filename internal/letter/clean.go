@@ -88,13 +88,13 @@ func defang(s string) string {
 	return b.String()
 }
 
-// isDot says whether browsers treat a character as a dot in a host name.
+// isDot reports whether browsers treat a character as a dot in a host name.
 func isDot(r rune) bool { return strings.ContainsRune(".\u2024\u3002\uff0e\uff61", r) }
 
 func isColon(r rune) bool { return r == ':' || r == '\uff1a' }
 
-// startsLabel says whether the text after a dot can be the last part of a host
-// name: two or more characters, and not only digits.
+// startsLabel reports whether the text after a dot can be the last part of a
+// host name: two or more characters, and not only digits.
 func startsLabel(after []rune) bool {
 	length, digits := 0, 0
 	for _, r := range after {

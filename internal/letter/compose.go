@@ -107,7 +107,7 @@ func languageOf(locales ...string) *language {
 	return &english
 }
 
-// hasTexts says whether a tag has texts.
+// hasTexts reports whether a tag has texts.
 func hasTexts(tag string) bool { return locale.Match([]string{tag}, tags) != "" }
 
 var tags = slices.Sorted(maps.Keys(languages))

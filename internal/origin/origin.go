@@ -100,7 +100,7 @@ func canonicalHost(host string) (string, error) {
 	return name, nil
 }
 
-// isNumber says whether browsers take a label for a part of an IPv4 address.
+// isNumber reports whether browsers take a label for a part of an IPv4 address.
 func isNumber(label string) bool {
 	if label == "" {
 		return false

@@ -73,9 +73,9 @@ type Options[M any] struct {
 	// Send renders and sends one message. Its context has a deadline. The id is
 	// the same in every try. A panic counts as an error.
 	Send func(ctx context.Context, id, kind string, message M) error
-	// Permanent says whether another try after an error of Send is useless.
+	// Permanent reports whether another try after an error of Send is useless.
 	Permanent func(error) bool
-	// NeedsOperator says whether an error of Send stays until an operator
+	// NeedsOperator reports whether an error of Send stays until an operator
 	// repairs something. Such an error is logged at level error.
 	NeedsOperator func(error) bool
 	// Tried is called after each try, but not for decoys. It must not panic.

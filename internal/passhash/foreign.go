@@ -52,7 +52,7 @@ func costly(format string) error {
 	return fmt.Errorf("%w: %s costs beyond the limit", ErrUnrecognised, format)
 }
 
-// Recognise tells whether Verify can check passwords against a stored string:
+// Recognise reports whether Verify can check passwords against a stored string:
 //
 //	$argon2id$ $argon2i$                   PHC strings, GoTrue
 //	$2a$ $2b$ $2y$                         bcrypt: Supabase, Auth0, Clerk and others
@@ -172,7 +172,7 @@ func parseBcrypt(encoded string, prepare func(password string) []byte) (stored, 
 	}}, nil
 }
 
-// bcryptText says whether a text is in the base64 of bcrypt.
+// bcryptText reports whether a text is in the base64 of bcrypt.
 func bcryptText(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '/')

@@ -66,8 +66,8 @@ func parseLucia(rest string) (stored, error) {
 // aspNetDigests are the numbers that ASP.NET Identity gives to the digests.
 var aspNetDigests = map[uint32]func() hash.Hash{0: sha1.New, 1: sha256.New, 2: sha512.New}
 
-// isASPNet says whether a string can be one of ASP.NET Identity: base64 whose
-// first byte is the version.
+// isASPNet reports whether a string can be one of ASP.NET Identity: base64
+// whose first byte is the version.
 func isASPNet(encoded string) bool {
 	return strings.HasPrefix(encoded, "AQAAAA") && len(encoded) >= 56 || strings.HasPrefix(encoded, "A") && len(encoded) == 68
 }

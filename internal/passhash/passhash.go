@@ -168,10 +168,10 @@ func (h *Hasher) Hash(ctx context.Context, client, password string) (string, err
 	return encode(h.params, salt, h.argon2id(password, salt)), nil
 }
 
-// Verify says whether a password belongs to a stored hash. upgrade says that it
-// does, and that the hash is foreign or weaker than the current parameters. The
-// caller should then hash the password again and store the new hash, unless the
-// stored one has changed.
+// Verify reports whether a password belongs to a stored hash. upgrade says that
+// it does, and that the hash is foreign or weaker than the current parameters.
+// The caller should then hash the password again and store the new hash, unless
+// the stored one has changed.
 //
 // Verify runs the derivation of the stored format. After a format that costs
 // next to nothing, such as a salted digest, it also runs a derivation with the

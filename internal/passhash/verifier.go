@@ -2,9 +2,9 @@ package passhash
 
 // Verifier checks passwords against stored strings in a format of the host.
 type Verifier interface {
-	// Recognises says whether the string is in the format of the Verifier.
+	// Recognises reports whether the string is in the format of the Verifier.
 	Recognises(stored string) bool
-	// Verify says whether the password belongs to the string. It runs in a
+	// Verify reports whether the password belongs to the string. It runs in a
 	// place of the queue, so it may take time. An error counts as no.
 	Verify(stored, password string) (bool, error)
 }

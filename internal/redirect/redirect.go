@@ -107,7 +107,7 @@ func New(baseURL string, allowed []string, options ...Option) (*Matcher, error) 
 // Wildcards lists the allowed targets with a "*", as they were given.
 func (m *Matcher) Wildcards() []string { return m.wildcards }
 
-// Allows says whether a browser may be sent to the target.
+// Allows reports whether a browser may be sent to the target.
 func (m *Matcher) Allows(target string) bool {
 	_, allowed := m.origin(target)
 	return allowed
@@ -204,7 +204,7 @@ func withQuery(address string, namesAndValues []string, add bool) string {
 	return out.String()
 }
 
-// names says whether a part of a query sets one of the names. Servers behind
+// names reports whether a part of a query sets one of the names. Servers behind
 // the target may ignore the case of names, or split the query at semicolons
 // too.
 func names(piece string, namesAndValues []string) bool {
@@ -237,8 +237,8 @@ func (r rule) covers(rest string) bool {
 	return below(r.path, path)
 }
 
-// below says whether an absolute path, with or without a query, is the same as
-// another path or below it.
+// below reports whether an absolute path, with or without a query, is the same
+// as another path or below it.
 func below(parent, path string) bool {
 	path, _, _ = strings.Cut(path, "?")
 	if path == "" || !plainPath(path) {

@@ -29,7 +29,7 @@ var domains = idna.New(
 	idna.CheckHyphens(false),
 )
 
-// web says whether a browser opens a scheme itself.
+// web reports whether a browser opens a scheme itself.
 func web(scheme string) bool { return scheme == "https" || scheme == "http" }
 
 // parseRule reads one allowed target from the configuration. The host may have

@@ -174,7 +174,7 @@ func Judge(t *Token, next [32]byte, session *store.Session, now time.Time, grace
 	return Theft
 }
 
-// WithinGrace says whether a rotation was less than grace ago. A rotation in
+// WithinGrace reports whether a rotation was less than grace ago. A rotation in
 // the future gives no grace, because the grace would last too long.
 func WithinGrace(rotated, now time.Time, grace time.Duration) bool {
 	return now.Before(rotated.Add(grace)) && !rotated.After(now.Add(skew))

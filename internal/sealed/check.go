@@ -76,8 +76,8 @@ func period(secret []byte) int {
 	return len(secret)
 }
 
-// counts says whether most steps from byte to byte are +1, or most are -1, as
-// in alphabets and digits.
+// counts reports whether most steps from byte to byte are +1, or most are -1,
+// as in alphabets and digits.
 func counts(secret []byte) bool {
 	up, down := 0, 0
 	for i := 1; i < len(secret); i++ {

@@ -153,7 +153,7 @@ func (r *Ring) Open(purpose string, context, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// Current says whether a value was sealed with the first secret. Any other
+// Current reports whether a value was sealed with the first secret. Any other
 // value should be opened and sealed again before its secret is removed.
 func (r *Ring) Current(sealed []byte) bool {
 	primary := r.Primary()

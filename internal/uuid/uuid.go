@@ -75,7 +75,7 @@ func Parse(text string) (id [16]byte, ok bool) {
 	return id, true
 }
 
-// Valid says whether text is the canonical form of an identifier.
+// Valid reports whether text is the canonical form of an identifier.
 func Valid(text string) bool {
 	_, ok := Parse(text)
 	return ok

@@ -146,7 +146,7 @@ func checkMediaType(r *http.Request) error {
 	return nil
 }
 
-// IsForm says whether a request declares its body to be a form.
+// IsForm reports whether a request declares its body to be a form.
 func IsForm(r *http.Request) bool {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return kind == "application/x-www-form-urlencoded"

@@ -92,9 +92,9 @@ func (w *Worker) IsStopping() bool {
 	}
 }
 
-// Close ends the worker after its current run and says whether it has ever run.
-// It fails if ctx is done first. A second Close, and a Close of a worker that
-// never started, does nothing.
+// Close ends the worker after its current run and reports whether it has ever
+// run. It fails if ctx is done first. A second Close, and a Close of a worker
+// that never started, does nothing.
 func (w *Worker) Close(ctx context.Context) (ran bool, err error) {
 	w.mu.Lock()
 	first, started := !w.closed, w.started

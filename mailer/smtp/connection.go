@@ -264,8 +264,8 @@ func (c *connection) say(expected int, line string) error {
 	return err
 }
 
-// isStale says whether the same message may be sent again at once: the server
-// has closed a kept connection, and cannot have the message.
+// isStale reports whether the same message may be sent again at once: the
+// server has closed a kept connection, and cannot have the message.
 func (c *connection) isStale(ctx context.Context, err error) bool {
 	return err != nil && c.broken && !c.committed && ctx.Err() == nil
 }

@@ -112,7 +112,7 @@ func readHeaders(base, given map[string]string) (map[string]string, error) {
 	return all, errors.Join(problems...)
 }
 
-// isBreak says whether a character can end a line, or looks like the end of
+// isBreak reports whether a character can end a line, or looks like the end of
 // one.
 func isBreak(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
 

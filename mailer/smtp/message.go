@@ -75,8 +75,8 @@ func isIDCharacter(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 }
 
-// isInvisible says whether a character that net/mail accepts in an address is
-// invisible.
+// isInvisible reports whether a character that net/mail accepts in an address
+// is invisible.
 func isInvisible(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }
 
 func isASCII(s string) bool {

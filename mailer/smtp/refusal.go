@@ -49,7 +49,7 @@ var (
 	aboutSender = regexp.MustCompile(`(?i)\b(sender|send as|sendas|mail from|relay|relaying|not verified|unverified sender|your (account|ip|domain|host|daily|sending)|daily|rate limit|frequency|blocked|blacklist(ed)?|blocklist(ed)?|listed|reputation|spam|authenticat\w*)\b`)
 )
 
-// isFinal says whether the refusal is about the mailbox or the text.
+// isFinal reports whether the refusal is about the mailbox or the text.
 func (r *refusal) isFinal() bool {
 	// Before RCPT a refusal is about neither. A refusal of MAIL is about the
 	// sender.
@@ -94,7 +94,7 @@ func (s *streak) accepted() {
 	s.words, s.recipients = "", nil
 }
 
-// refused adds a refusal and says whether enough recipients in a row had the
+// refused adds a refusal and reports whether enough recipients in a row had the
 // same one. A recipient counts once, however often it is tried.
 func (s *streak) refused(to string, r *refusal) bool {
 	s.mu.Lock()

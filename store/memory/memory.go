@@ -155,5 +155,5 @@ func (s *Store) WithTx(*sql.Tx) store.Store {
 	return Refusing(store.ErrNoHostTx)
 }
 
-// Ping answers nil, unless no verb may be used.
+// Ping returns nil, unless no verb may be used.
 func (s *Store) Ping(ctx context.Context) error { return s.usable(ctx) }
