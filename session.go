@@ -69,7 +69,7 @@ func (s *Sessions) End(ctx context.Context, in EndSessionParams) error {
 }
 
 // SignOut ends a session. Ending it twice is no error. SignOut returns
-// ErrUnavailable.
+// ErrUnavailable if the store does not answer.
 func (s *Sessions) SignOut(ctx context.Context, session Session) error {
 	err := s.end(ctx, session.UserID, session.ID, endedBySignOut)
 	if errors.Is(err, ErrSessionNotFound) {
@@ -297,7 +297,7 @@ type RevokedBefore struct {
 // RevokeIssuedBefore ends every session and deletes every pending one-time
 // token that was made before t. Call it after the restore of a backup: sessions
 // and tokens that were revoked after the backup are live again in the backup.
-// It returns ErrUnavailable.
+// It returns ErrUnavailable if the store does not answer.
 func (s *Sessions) RevokeIssuedBefore(ctx context.Context, t time.Time) (revoked RevokedBefore, err error) {
 	const batch = 1000
 	for {
