@@ -339,7 +339,7 @@ func (m *MagicLinks) handleCallbackPage(w http.ResponseWriter, r *http.Request) 
 		Languages: languagesOf(language),
 		Title:     "Sign in with your code",
 		Paragraphs: []string{
-			"To sign in, go back to where you asked for this mail and type the six digits that stand in it.",
+			"To sign in, go back to where you asked for this mail and type the six digits from the mail.",
 			"If you did not ask to sign in, close this page: nobody was signed in by opening it.",
 		},
 		Facts: []ui.Fact{{Label: "Account", Value: email}},

@@ -172,8 +172,8 @@ func (v visitor) renew(isForm bool, in formInput, path string, send func(ctx con
 	return v.answerForm(isForm, err, ui.Page{
 		Title: "Check your mail",
 		Paragraphs: []string{
-			"If this address can be used here, a mail with a new link is on its way. It makes older links worthless.",
-			"Nothing there after some minutes? Look among the junk mail too.",
+			"If this address can be used here, a mail with a new link is on its way. Older links stop working.",
+			"Nothing there after some minutes? Look in your junk mail too.",
 		},
 		Facts: []ui.Fact{{Label: "Address", Value: showEmail(in.Email)}},
 	}, webio.Message("If the address can be used, a mail is on its way."), formInput{CallbackURL: in.CallbackURL}.renewal(v.pagePath(path))...)
