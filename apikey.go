@@ -221,14 +221,14 @@ func (a *APIKeys) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) err
 		if c.key.Scopes != nil && (params.Scopes == nil || slices.ContainsFunc(params.Scopes, func(scope string) bool {
 			return !scopesAllow(c.key.Scopes, scope, scope == mintScope || strings.Contains(scope, "*"))
 		})) {
-			// A key cannot make a key with more rights than its own,
+			// A key cannot make a key with more rights than its own.
 			return ErrScopeInsufficient
 		}
 		if params.Environment == "" {
 			params.Environment = c.key.Environment
 		}
 		if validEnvironment(params.Environment) && params.Environment != c.key.Environment {
-			return ErrScopeInsufficient // nor a key for another environment,
+			return ErrScopeInsufficient // a key cannot make a key for another environment
 		}
 		params.ExpiresAt = c.key.ExpiresAt
 	}
@@ -238,7 +238,7 @@ func (a *APIKeys) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) err
 			return ErrInvalidRequest.detail("expiresAt", "must be an RFC 3339 time")
 		}
 		if !c.signedIn && !c.key.ExpiresAt.IsZero() && expires.After(c.key.ExpiresAt) {
-			return ErrScopeInsufficient // nor a key that expires later
+			return ErrScopeInsufficient // a key cannot make a key that expires later
 		}
 		params.ExpiresAt = expires
 	}
