@@ -91,11 +91,11 @@ func claimAfter(ctx context.Context, t *txn, user *store.User, h happening) erro
 // contestLife is how long it is remembered that an account was contested.
 const contestLife = 10 * 365 * 24 * time.Hour
 
-// contest marks an account whose address nobody has proven and with whose
-// address somebody signs up again: one of the two is not the owner of the
-// mailbox. Confirming the address then gives the account to whoever reads the
-// mailbox, without anything that was planted. The mark is made used, so that no
-// rule that ends pending secrets removes it.
+// contest marks an account whose address is not verified and with whose address
+// somebody signs up again: one of the two people does not own the mailbox. If the
+// address is confirmed later, the reader of the mailbox takes over the account,
+// and everything in it is removed. The mark is stored as a used token, so that no
+// rule that ends pending tokens removes it.
 func contest(ctx context.Context, t *txn, user *store.User) error {
 	now := t.now()
 	err := t.CreateToken(ctx, store.Token{
@@ -122,9 +122,9 @@ func contested(ctx context.Context, s store.Store, user *store.User) (bool, erro
 
 func contestHash(user *store.User) []byte { return hashSecret(user.ID + " " + user.EmailKey) }
 
-// mutable are the notices that an owner may switch off. Those of a change of
-// password, address, factor or key always arrive: whoever changes them could
-// switch them off first.
+// mutable says whether an owner may switch a notice off. Notices about a change of
+// password, address, factor or key always arrive, because a thief could switch
+// them off first.
 func mutable(kind mailer.Kind) bool {
 	return kind == mailer.NewDevice || kind == mailer.AccountDeleted
 }

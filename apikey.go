@@ -23,7 +23,7 @@ var (
 
 const apiKeyPath = "/admin/api-keys"
 
-// Minting a key needs this very scope: no wildcard gives it.
+// mintScope is the scope that makes keys. A wildcard does not include it.
 const mintScope = "api-keys:create"
 
 // APIKeys makes, lists, revokes and checks API keys.
@@ -44,34 +44,34 @@ func (a *APIKeys) feature() feature {
 	}
 }
 
-// CreateAPIKeyParams is what a new key is to be.
+// CreateAPIKeyParams is the input of APIKeys.Create.
 type CreateAPIKeyParams struct {
-	// Name tells people what it is for, 1 to 100 characters.
+	// Name tells people what the key is for. It has 1 to 100 characters.
 	Name string
 	// Type is PublishableKey or SecretKey.
 	Type string
 	// Environment is "dev", "staging" or "prod". Default "dev".
 	Environment string
-	// Scopes limit the key, such as "users:read"; either part may be "*". Nil
-	// allows everything, an empty list nothing.
+	// Scopes limit the key, such as "users:read". Either part may be "*". Nil
+	// allows everything. An empty list allows nothing.
 	Scopes []string
-	// ExpiresAt is when it stops working; zero is never.
+	// ExpiresAt is when the key expires. The zero time means never.
 	ExpiresAt time.Time
-	// OwnerID is the account that makes the key: it dies with that account and
-	// with its being an administrator. "" is the operator.
+	// OwnerID is the account that makes the key. The key stops working when the
+	// account is deleted or banned, or is no longer an administrator. "" means
+	// the operator.
 	OwnerID string
 }
 
 // CreatedAPIKey is a new key.
 type CreatedAPIKey struct {
 	APIKey
-	// Key is the key itself. It is stored nowhere, so this is the only time that
-	// it is shown.
+	// Key is the key itself. It is not stored, so it is shown only this once.
 	Key string
 }
 
-// Create makes a key and returns it, this once. It answers
-// ErrInvalidRequest with the field that is wrong, or ErrUnavailable.
+// Create makes a key and returns it. The key cannot be read again later. Create
+// returns ErrInvalidRequest with the field that is wrong, or ErrUnavailable.
 func (a *APIKeys) Create(ctx context.Context, in CreateAPIKeyParams) (CreatedAPIKey, error) {
 	name, ok := cleanName(in.Name, 100)
 	if !ok {
@@ -125,8 +125,9 @@ func (a *APIKeys) List(ctx context.Context, page PageParams) (Page[APIKey], erro
 	return pageOf(keys, total, apiKeyOf), fault(err)
 }
 
-// Revoke ends a key for good, in every process at its next use. Revoking
-// twice is no error. ErrAPIKeyNotFound when there is no such key.
+// Revoke revokes a key for ever. Every process refuses the key at its next use.
+// Revoking a key twice is no error. Revoke returns ErrAPIKeyNotFound if no key
+// has the id, or ErrUnavailable.
 func (a *APIKeys) Revoke(ctx context.Context, id string) error {
 	if !uuid.Valid(id) {
 		return ErrAPIKeyNotFound
@@ -143,9 +144,8 @@ func (a *APIKeys) Revoke(ctx context.Context, id string) error {
 	})
 }
 
-// Verify checks a key as the guards do, for use where there is no
-// request. It answers ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired or
-// ErrUnavailable.
+// Verify checks a key where there is no request. It returns ErrInvalidAPIKey,
+// ErrAPIKeyRevoked, ErrAPIKeyExpired or ErrUnavailable.
 func (a *APIKeys) Verify(ctx context.Context, key string) (APIKey, error) {
 	found, err := a.verifyAPIKey(ctx, key, false)
 	return apiKeyOf(&found), err
@@ -170,7 +170,8 @@ type createAPIKeyInput struct {
 	ExpiresAt   *string   `json:"expiresAt"`
 }
 
-// apiKeyBody shows a key by its first and last characters.
+// apiKeyBody is a key in an answer. It shows only the first and last characters
+// of the key.
 type apiKeyBody struct {
 	ID          string `json:"id"`
 	Name        string `json:"name"`
@@ -178,7 +179,7 @@ type apiKeyBody struct {
 	Environment string `json:"environment"`
 	Prefix      string `json:"prefix"`
 	Suffix      string `json:"suffix"`
-	// Scopes is null where all are allowed, which is not the same as none.
+	// Scopes is null if everything is allowed. An empty list allows nothing.
 	Scopes     *[]string      `json:"scopes"`
 	CreatedBy  webio.Optional `json:"createdBy"`
 	CreatedAt  webio.Instant  `json:"createdAt"`
@@ -221,14 +222,14 @@ func (a *APIKeys) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) err
 		if c.key.Scopes != nil && (params.Scopes == nil || slices.ContainsFunc(params.Scopes, func(scope string) bool {
 			return !scopesAllow(c.key.Scopes, scope, scope == mintScope || strings.Contains(scope, "*"))
 		})) {
-			// A key never mints one that may do more than itself.
+			// A key cannot make a key with more rights than its own.
 			return ErrScopeInsufficient
 		}
 		if params.Environment == "" {
 			params.Environment = c.key.Environment
 		}
 		if validEnvironment(params.Environment) && params.Environment != c.key.Environment {
-			return ErrScopeInsufficient // nor one for another environment
+			return ErrScopeInsufficient // a key cannot make a key for another environment
 		}
 		params.ExpiresAt = c.key.ExpiresAt
 	}
@@ -238,7 +239,7 @@ func (a *APIKeys) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) err
 			return ErrInvalidRequest.detail("expiresAt", "must be an RFC 3339 time")
 		}
 		if !c.signedIn && !c.key.ExpiresAt.IsZero() && expires.After(c.key.ExpiresAt) {
-			return ErrScopeInsufficient // nor one that outlives it
+			return ErrScopeInsufficient // a key cannot make a key that expires later
 		}
 		params.ExpiresAt = expires
 	}

@@ -35,8 +35,8 @@ type Budget struct {
 	// spent. Nobody else can spend it. Empty where there is no such budget.
 	Known []Bound
 	// SpentBy is who can spend it: "anyone", "the client" (for itself alone),
-	// "the first factor" (whoever has given a right first factor) or "the
-	// mailbox" (whoever holds a secret that was mailed there).
+	// "the first factor" (a client that has given a right first factor) or "the
+	// mailbox" (a client that has a secret that was mailed there).
 	SpentBy string
 	// Shuts names the doors that are shut while it is spent.
 	Shuts []string

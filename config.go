@@ -31,8 +31,8 @@ type Config struct {
 	// BaseURL.
 	HomeURL string
 	// InsecureHTTP takes an http BaseURL on any host, for development in a local
-	// network. It MUST NOT be set where real people sign in: whoever is on the
-	// way reads tokens and passwords.
+	// network. It MUST NOT be set where real people sign in: others on the network
+	// can read tokens and passwords.
 	InsecureHTTP bool
 	// BasePath is where the handler's routes start. Default "/v1".
 	BasePath string
@@ -168,8 +168,8 @@ type SessionConfig struct {
 	// RememberedTokens is how many access tokens are remembered as verified, at
 	// some 250 bytes each. Default 65,536; a negative number remembers none.
 	RememberedTokens int
-	// RefreshGrace is how long after a refresh the token before is answered with
-	// the same successor, whoever has used the successor: for lost answers, two
+	// RefreshGrace is how long after a refresh the previous token gives the same
+	// successor again, even if the successor was used. It is for lost answers, two
 	// tabs, and pages rendered on a server that cannot store the new token.
 	// Default 10 seconds, at most 5 minutes.
 	RefreshGrace time.Duration

@@ -6,8 +6,8 @@ import (
 	"github.com/admit-go/admit/internal/webio"
 )
 
-// emailDoors are the two routes that take an address and either a password or
-// nothing more: sign-up and sign-in. What the body says decides the feature.
+// emailDoors has the two routes that take an address and perhaps a password:
+// sign-up and sign-in. The body decides which feature serves the request.
 type emailDoors struct {
 	*kernel
 	signUps    *SignUps
@@ -86,7 +86,7 @@ func (e *emailDoors) handleSignUp(w http.ResponseWriter, r *http.Request) error 
 	return writeSignedIn(e.kernel, w, r, http.StatusCreated, result.SignedIn, false)
 }
 
-// byMagicLink reads the method of a sign-up or sign-in; left out, it is
+// byMagicLink reads the method of a sign-up or sign-in. The default is
 // "password".
 func byMagicLink(method *string) (bool, error) {
 	switch {
@@ -98,8 +98,9 @@ func byMagicLink(method *string) (bool, error) {
 	return false, ErrInvalidRequest.detail("method", "must be password or magiclink")
 }
 
-// answerMagicLink answers a request for a link, whoever it is for: signing up
-// with an address that has an account signs in to it.
+// answerMagicLink answers a request for a magic link. The answer is the same
+// for every address. A sign-up with an address that has an account signs in to
+// this account.
 func (e *emailDoors) answerMagicLink(w http.ResponseWriter, r *http.Request, status int, in MagicLinkParams) error {
 	in.SignUp = status == http.StatusCreated
 	id, err := e.magicLinks.Request(asked(r), in)

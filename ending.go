@@ -54,9 +54,9 @@ const (
 	afterNewChange     happening = "new address change"
 )
 
-// killed is the one table of what kills what. An undo outlives a reset and a
-// change of password, since whoever hijacked an account could ask for those.
-// Signing out everywhere leaves what gives no session.
+// killed is the table of the tokens that each happening ends. An undo outlives a
+// reset and a change of password, because a thief of an account could ask for
+// both. Signing out everywhere leaves the tokens that give no session.
 func killed(h happening) []string {
 	switch h {
 	case afterReset, afterChange, afterAddressChange:

@@ -45,10 +45,9 @@ type event struct {
 	data    eventData
 }
 
-// record appends an event. It is the one place that says who did it: the user
-// who is signed in, or the secret key (by its id; data says so), or whoever gave
-// a proof in this transaction, or "" for the operator and for the library
-// itself.
+// record appends an event. Only record sets the actor: the signed-in user, or the
+// secret key (by its id, and data says so), or the account whose proof was
+// accepted in this transaction, or "" for the operator and for the library itself.
 func (t *txn) record(ctx context.Context, e event) error {
 	if !t.kinds[e.kind] {
 		return ErrInternal.because(fmt.Errorf("no feature declares the event %q", e.kind))

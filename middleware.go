@@ -9,8 +9,9 @@ import (
 	"github.com/admit-go/admit/internal/deadline"
 )
 
-// RequireUser lets requests of signed-in users pass, guests too. Everyone else
-// gets the JSON error of the API. The handler finds the user with [UserFrom].
+// RequireUser lets signed-in users pass, also guests. For anybody else it
+// answers with the JSON error of the API. The handler gets the user from
+// [UserFrom].
 func (a *Auth) RequireUser(next http.Handler) http.Handler {
 	return a.guard(next, 0, func(c *caller) error {
 		if !c.signedIn {
@@ -20,16 +21,14 @@ func (a *Auth) RequireUser(next http.Handler) http.Handler {
 	})
 }
 
-// OptionalUser lets everybody pass; [UserFrom] tells who is signed in. A
-// credential that is there but no good is refused all the same. A session cookie
-// that is no good counts as none, and the browser is told to forget it: its
-// reader could do nothing about it.
+// OptionalUser lets everybody pass. [UserFrom] returns the user if somebody is
+// signed in. An invalid credential is still refused.
 func (a *Auth) OptionalUser(next http.Handler) http.Handler {
 	return a.guard(next, deadCookie, func(*caller) error { return nil })
 }
 
-// RequireVerified lets signed-in users pass whose address is verified; others
-// get 403 auth/email-not-verified.
+// RequireVerified lets signed-in users with a verified address pass. Other
+// users get 403 auth/email-not-verified.
 func (a *Auth) RequireVerified(next http.Handler) http.Handler {
 	return a.guard(next, freshly, func(c *caller) error {
 		switch {
@@ -42,11 +41,11 @@ func (a *Auth) RequireVerified(next http.Handler) http.Handler {
 	})
 }
 
-// RequireRole lets signed-in users pass who have one of the roles, whatever API
-// key they send beside their token. An administrator passes only where RoleAdmin
-// is listed. Where it is listed, a secret key of the application passes too, if
-// its scopes are nil. Roles are always asked of the store, whatever
-// SessionConfig.Staleness.
+// RequireRole lets signed-in users with one of the roles pass. An API key
+// beside the token changes nothing. An administrator passes only if RoleAdmin
+// is listed. If RoleAdmin is listed, a secret key of the application with nil
+// scopes passes too. The role is always read from the store, whatever
+// SessionConfig.Staleness is.
 func (a *Auth) RequireRole(role string, others ...string) func(http.Handler) http.Handler {
 	roles := append([]string{role}, others...)
 	for _, role := range roles {
@@ -69,9 +68,9 @@ func (a *Auth) RequireRole(role string, others ...string) func(http.Handler) htt
 	}
 }
 
-// RequireKey lets secret API keys pass that have the scope, and nobody else. A
-// wildcard and nil scopes cover every scope. A signed-in user without a secret
-// key gets 403 auth/key-required.
+// RequireKey lets secret API keys with the scope pass, and nobody else.
+// Wildcards and nil scopes include every scope. A signed-in user without a
+// secret key gets 403 auth/key-required.
 func (a *Auth) RequireKey(scope string) func(http.Handler) http.Handler {
 	if !validScope(scope) {
 		return a.nobody(scopeProblem("RequireKey", scope))
@@ -91,7 +90,7 @@ func (a *Auth) RequireKey(scope string) func(http.Handler) http.Handler {
 	}
 }
 
-// RequireUserOrKey lets signed-in users pass, and secret API keys that have the
+// RequireUserOrKey lets signed-in users pass, and secret API keys with the
 // scope.
 func (a *Auth) RequireUserOrKey(scope string) func(http.Handler) http.Handler {
 	if !validScope(scope) {
@@ -113,7 +112,7 @@ func (a *Auth) RequireUserOrKey(scope string) func(http.Handler) http.Handler {
 }
 
 // RequireRecent lets signed-in users pass whose proof of identity is younger
-// than Config.RecentFor; others get 403 auth/reauthentication-required.
+// than Config.RecentFor. Other users get 403 auth/reauthentication-required.
 func (a *Auth) RequireRecent(next http.Handler) http.Handler {
 	return a.guard(next, freshly, func(c *caller) error {
 		if !c.signedIn {
@@ -123,16 +122,16 @@ func (a *Auth) RequireRecent(next http.Handler) http.Handler {
 	})
 }
 
-// Caller is who sent a request that passed a guard. What is not there is nil: a
-// program that sends a key has no user, and most users send no key.
+// Caller is who sent a request that passed a guard. A field is nil if it is
+// absent: a program that sends a key has no user, and most users send no key.
 type Caller struct {
 	User    *User
 	Session *Session
 	Key     *APIKey
 }
 
-// CallerFrom tells who sent a request that passed a guard. It returns false for
-// a request without any credential, and outside a guard.
+// CallerFrom returns who sent a request that passed a guard. It returns false
+// for a request without a credential, and outside a guard.
 func CallerFrom(ctx context.Context) (Caller, bool) {
 	c := callerFrom(ctx)
 	if c == nil || !c.signedIn && c.key == nil {
@@ -175,10 +174,10 @@ func APIKeyFrom(ctx context.Context) (APIKey, bool) {
 	return APIKey{}, false
 }
 
-// Client gives rules that the handler calls the address, the user agent and the
-// request id of its request, as the routes of the API have them. Put it before
-// forms of the host that call rules: without it their limits per client address
-// count nobody, and sessions do not say where they come from.
+// Client gives the rules that next calls the client address, the user agent and
+// the request id of the request. Put it around forms of the host that call
+// rules. Without it these rules count no client address, and sessions do not
+// show where they come from.
 func (a *Auth) Client(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		client := describe(a.kernel, r, w.Header().Get("X-Request-Id"))
@@ -186,26 +185,26 @@ func (a *Auth) Client(next http.Handler) http.Handler {
 	})
 }
 
-// LimitClass is a limit per client address, shared by the routes of the API and
-// the forms of the host.
+// LimitClass is a limit per client address. The routes of the API and the forms
+// of the host share it.
 type LimitClass string
 
-// The classes of limits, in the figures of docs/ratelimit.md.
+// The classes of limits. docs/ratelimit.md has the figures.
 const (
-	// GuessLimit is for forms that verify something that can be guessed. Every
+	// GuessLimit is for forms that check something that can be guessed. Every
 	// request counts. The rules of this package count guesses themselves, so a
-	// form that calls them needs [Auth.Client] alone.
+	// form that calls them needs only [Auth.Client].
 	GuessLimit = LimitClass(limitGuess)
 	// SignUpLimit is for forms that make accounts.
 	SignUpLimit = LimitClass(limitSignUp)
-	// MailLimit is for forms that send mail of the host to an address that the
-	// client names. The rules of this package count their mails themselves.
+	// MailLimit is for forms that send the host's own mail to an address that
+	// the client names. The rules of this package count their mails themselves.
 	MailLimit = LimitClass(limitMail)
 )
 
-// Limit puts forms of the host under the limit of a class, together with the
-// routes of the API. It refuses with 429 and Retry-After before the handler is
-// called. It does what [Auth.Client] does, too.
+// Limit bounds forms of the host by a class, together with the routes of the
+// API. If the limit is reached it answers 429 with Retry-After and does not
+// call the handler. It also does what [Auth.Client] does.
 func (a *Auth) Limit(class LimitClass) func(http.Handler) http.Handler {
 	budget := map[LimitClass]string{GuessLimit: clientGuess, SignUpLimit: clientSignUp, MailLimit: clientMail}[class]
 	if budget == "" {
@@ -222,9 +221,9 @@ func (a *Auth) Limit(class LimitClass) func(http.Handler) http.Handler {
 	}
 }
 
-// VerifyToken checks an access token as RequireUser does, for use where there
-// is no request (a WebSocket message, a queue). It answers the errors that the
-// guards answer, and ErrUnavailable when the store cannot be asked.
+// VerifyToken checks an access token as RequireUser does, where there is no
+// request (a message on a WebSocket, a job in a queue). It returns the errors
+// of the guards, and ErrUnavailable if the store does not answer.
 func (a *Auth) VerifyToken(ctx context.Context, token string) (User, Session, error) {
 	var limit deadline.Context
 	limit.Start(ctx, a.config.RequestTimeout)
@@ -302,11 +301,12 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	writeError(w, report(a.log, w, r, err))
 }
 
-// RequirePolicy lets a caller pass who meets a policy such as
-// "user & role:editor | self"; [ParsePolicy] describes the terms. Owner names the
-// user whose thing the request is about; a policy that says self needs it. A
-// policy that cannot be read is logged and lets nobody pass; a host that would
-// rather not start asks ParsePolicy first.
+// RequirePolicy lets a caller pass who meets a policy such as "user &
+// role:editor | self". [ParsePolicy] describes the terms. owner returns the id
+// of the user who owns the thing that the request is about. A policy with the
+// term self needs owner. If the policy cannot be read, RequirePolicy logs an
+// error, and the guard lets nobody pass. Call ParsePolicy at the start of the
+// host to stop on such a policy.
 func (a *Auth) RequirePolicy(text string, owner func(*http.Request) string) func(http.Handler) http.Handler {
 	parsed, err := ParsePolicy(text)
 	if err == nil && owner == nil {
@@ -330,8 +330,8 @@ func (a *Auth) RequirePolicy(text string, owner func(*http.Request) string) func
 	}
 }
 
-// nobody is the guard that stands where a guard was written that cannot be
-// meant. It is logged once and answers 500.
+// nobody is the guard for a role, a scope or a policy that cannot be read. It
+// logs the cause once and answers 500 to every request.
 func (a *Auth) nobody(cause error) func(http.Handler) http.Handler {
 	a.log.Error("a guard cannot be read, so it lets nobody pass", "error", cause)
 	return func(http.Handler) http.Handler {

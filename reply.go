@@ -22,12 +22,13 @@ type sentBody struct {
 	RequestID string `json:"requestId,omitempty"`
 }
 
-// writeSent answers every request for a mail, whoever it is for.
+// writeSent answers a request for a mail. The answer is the same for every
+// address.
 func writeSent(w http.ResponseWriter, status int, email, requestID string) error {
 	return webio.Write(w, status, sentBody{"If the address can be used, a mail is on its way.", showEmail(email), requestID})
 }
 
-// showEmail gives back an address as it is kept.
+// showEmail returns an address in the form in which it is kept.
 func showEmail(email string) string {
 	if address, err := emailaddress.Parse(email); err == nil {
 		return address.Display
@@ -35,8 +36,8 @@ func showEmail(email string) string {
 	return ""
 }
 
-// newPasswordBody answers a reset and a change. The counts are left out where
-// there are no keys.
+// newPasswordBody is the answer to a reset and to a change of password. The
+// counts are left out if they are zero.
 type newPasswordBody struct {
 	Message        string `json:"message"`
 	LiveAPIKeys    int    `json:"liveApiKeys,omitzero"`

@@ -176,9 +176,9 @@ func (u *Users) change(ctx context.Context, id string, change func(context.Conte
 // CreateUserParams is what an operator gives to make an account.
 type CreateUserParams struct {
 	Email, Name string
-	// InsecurePassword sets a password that whoever makes the account knows, and
-	// mails nothing: for development and tests. Leave it "": then a link to set a
-	// password is mailed to the address.
+	// InsecurePassword sets a password that the operator knows, and mails nothing.
+	// It is for development and tests. If it is "", a link to set a password is
+	// mailed to the address.
 	InsecurePassword string
 	// Prepared is given instead inside a host's transaction; see
 	// Passwords.Prepare.

@@ -182,7 +182,7 @@ func TestClaimsAreThoseOfRFC9068(t *testing.T) {
 	}
 }
 
-// Every claim of the library, one by one, is refused from a host.
+// Each claim of the library is refused if it comes from a host.
 func TestReservedClaimsAreRefusedOneByOne(t *testing.T) {
 	s, tokens := memory.New(), New(options(t))
 	key, err := tokens.Signer(t.Context(), s, start)
@@ -264,7 +264,7 @@ func TestTokensOfAnotherKindAreRefused(t *testing.T) {
 	}
 }
 
-// A remembered token is compared whole: its signature alone opens nothing.
+// A remembered token is compared as a whole: its signature alone is not enough.
 func TestARememberedTokenIsComparedWhole(t *testing.T) {
 	s, tokens := memory.New(), New(options(t))
 	good := strings.Split(tokens.issueTo(t, s, nil, start), ".")
@@ -335,7 +335,7 @@ func TestAStoreThatIsDownIsNoInvalidToken(t *testing.T) {
 	if _, err := New(o).Signer(t.Context(), broken, start); !errors.Is(err, down) {
 		t.Errorf("got %v", err)
 	}
-	// A key that is known still verifies.
+	// A known key still verifies.
 	tokens.expect(t, broken, raw, start.Add(2*keyCheck), nil)
 }
 

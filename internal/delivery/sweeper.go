@@ -16,20 +16,19 @@ const (
 	sweepEvery = 10 * time.Minute
 )
 
-// SweptStore is what a Sweeper needs of a store.
+// SweptStore is the part of a store that a Sweeper needs.
 type SweptStore interface {
 	store.Leases
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 	DeleteEventsBefore(ctx context.Context, tenant, id string, limit int) (int, error)
 }
 
-// Sweeps are the options of a Sweeper. All fields but EventRetention are
-// mandatory.
+// Sweeps are the options of a Sweeper. All fields are required.
 type Sweeps struct {
-	// Store is swept, all tenants of it; the lease stands under Tenant.
+	// Store is swept, for all tenants. The lease belongs to Tenant.
 	Store  SweptStore
 	Tenant string
-	// Holder names this process where it takes the lease.
+	// Holder names this process in the lease.
 	Holder string
 	// EventRetention is how long events of the tenant are kept; zero is for ever.
 	// Events that wait for their delivery are kept longer.
@@ -38,14 +37,13 @@ type Sweeps struct {
 	Logger         *slog.Logger
 }
 
-// Sweeper removes what no rule needs any more, and events past their retention,
-// every ten minutes.
+// Sweeper deletes records that no rule needs any longer, every ten minutes.
 type Sweeper struct {
 	Sweeps
 	worker *worker.Worker
 }
 
-// NewSweeper returns a sweeper whose worker has not started.
+// NewSweeper returns a sweeper. Its worker is not started.
 func NewSweeper(options Sweeps) *Sweeper {
 	s := &Sweeper{Sweeps: options}
 	s.worker = worker.New("the sweeper", func(ctx context.Context) time.Duration {
@@ -57,10 +55,10 @@ func NewSweeper(options Sweeps) *Sweeper {
 	return s
 }
 
-// WakeOnce starts the worker if nobody has.
+// WakeOnce starts the worker if it is not started.
 func (s *Sweeper) WakeOnce() { s.worker.WakeOnce() }
 
-// sweep works in small batches, so that no request waits for it.
+// sweep deletes in small batches, so that no request waits for it.
 func (s *Sweeper) sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepLease)
 	defer cancel()
@@ -88,7 +86,7 @@ func (s *Sweeper) untilNone(remove func() (int, error)) error {
 	return nil
 }
 
-// Close stops the worker; a sweep that is at work ends with its batch.
+// Close stops the worker. A running sweep ends after its batch.
 func (s *Sweeper) Close(ctx context.Context) error {
 	_, err := s.worker.Close(ctx)
 	return err

@@ -11,7 +11,7 @@ import (
 var japanese = language{
 	tag:      "ja",
 	greeting: "{name} 様",
-	// A Japanese mail to somebody without a name begins with what it is about.
+	// A Japanese mail to a reader without a name has no greeting.
 	anonymous: "",
 	fonts:     "'Hiragino Sans','Hiragino Kaku Gothic ProN','Yu Gothic UI',Meiryo,'Noto Sans JP','Noto Sans CJK JP',",
 	device:    "端末",

@@ -40,7 +40,7 @@ type rig struct {
 	at    time.Time
 	sent  []string
 	tries []Try
-	// answer is what sending answers; nil is success.
+	// answer is the result of sending. Nil means success.
 	answer func(ctx context.Context, id string, m note) error
 	log    bytes.Buffer
 }
@@ -191,8 +191,8 @@ func TestWhatCannotBeReadIsGivenUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The second is sealed for another id: whoever can write to the store cannot
-	// have the content of one message sent as another.
+	// The second message is sealed for another id. Somebody who can write to
+	// the store must not have the content of one message sent as another.
 	for _, id := range []string{"id-1", "id-2"} {
 		if err := r.Store.AddMail(t.Context(), store.Mail{ID: id, Kind: "hello", Sealed: text, CreatedAt: r.at, NextAt: r.at}); err != nil {
 			t.Fatal(err)

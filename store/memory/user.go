@@ -15,7 +15,7 @@ type address struct {
 	until  time.Time
 }
 
-// free answers whether an account may take the address at now.
+// free reports whether an account may take the address at now.
 func (st *state) free(tenant, emailKey, userID string, now time.Time) bool {
 	a := st.addresses.get(row{tenant, emailKey})
 	return a == nil || a.userID == userID || !a.until.IsZero() && !now.Before(a.until)
