@@ -86,7 +86,7 @@ func (k *kernel) checkPassword(ctx context.Context, address emailaddress.Address
 	}
 	user, err := holder(ctx, k, k.store, address)
 	if err == nil || errors.Is(err, store.ErrNotFound) {
-		// For nobody too: the store is asked the same whoever the address belongs to.
+		// For nobody too: the store is asked the same for every address.
 		var found error
 		known.stored, found = k.store.Password(ctx, tenant, cmp.Or(user.ID, noUser))
 		err = cmp.Or(err, found)
