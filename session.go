@@ -342,11 +342,23 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 	if err != nil {
 		return SignedIn{}, fault(err)
 	}
-	id := t.SessionID()
-	// A racer may rotate between the look and the write: then one more look
-	// finds that this token is now the one before.
+	id, next := t.SessionID(), s.refresh.Next(&t)
+	// A token that is current is exchanged by one statement. What else the token
+	// is tells a look at its session. Where that says that the token is current
+	// after all, the session changed in between, and it is tried again.
 	for range 3 {
-		session, user, err := s.store.SessionUser(ctx, tenant, id)
+		session, user, rotated, err := s.store.RotateSessionUser(ctx, store.Rotation{
+			Tenant: tenant, ID: id, Generation: t.Generation, SecretHash: refreshtoken.Hash(t.Secret), NextHash: refreshtoken.Hash(next),
+			Now: now, ExpiresAt: now.Add(s.config.Sessions.RefreshTTL),
+		})
+		if err != nil {
+			return SignedIn{}, fault(err)
+		}
+		if rotated {
+			s.afterCommit(func() { s.live.Forget(user.ID) })
+			return s.renewed(ctx, key, &session, &user, next)
+		}
+		session, user, err = s.store.SessionUser(ctx, tenant, id)
 		if errors.Is(err, store.ErrNotFound) {
 			return SignedIn{}, ErrInvalidRefreshToken
 		}
@@ -359,22 +371,8 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 			}
 			return SignedIn{}, err
 		}
-		next := s.refresh.Successor(&t, &session)
-		switch refreshtoken.Judge(&t, next, &session, now, s.config.Sessions.RefreshGrace) {
-		case refreshtoken.Rotate:
-			won, err := s.store.RotateSession(ctx, store.Rotation{
-				Tenant: tenant, ID: id, Generation: t.Generation, SecretHash: refreshtoken.Hash(t.Secret), NextHash: refreshtoken.Hash(next),
-				Now: now, ExpiresAt: now.Add(s.config.Sessions.RefreshTTL),
-			})
-			if err != nil {
-				return SignedIn{}, fault(err)
-			}
-			if !won {
-				continue
-			}
-			s.afterCommit(func() { s.live.Forget(user.ID) })
-			advance(&session, now, s.config.Sessions.RefreshTTL)
-			return s.renewed(ctx, key, &session, &user, next)
+		stored := s.refresh.Successor(&t, &session)
+		switch refreshtoken.Judge(&t, stored, &session, now, s.config.Sessions.RefreshGrace) {
 		case refreshtoken.Repeat:
 			session.Answers, err = s.answer(ctx, &session, now)
 			if errors.Is(err, store.ErrNotFound) {
@@ -383,7 +381,7 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 			if err != nil {
 				return SignedIn{}, fault(err)
 			}
-			return s.renewed(ctx, key, &session, &user, next)
+			return s.renewed(ctx, key, &session, &user, stored)
 		case refreshtoken.Theft:
 			if err := s.reuse(ctx, &session, now); err != nil {
 				return SignedIn{}, err
@@ -394,16 +392,6 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 		}
 	}
 	return SignedIn{}, ErrUnavailable.because(errors.New("the session changed at every attempt"))
-}
-
-// advance does to a session that was read what a rotation did to the stored one.
-func advance(session *store.Session, now time.Time, life time.Duration) {
-	session.Confirmed, session.Answers = session.Generation, 0
-	session.Generation++
-	session.RotatedAt, session.LastActivityAt = now, now
-	if session.ExpiresAt = now.Add(life); session.ExpiresAt.After(session.AbsoluteExpiresAt) {
-		session.ExpiresAt = session.AbsoluteExpiresAt
-	}
 }
 
 // answer gives the number of one more answer for the current generation. Answers

@@ -208,7 +208,7 @@ func TestExchangesWithPostgreSQL(t *testing.T) {
 			c.person(email, true)
 			return request{method: "GET", path: "/auth/me", access: c.signedIn(email).AccessToken, want: http.StatusOK}
 		}},
-		{"refresh", 2, func(email string) request {
+		{"refresh", 1, func(email string) request {
 			c.person(email, true)
 			return request{method: "POST", path: "/auth/refresh", body: harness.J{"refreshToken": c.signedIn(email).RefreshToken}, want: http.StatusOK}
 		}},
