@@ -80,6 +80,7 @@ type Store interface {
 	Counters
 	Outbox
 	Leases
+	Batches
 
 	// Tx runs fn in one transaction and commits when fn returns nil; otherwise
 	// nothing that fn did remains, and fn's error is returned as it is.

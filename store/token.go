@@ -41,10 +41,16 @@ type Tokens interface {
 	CreateToken(ctx context.Context, t Token) error
 	// Token returns one, used and expired ones too. ErrNotFound when absent.
 	Token(ctx context.Context, tenant, kind string, hash []byte) (Token, error)
+	// TokenUser is Token, and returns the account of the token too. An account
+	// that does not exist has no ID.
+	TokenUser(ctx context.Context, tenant, kind string, hash []byte) (Token, User, error)
 	// ConsumeToken marks the token used at now and answers true, only if it
 	// was not used and now is before ExpiresAt. It returns the token as it
 	// stands after the call. ErrNotFound when absent.
 	ConsumeToken(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (Token, bool, error)
+	// SpendToken is LockUser of the token's account and then ConsumeToken.
+	// ErrNotFound when there is no such token, or its account does not exist.
+	SpendToken(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (Token, User, bool, error)
 	// TryToken adds one to Tries and answers true, only if Tries was below
 	// MaxTries, it was not used and now is before ExpiresAt. It returns the
 	// token as it stands after the call. ErrNotFound when absent.

@@ -79,6 +79,10 @@ type Users interface {
 	// UserByEmail returns the account whose current address it is. ErrNotFound
 	// when nobody's, reserved only, or its account is deleted.
 	UserByEmail(ctx context.Context, tenant, emailKey string) (User, error)
+	// LockUserByEmail is UserByEmail and LockUser in one. The account may have
+	// moved to another address while the call waited for the lock: its EmailKey
+	// tells.
+	LockUserByEmail(ctx context.Context, tenant, emailKey string) (User, error)
 	// UpdateUser writes every field but Tenant, ID, Email, EmailKey, CreatedAt
 	// and DeletedAt, only if the stored Version is u.Version, and adds one to
 	// it. ErrConflict when it is not, ErrNotFound when there is no such account
@@ -113,6 +117,13 @@ type Password struct {
 type Credentials interface {
 	// Password returns an account's password. ErrNotFound when it has none.
 	Password(ctx context.Context, tenant, userID string) (Password, error)
+	// UserPassword is UserByEmail, and returns the account's password too. An
+	// account that has none comes with a Password without a hash.
+	UserPassword(ctx context.Context, tenant, emailKey string) (User, Password, error)
+	// LockUserPassword is LockUser, and returns the password that the account has
+	// once it is locked. ErrNotFound when there is no such account, or it has no
+	// password.
+	LockUserPassword(ctx context.Context, tenant, id string) (User, Password, error)
 	// PutPassword sets or replaces it.
 	PutPassword(ctx context.Context, p Password) error
 	// SwapPassword replaces it and answers true, only if the stored hash is

@@ -182,6 +182,21 @@ var verbRaces = []race{
 			}
 		})
 	}},
+	{"SpendToken happens once", func(s *scene) contest {
+		t := s.token(s.user())
+		return one(func(int) (int, error) {
+			_, _, done, err := s.store.SpendToken(s.ctx, s.tenant, t.Kind, t.Hash, now)
+			return won(done, err)
+		}, nil)
+	}},
+	{"Write adds a token once", func(s *scene) contest {
+		u := s.user()
+		t := s.newToken(u)
+		return one(func(int) (int, error) {
+			w, err := s.store.Write(s.ctx, store.Batch{Tokens: []store.Token{t}, Events: []store.Event{s.newEvent()}})
+			return won(err == nil && w.Tokens[0], err)
+		}, nil)
+	}},
 	{"EndSession happens once", func(s *scene) contest {
 		u := s.user()
 		x := s.session(u)
