@@ -45,7 +45,7 @@ type event struct {
 	data    eventData
 }
 
-// record appends an event. It is the one place that says who did it: the user
+// record appends an event at the end of the transaction. It is the one place that says who did it: the user
 // who is signed in, or the secret key (by its id; data says so), or whoever gave
 // a proof in this transaction, or "" for the operator and for the library
 // itself.
@@ -74,9 +74,10 @@ func (t *txn) record(ctx context.Context, e event) error {
 	}
 	client := clientFrom(ctx)
 	now := t.now()
-	return t.AppendEvent(ctx, store.Event{
+	t.batch.Events = append(t.batch.Events, store.Event{
 		Tenant: tenant, ID: t.ids.New(now), Kind: e.kind, ActorID: actor, SubjectID: e.subject,
 		IPAddress: client.IPAddress, UserAgent: client.UserAgent, RequestID: client.RequestID,
 		Data: data, At: now, Delivered: t.config.OnEvent == nil,
 	})
+	return nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Batch is what a transaction writes at its end, all at once. Its parts take
@@ -69,8 +71,7 @@ type Batches interface {
 }
 
 // WriteEach does what Write promises by the other verbs, in a transaction of s.
-// A store to which a verb more costs little implements Write by it. The texts of
-// the batch must have been checked.
+// A store to which a verb more costs little implements Write by it.
 func WriteEach(ctx context.Context, s Store, b Batch) (Written, error) {
 	var w Written
 	err := s.Tx(ctx, func(ctx context.Context, tx Store) error {
@@ -140,6 +141,11 @@ func writeEach(ctx context.Context, s Store, b Batch, w *Written) error {
 // makeRoom ends the sessions of a Room and returns the ids of those that its
 // client has left.
 func makeRoom(ctx context.Context, s Store, r Room) (left []string, err error) {
+	for _, t := range []string{r.UserAgent, r.IPAddress, r.Left} {
+		if !utf8.ValidString(t) || strings.ContainsRune(t, 0) {
+			return nil, ErrInvalidText // no verb may be asked to keep it
+		}
+	}
 	for r.UserAgent != "" {
 		live, total, err := s.ListSessions(ctx, r.Tenant, r.UserID, r.At, Page{Number: 1, Limit: 1000})
 		if err != nil {

@@ -47,7 +47,7 @@ var (
 	ErrNotSealed = errors.New("outbox: the message cannot be sealed")
 	// ErrExpired says that a message came too late to be of use.
 	ErrExpired = errors.New("what the message offers has expired")
-	// errUnreadable says that a stored message is not what Add wrote, or that no
+	// errUnreadable says that a stored message is not what Seal made, or that no
 	// secret opens it.
 	errUnreadable = errors.New("the stored message cannot be read")
 )
@@ -129,23 +129,21 @@ func (o *Outbox[M]) WakeOnce() { o.worker.WakeOnce() }
 
 func (o *Outbox[M]) now() time.Time { return o.Now().UTC().Truncate(time.Microsecond) }
 
-// Add puts a message into the outbox, in the transaction of what causes it. The
-// worker does not see it before the commit, and has to be told then. Add answers
-// ErrNotSealed, or what the store answers.
-func (o *Outbox[M]) Add(ctx context.Context, tx store.Outbox, kind string, message M) error {
+// Seal makes a message ready for the outbox: it is to be stored in the
+// transaction of what causes it. The worker does not see it before the commit,
+// and has to be told then. Seal answers ErrNotSealed.
+func (o *Outbox[M]) Seal(kind string, message M) (store.Mail, error) {
 	plain, err := json.Marshal(message)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotSealed, err)
+		return store.Mail{}, fmt.Errorf("%w: %w", ErrNotSealed, err)
 	}
 	now := o.now()
 	id := o.IDs.New(now)
 	box, err := o.Ring.Seal(Purpose, []byte(id), plain)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotSealed, err)
+		return store.Mail{}, fmt.Errorf("%w: %w", ErrNotSealed, err)
 	}
-	return tx.AddMail(ctx, store.Mail{
-		Tenant: o.Tenant, ID: id, Queue: o.Queue, Kind: kind, Sealed: box, CreatedAt: now, NextAt: now,
-	})
+	return store.Mail{Tenant: o.Tenant, ID: id, Queue: o.Queue, Kind: kind, Sealed: box, CreatedAt: now, NextAt: now}, nil
 }
 
 // sendDue sends what is due and returns how long to wait for more.
