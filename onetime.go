@@ -24,7 +24,8 @@ var (
 // kill removes the tokens that a happening makes worthless: tokens of the
 // account, and tokens sent to its address before there was an account.
 func (t *txn) kill(ctx context.Context, h happening, userID, emailKey string) error {
-	if len(t.batch.Tokens) > 0 { // else what is added before would outlive it
+	// What the transaction has added before must not outlive it.
+	if len(t.batch.Tokens) > 0 {
 		if err := flush(ctx, t); err != nil {
 			return err
 		}
