@@ -22,6 +22,7 @@ import (
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store/drivertest/pgtest"
+	"github.com/admit-go/admit/store/drivertest/wire"
 	"github.com/admit-go/admit/store/postgres"
 )
 
@@ -31,7 +32,7 @@ type counted struct {
 	// host answers the requests, and nothing else: its workers have ended. It has
 	// one connection, which a proxy listens to.
 	host http.Handler
-	wire *pgtest.Wire
+	wire *wire.Proxy
 	// other is another process on the same database. It sends the mail and makes
 	// what an operation needs before it begins.
 	other *admit.Auth
@@ -42,18 +43,18 @@ func newCounted(t *testing.T) *counted {
 	t.Helper()
 	source := pgtest.Schema(t)
 	t.Cleanup(func() { pgtest.CheckDeadlocks(t, source) })
-	wire, err := pgtest.NewWire(source, 0)
+	proxy, err := wire.Start(source, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := wire.Close(); err != nil {
+		if err := proxy.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	c := &counted{T: t, wire: wire, mail: &mailer.Recorder{}}
+	c := &counted{T: t, wire: proxy, mail: &mailer.Recorder{}}
 	c.other = c.process(source, 4)
-	host := c.process(wire.URL, 1)
+	host := c.process(proxy.URL, 1)
 	if err := host.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}

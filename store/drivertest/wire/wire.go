@@ -1,4 +1,6 @@
-package pgtest
+// Package wire counts what goes between a client and a PostgreSQL server, and can
+// make the way longer.
+package wire
 
 import (
 	"errors"
@@ -9,11 +11,11 @@ import (
 	"time"
 )
 
-// Wire is a proxy on the loopback interface in front of a PostgreSQL server. It
+// Proxy is a proxy on the loopback interface in front of a PostgreSQL server. It
 // counts exchanges: how often a client has sent something and waited for the
 // answer. What a client sends in several pieces before the server answers is one
 // exchange. The way to the server can be made longer by a latency.
-type Wire struct {
+type Proxy struct {
 	// URL is that of the server, by way of the proxy.
 	URL string
 
@@ -24,9 +26,9 @@ type Wire struct {
 	open      sync.WaitGroup
 }
 
-// NewWire starts a proxy in front of the server that source names. Everything
+// Start starts a proxy in front of the server that source names. Everything
 // that is sent arrives later by latency, in either direction. Close ends it.
-func NewWire(source string, latency time.Duration) (*Wire, error) {
+func Start(source string, latency time.Duration) (*Proxy, error) {
 	u, err := url.Parse(source)
 	if err != nil {
 		return nil, err
@@ -39,38 +41,38 @@ func NewWire(source string, latency time.Duration) (*Wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Wire{latency: latency, listener: listener, server: net.JoinHostPort(u.Hostname(), port)}
+	p := &Proxy{latency: latency, listener: listener, server: net.JoinHostPort(u.Hostname(), port)}
 	u.Host = listener.Addr().String()
-	w.URL = u.String()
-	w.open.Go(w.accept)
-	return w, nil
+	p.URL = u.String()
+	p.open.Go(p.accept)
+	return p, nil
 }
 
 // Exchanges returns how many exchanges all connections together have had.
-func (w *Wire) Exchanges() int { return int(w.exchanges.Load()) }
+func (p *Proxy) Exchanges() int { return int(p.exchanges.Load()) }
 
 // Close ends the proxy. It waits for its connections, which the clients must have
 // closed.
-func (w *Wire) Close() error {
-	err := w.listener.Close()
-	w.open.Wait()
+func (p *Proxy) Close() error {
+	err := p.listener.Close()
+	p.open.Wait()
 	return err
 }
 
-func (w *Wire) accept() {
+func (p *Proxy) accept() {
 	for {
-		client, err := w.listener.Accept()
+		client, err := p.listener.Accept()
 		if err != nil {
 			return
 		}
-		w.open.Go(func() { w.join(client) })
+		p.open.Go(func() { p.join(client) })
 	}
 }
 
 // join connects a client to the server until one of them ends.
-func (w *Wire) join(client net.Conn) {
+func (p *Proxy) join(client net.Conn) {
 	defer client.Close()
-	server, err := net.Dial("tcp", w.server)
+	server, err := net.Dial("tcp", p.server)
 	if err != nil {
 		return
 	}
@@ -80,19 +82,19 @@ func (w *Wire) join(client net.Conn) {
 	var asked atomic.Bool
 	var both sync.WaitGroup
 	both.Go(func() {
-		w.carry(client, server, func() {
+		p.carry(client, server, func() {
 			if asked.CompareAndSwap(false, true) {
-				w.exchanges.Add(1)
+				p.exchanges.Add(1)
 			}
 		})
 	})
-	both.Go(func() { w.carry(server, client, func() { asked.Store(false) }) })
+	both.Go(func() { p.carry(server, client, func() { asked.Store(false) }) })
 	both.Wait()
 }
 
 // carry sends on what comes in, and calls seen before it does. At the end of one
 // direction the other one is ended too.
-func (w *Wire) carry(from, to net.Conn, seen func()) {
+func (p *Proxy) carry(from, to net.Conn, seen func()) {
 	type piece struct {
 		bytes []byte
 		due   time.Time
@@ -100,11 +102,11 @@ func (w *Wire) carry(from, to net.Conn, seen func()) {
 	pieces := make(chan piece, 1024)
 	var sender sync.WaitGroup
 	sender.Go(func() {
-		for p := range pieces {
-			if wait := time.Until(p.due); w.latency > 0 && wait > 0 {
+		for next := range pieces {
+			if wait := time.Until(next.due); p.latency > 0 && wait > 0 {
 				<-time.After(wait)
 			}
-			if _, err := to.Write(p.bytes); err != nil && !errors.Is(err, net.ErrClosed) {
+			if _, err := to.Write(next.bytes); err != nil && !errors.Is(err, net.ErrClosed) {
 				_ = from.Close() // the reader ends, and says so to the other side
 			}
 		}
@@ -115,7 +117,7 @@ func (w *Wire) carry(from, to net.Conn, seen func()) {
 		n, err := from.Read(buffer)
 		if n > 0 {
 			seen()
-			pieces <- piece{append([]byte(nil), buffer[:n]...), time.Now().Add(w.latency)}
+			pieces <- piece{append([]byte(nil), buffer[:n]...), time.Now().Add(p.latency)}
 		}
 		if err != nil {
 			break

@@ -1,4 +1,4 @@
-package pgtest_test
+package wire_test
 
 import (
 	"context"
@@ -8,15 +8,16 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/admit-go/admit/store/drivertest/pgtest"
+	"github.com/admit-go/admit/store/drivertest/wire"
 )
 
-func TestTheWireCountsExchanges(t *testing.T) {
-	wire, err := pgtest.NewWire(pgtest.Open(t), 0)
+func TestTheProxyCountsExchanges(t *testing.T) {
+	proxy, err := wire.Start(pgtest.Open(t), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
-	db, err := pgx.Connect(ctx, wire.URL)
+	db, err := pgx.Connect(ctx, proxy.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +25,7 @@ func TestTheWireCountsExchanges(t *testing.T) {
 		if err := db.Close(context.WithoutCancel(ctx)); err != nil {
 			t.Error(err)
 		}
-		if err := wire.Close(); err != nil {
+		if err := proxy.Close(); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -44,11 +45,11 @@ func TestTheWireCountsExchanges(t *testing.T) {
 			})
 		}},
 	} {
-		before := wire.Exchanges()
+		before := proxy.Exchanges()
 		if err := c.do(); err != nil {
 			t.Fatal(err)
 		}
-		if got := wire.Exchanges() - before; got != c.want {
+		if got := proxy.Exchanges() - before; got != c.want {
 			t.Errorf("%s takes %d exchanges, want %d", c.what, got, c.want)
 		}
 	}
