@@ -303,6 +303,13 @@ func (f *faulty) SessionUser(ctx context.Context, tenant, id string) (store.Sess
 	return f.Store.SessionUser(ctx, tenant, id)
 }
 
+func (f *faulty) RotateSessionUser(ctx context.Context, r store.Rotation) (store.Session, store.User, bool, error) {
+	if err := f.fault(); err != nil {
+		return store.Session{}, store.User{}, false, err
+	}
+	return f.Store.RotateSessionUser(ctx, r)
+}
+
 func (f *faulty) UserPassword(ctx context.Context, tenant, key string) (store.User, store.Password, error) {
 	if err := f.fault(); err != nil {
 		return store.User{}, store.Password{}, err
