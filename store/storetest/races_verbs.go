@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -185,7 +186,10 @@ var verbRaces = []race{
 	{"SpendToken happens once", func(s *scene) contest {
 		t := s.token(s.user())
 		return one(func(int) (int, error) {
-			_, _, done, err := s.store.SpendToken(s.ctx, s.tenant, t.Kind, t.Hash, now)
+			got, _, done, err := s.store.SpendToken(s.ctx, s.tenant, t.Kind, t.Hash, now)
+			if err == nil && !got.UsedAt.Equal(now) {
+				err = fmt.Errorf("the token was used at %v, should be %v", got.UsedAt, now)
+			}
 			return won(done, err)
 		}, nil)
 	}},
