@@ -80,6 +80,9 @@ func claimAfter(ctx context.Context, t *txn, user *store.User, h happening) erro
 	}
 	user.EmailVerifiedAt = now
 	if hook := t.config.Hooks.AccountClaimed; hook != nil {
+		if err := flush(ctx, t); err != nil {
+			return err
+		}
 		err := t.runHook(ctx, "AccountClaimed", func(ctx context.Context) error { return hook(ctx, Tx{t.Store}, userOf(user)) })
 		if err != nil {
 			return err
@@ -97,18 +100,17 @@ const contestLife = 10 * 365 * 24 * time.Hour
 // and everything in it is removed. The mark is stored as a used token, so that no
 // rule that ends pending tokens removes it.
 func contest(ctx context.Context, t *txn, user *store.User) error {
-	now := t.now()
-	err := t.CreateToken(ctx, store.Token{
+	now, subject := t.now(), user.ID
+	addToken(t, store.Token{
 		Tenant: tenant, Kind: kindContest, Hash: contestHash(user), UserID: user.ID,
 		CreatedAt: now, UsedAt: now, ExpiresAt: now.Add(contestLife),
+	}, func(ctx context.Context, added bool) error {
+		if !added {
+			return nil // contested already
+		}
+		return t.record(ctx, event{kind: eventAccountContested, subject: subject})
 	})
-	if errors.Is(err, store.ErrConflict) {
-		return nil // contested already
-	}
-	if err != nil {
-		return err
-	}
-	return t.record(ctx, event{kind: eventAccountContested, subject: user.ID})
+	return nil
 }
 
 // contested answers whether an account was contested at its present address.
@@ -165,12 +167,12 @@ func (t *txn) createUser(ctx context.Context, user store.User, hash string) erro
 		return err
 	}
 	if hash != "" {
-		err = t.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: user.CreatedAt})
-		if err != nil {
-			return err
-		}
+		t.batch.Passwords = append(t.batch.Passwords, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: user.CreatedAt})
 	}
 	if hook := t.config.Hooks.UserCreated; hook != nil {
+		if err := flush(ctx, t); err != nil {
+			return err
+		}
 		err := t.runHook(ctx, "UserCreated", func(ctx context.Context) error { return hook(ctx, Tx{t.Store}, userOf(&user)) })
 		if err != nil {
 			return err

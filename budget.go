@@ -189,14 +189,11 @@ func rememberClient(ctx context.Context, t *txn, user *store.User) error {
 		return nil
 	}
 	now := t.now()
-	err := t.CreateToken(ctx, store.Token{
+	addToken(t, store.Token{
 		Tenant: tenant, Kind: kindClient, Hash: knownClient(user.EmailKey, client), UserID: user.ID,
 		CreatedAt: now, ExpiresAt: now.Add(deviceLife),
-	})
-	if errors.Is(err, store.ErrConflict) {
-		return nil
-	}
-	return err
+	}, func(context.Context, bool) error { return nil })
+	return nil
 }
 
 // knows tells whether the account of an address knows the client at the other

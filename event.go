@@ -73,9 +73,10 @@ func (t *txn) record(ctx context.Context, e event) error {
 	}
 	client := clientFrom(ctx)
 	now := t.now()
-	return t.AppendEvent(ctx, store.Event{
+	t.batch.Events = append(t.batch.Events, store.Event{
 		Tenant: tenant, ID: t.ids.New(now), Kind: e.kind, ActorID: actor, SubjectID: e.subject,
 		IPAddress: client.IPAddress, UserAgent: client.UserAgent, RequestID: client.RequestID,
 		Data: data, At: now, Delivered: t.config.OnEvent == nil,
 	})
+	return nil
 }

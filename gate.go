@@ -70,7 +70,11 @@ type SignedIn struct {
 // or it refuses (an error, and the transaction rolls back).
 func (t *txn) enter(ctx context.Context, in proof) (outcome, error) {
 	now := t.now()
-	user, err := t.lock(ctx, in.userID)
+	lock := in.lock
+	if lock == nil {
+		lock = func(ctx context.Context, t *txn) (store.User, error) { return t.lock(ctx, in.userID) }
+	}
+	user, err := lock(ctx, t)
 	if errors.Is(err, store.ErrNotFound) {
 		return outcome{}, ErrInvalidCredentials
 	}
@@ -104,6 +108,16 @@ func (t *txn) enter(ctx context.Context, in proof) (outcome, error) {
 		}
 	}
 	return openSession(ctx, t, user, in)
+}
+
+// alreadyLocked is the lock of a proof whose account was locked, or made, in the
+// same transaction. Where a hook was told of it, the account is read again: hooks
+// may change it.
+func alreadyLocked(t *txn, user *store.User) func(context.Context, *txn) (store.User, error) {
+	if t.config.Hooks.UserCreated != nil || t.config.Hooks.AccountClaimed != nil {
+		return nil
+	}
+	return func(context.Context, *txn) (store.User, error) { return *user, nil }
 }
 
 // mayEnter is what every way in asks of the account itself.
@@ -176,21 +190,11 @@ func openSession(ctx context.Context, t *txn, user store.User, in proof) (outcom
 		ExpiresAt:         now.Add(lifetime.RefreshTTL),
 		AbsoluteExpiresAt: now.Add(lifetime.AbsoluteTTL),
 	}
-	if err := endFormer(ctx, t, &o.session); err != nil {
-		return outcome{}, err
-	}
-	if err := t.CreateSession(ctx, o.session); err != nil {
-		return outcome{}, err
-	}
 	if !in.created {
-		end := store.SessionEnd{Tenant: tenant, UserID: user.ID, At: now, Reason: endedByLimit}
-		if _, err := t.EndOldestSessions(ctx, end, lifetime.MaxPerUser); err != nil {
-			return outcome{}, err
-		}
+		endSurplus(t, &o.session)
 	}
-	if err := noteDevice(ctx, t, &o.user, &o.session, in.created); err != nil {
-		return outcome{}, err
-	}
+	t.batch.Sessions = append(t.batch.Sessions, o.session)
+	noteDevice(t, o.user, &o.session, in.created)
 	if err := rememberClient(ctx, t, &o.user); err != nil {
 		return outcome{}, err
 	}
@@ -199,47 +203,42 @@ func openSession(ctx context.Context, t *txn, user store.User, in proof) (outcom
 	}})
 }
 
-// endFormer ends the sessions that a browser leaves behind when somebody signs
-// in with it again: those of the same account with the same User-Agent from the
-// same address. Programs are left alone: many of one kind may share an address
-// and sign in at once.
-func endFormer(ctx context.Context, t *txn, next *store.Session) error {
-	if !strings.HasPrefix(next.UserAgent, "Mozilla/") || next.IPAddress == "" {
+// endSurplus ends, at the end of the transaction, the oldest sessions of an account
+// that has as many as it may, and the sessions that a browser leaves behind when
+// somebody signs in with it again: those of the same account with the same
+// User-Agent from the same address. Programs are left alone: many of one kind may
+// share an address and sign in at once.
+func endSurplus(t *txn, next *store.Session) {
+	room := store.Room{
+		Tenant: tenant, UserID: next.UserID, At: next.CreatedAt, Keep: t.config.Sessions.MaxPerUser - 1, Reason: endedByLimit,
+	}
+	if strings.HasPrefix(next.UserAgent, "Mozilla/") && next.IPAddress != "" {
+		room.UserAgent, room.IPAddress, room.Left = next.UserAgent, next.IPAddress, endedByAgain
+	}
+	t.batch.Rooms = append(t.batch.Rooms, room)
+	t.found = append(t.found, func(ctx context.Context, w store.Written) error {
+		for _, id := range w.Left {
+			err := t.record(ctx, event{kind: eventSessionEnded, subject: room.UserID, data: eventData{"session": id, "reason": endedByAgain}})
+			if err != nil {
+				return err
+			}
+		}
 		return nil
-	}
-	live, _, err := t.ListSessions(ctx, tenant, next.UserID, next.CreatedAt, store.Page{Number: 1, Limit: 100})
-	if err != nil {
-		return err
-	}
-	for _, former := range live {
-		if former.UserAgent != next.UserAgent || former.IPAddress != next.IPAddress {
-			continue
-		}
-		if _, err := t.EndSession(ctx, tenant, next.UserID, former.ID, next.CreatedAt, endedByAgain); err != nil {
-			return err
-		}
-		err := t.record(ctx, event{kind: eventSessionEnded, subject: next.UserID, data: eventData{"session": former.ID, "reason": endedByAgain}})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 // noteDevice remembers the device of a session by its name, and mails a notice
 // when it is a new one to an account that has been used before.
-func noteDevice(ctx context.Context, t *txn, user *store.User, session *store.Session, first bool) error {
-	err := t.CreateToken(ctx, store.Token{
+func noteDevice(t *txn, user store.User, session *store.Session, first bool) {
+	addToken(t, store.Token{
 		Tenant: tenant, Kind: kindDevice, Hash: hashSecret(user.ID + " " + device.Name(session.UserAgent)), UserID: user.ID,
 		CreatedAt: session.CreatedAt, ExpiresAt: session.CreatedAt.Add(deviceLife),
+	}, func(ctx context.Context, added bool) error {
+		if !added || first {
+			return nil
+		}
+		return t.notify(ctx, &user, mailer.NewDevice)
 	})
-	if errors.Is(err, store.ErrConflict) {
-		return nil
-	}
-	if err != nil || first {
-		return err
-	}
-	return t.notify(ctx, user, mailer.NewDevice)
 }
 
 // admit runs a rule that ends at the gate. It makes the tokens of the session

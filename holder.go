@@ -35,8 +35,44 @@ func holder(ctx context.Context, k *kernel, s store.Store, address emailaddress.
 	return user, err
 }
 
-// rekey stores an account under the key of its address if it was stored under
-// another key. Pending links to the former key stop working.
+// holderPassword is holder, and returns the password of the account: without a
+// hash where it has none.
+func holderPassword(ctx context.Context, k *kernel, address emailaddress.Address) (store.User, store.Password, error) {
+	user, stored, err := k.store.UserPassword(ctx, tenant, address.Key)
+	if filed(&user, address, err) {
+		return user, stored, err
+	}
+	if user, err = holder(ctx, k, k.store, address); err == nil {
+		stored, err = k.store.Password(ctx, tenant, user.ID)
+	}
+	return user, stored, err
+}
+
+// lockHolder is holder, and locks the account until the transaction ends. The
+// account may have left the address by then: its EmailKey tells.
+func lockHolder(ctx context.Context, t *txn, address emailaddress.Address) (store.User, error) {
+	user, err := t.LockUserByEmail(ctx, tenant, address.Key)
+	if filed(&user, address, err) {
+		t.touch(user.ID)
+		return user, err
+	}
+	if user, err = holder(ctx, t.kernel, t.Store, address); err != nil {
+		return user, err
+	}
+	return t.lock(ctx, user.ID)
+}
+
+// filed answers whether a look-up by the key of an address, which found user or
+// returned err, needs no other one: no account is stored under another key.
+func filed(user *store.User, address emailaddress.Address, err error) bool {
+	if err != nil {
+		return address.FormerKey() == "" || !errors.Is(err, store.ErrNotFound)
+	}
+	return !misfiled(user)
+}
+
+// rekey stores an account under the key of its address, where it was stored
+// under another one. Its pending links die with the former key.
 func rekey(ctx context.Context, k *kernel, s store.Store, user store.User) (store.User, error) {
 	key := keyOf(user.Email)
 	err := s.ClaimEmail(ctx, store.EmailClaim{

@@ -105,7 +105,7 @@ func TestInstrumentIsToldOfARequestThatIsBrokenOff(t *testing.T) {
 	var told []int
 	h := newHost(t, func(c *admit.Config) {
 		c.Store = storetest.Wrap(memory.New(), func(ctx context.Context, verb string, call func(context.Context) error) error {
-			if verb == "UserByEmail" {
+			if verb == "UserPassword" {
 				panic(http.ErrAbortHandler)
 			}
 			return call(ctx)

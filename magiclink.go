@@ -128,7 +128,8 @@ func (m *MagicLinks) send(ctx context.Context, tx *txn, user *store.User, callba
 		keyID, mac := m.ring.MAC(codePurpose, hash, []byte(code))
 		request.CodeHash = append(keyID[:], mac[:]...)
 	}
-	return requestID, tx.CreateToken(ctx, request)
+	addNewToken(tx, request)
+	return requestID, nil
 }
 
 // newCode returns six random digits. All codes are equally likely.
@@ -297,7 +298,7 @@ func (m *MagicLinks) redeem(ctx context.Context, kind string, hash []byte, try *
 		if err := tx.kill(ctx, afterNewMagic, user.ID, user.EmailKey); err != nil {
 			return outcome{}, err
 		}
-		return tx.enter(ctx, proof{userID: user.ID, methods: "otp", created: isNew})
+		return tx.enter(ctx, proof{userID: user.ID, methods: "otp", created: isNew, lock: alreadyLocked(tx, &user)})
 	})
 }
 

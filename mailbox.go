@@ -135,24 +135,16 @@ type languagesKey struct{}
 // mailQuietly does so without a limit. With strangers a message is wanted by an
 // address without an account too; its user has no id then.
 func (k *kernel) mailQuietly(ctx context.Context, address emailaddress.Address, strangers bool, send sender) error {
-	found, err := holder(ctx, k, k.store, address)
-	unknown := errors.Is(err, store.ErrNotFound)
-	if err != nil && !unknown {
-		return fault(err)
-	}
 	return k.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		nobody := k.nobody(address)
-		id := found.ID
-		if unknown {
-			id = nobody.ID
-		}
-		user, err := tx.lock(ctx, id)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		user, err := lockHolder(ctx, tx, address)
+		unknown := errors.Is(err, store.ErrNotFound)
+		if err != nil && !unknown {
 			return err
 		}
 		if err == nil && !user.Deleted() && !user.Banned(k.now()) && user.EmailKey == address.Key {
 			return send(ctx, tx, &user, true)
 		}
+		nobody := k.nobody(address)
 		if unknown && strangers {
 			nobody.ID = ""
 		}

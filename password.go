@@ -66,8 +66,14 @@ func (p *Passwords) signIn(ctx context.Context, try *attempt, address emailaddre
 		return SignedIn{}, err
 	}
 	return p.admit(ctx, try, func(ctx context.Context, tx *txn) (outcome, error) {
-		return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", still: func(ctx context.Context, tx *txn) error {
-			if err := tx.stillThePassword(ctx, known); err != nil {
+		var stored store.Password
+		lock := func(ctx context.Context, tx *txn) (user store.User, err error) {
+			tx.touch(known.stored.UserID)
+			user, stored, err = tx.LockUserPassword(ctx, tenant, known.stored.UserID)
+			return user, err
+		}
+		return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", lock: lock, still: func(_ context.Context, tx *txn) error {
+			if err := stillThePassword(tx, known, stored); err != nil {
 				return err
 			}
 			if life := p.config.Passwords.ExpiresAfter; life > 0 && !p.now().Before(known.stored.ChangedAt.Add(life)) {

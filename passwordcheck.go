@@ -1,7 +1,6 @@
 package admit
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -75,23 +74,15 @@ type knownPassword struct {
 	upgrade string
 }
 
-// noUser is the id of no account.
-const noUser = "00000000-0000-0000-0000-000000000000"
-
 // checkPassword finds the account of an address and verifies its password.
 func (k *kernel) checkPassword(ctx context.Context, address emailaddress.Address, given string) (store.User, knownPassword, error) {
 	var known knownPassword
 	if k.after != nil {
 		return store.User{}, known, ErrInternal.because(errHashInHostTx)
 	}
-	user, err := holder(ctx, k, k.store, address)
-	if err == nil || errors.Is(err, store.ErrNotFound) {
-		// For nobody too: the store is asked the same for every address.
-		var found error
-		known.stored, found = k.store.Password(ctx, tenant, cmp.Or(user.ID, noUser))
-		err = cmp.Or(err, found)
-	}
-	if errors.Is(err, store.ErrNotFound) {
+	user, stored, err := holderPassword(ctx, k, address)
+	known.stored = stored
+	if errors.Is(err, store.ErrNotFound) || err == nil && stored.Hash == "" {
 		// Nobody, or nobody with a password: the same work, the same answer.
 		if err := k.hasher.Waste(ctx, clientName(ctx), given); err != nil {
 			return user, known, k.hashFault(ctx, err)
@@ -115,22 +106,19 @@ func (k *kernel) checkPassword(ctx context.Context, address emailaddress.Address
 	return user, known, nil
 }
 
-// stillThePassword refuses when the password has changed since it was verified,
-// and renews its hash otherwise: never over another password.
-func (t *txn) stillThePassword(ctx context.Context, known knownPassword) error {
-	if known.upgrade != "" {
-		renewed := known.stored
-		renewed.Hash = known.upgrade
-		swapped, err := t.SwapPassword(ctx, known.stored.Hash, renewed)
-		if err != nil || swapped {
-			return err
-		}
-	}
-	now, err := t.Password(ctx, tenant, known.stored.UserID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && now.Hash != known.stored.Hash && !now.ChangedAt.Equal(known.stored.ChangedAt) {
+// stillThePassword refuses when the password that the locked account has is
+// another one than was verified, and renews its hash otherwise: never over
+// another password.
+func stillThePassword(t *txn, known knownPassword, now store.Password) error {
+	same := now.Hash == known.stored.Hash
+	if !same && !now.ChangedAt.Equal(known.stored.ChangedAt) {
 		return ErrInvalidCredentials
 	}
-	return err
+	if same && known.upgrade != "" {
+		now.Hash = known.upgrade
+		t.batch.Passwords = append(t.batch.Passwords, now)
+	}
+	return nil
 }
 
 // hash makes the stored form of a new password.
@@ -234,10 +222,7 @@ type NewPassword struct {
 // keys are ended where that was asked for, and counted else.
 func (t *txn) replacePassword(ctx context.Context, user *store.User, h happening, hash string, revokeKeys bool) (done NewPassword, err error) {
 	now := t.now()
-	err = t.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: now})
-	if err != nil {
-		return done, err
-	}
+	t.batch.Passwords = append(t.batch.Passwords, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: now})
 	ended, err := t.EndSessions(ctx, store.SessionEnd{Tenant: tenant, UserID: user.ID, At: now, Reason: endedByPassword})
 	if err != nil {
 		return done, err

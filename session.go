@@ -365,11 +365,23 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 	if err != nil {
 		return SignedIn{}, fault(err)
 	}
-	id := t.SessionID()
-	// Another request may rotate the token between the read and the write. Then
-	// the next read finds that this token is now the previous one.
+	id, next := t.SessionID(), s.refresh.Next(&t)
+	// A token that is current is exchanged by one statement. What else the token
+	// is tells a look at its session. Where that says that the token is current
+	// after all, the session changed in between, and it is tried again.
 	for range 3 {
-		session, user, err := s.store.SessionUser(ctx, tenant, id)
+		session, user, rotated, err := s.store.RotateSessionUser(ctx, store.Rotation{
+			Tenant: tenant, ID: id, Generation: t.Generation, SecretHash: refreshtoken.Hash(t.Secret), NextHash: refreshtoken.Hash(next),
+			Now: now, ExpiresAt: now.Add(s.config.Sessions.RefreshTTL),
+		})
+		if err != nil {
+			return SignedIn{}, fault(err)
+		}
+		if rotated {
+			s.afterCommit(func() { s.live.Forget(user.ID) })
+			return s.renewed(ctx, key, &session, &user, next)
+		}
+		session, user, err = s.store.SessionUser(ctx, tenant, id)
 		if errors.Is(err, store.ErrNotFound) {
 			return SignedIn{}, ErrInvalidRefreshToken
 		}
@@ -382,22 +394,8 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 			}
 			return SignedIn{}, err
 		}
-		next := s.refresh.Successor(&t, &session)
-		switch refreshtoken.Judge(&t, next, &session, now, s.config.Sessions.RefreshGrace) {
-		case refreshtoken.Rotate:
-			won, err := s.store.RotateSession(ctx, store.Rotation{
-				Tenant: tenant, ID: id, Generation: t.Generation, SecretHash: refreshtoken.Hash(t.Secret), NextHash: refreshtoken.Hash(next),
-				Now: now, ExpiresAt: now.Add(s.config.Sessions.RefreshTTL),
-			})
-			if err != nil {
-				return SignedIn{}, fault(err)
-			}
-			if !won {
-				continue
-			}
-			s.afterCommit(func() { s.live.Forget(user.ID) })
-			advance(&session, now, s.config.Sessions.RefreshTTL)
-			return s.renewed(ctx, key, &session, &user, next)
+		stored := s.refresh.Successor(&t, &session)
+		switch refreshtoken.Judge(&t, stored, &session, now, s.config.Sessions.RefreshGrace) {
 		case refreshtoken.Repeat:
 			session.Answers, err = s.answer(ctx, &session, now)
 			if errors.Is(err, store.ErrNotFound) {
@@ -406,7 +404,7 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 			if err != nil {
 				return SignedIn{}, fault(err)
 			}
-			return s.renewed(ctx, key, &session, &user, next)
+			return s.renewed(ctx, key, &session, &user, stored)
 		case refreshtoken.Theft:
 			if err := s.reuse(ctx, &session, now); err != nil {
 				return SignedIn{}, err
@@ -419,20 +417,9 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 	return SignedIn{}, ErrUnavailable.because(errors.New("the session changed at every attempt"))
 }
 
-// advance makes the change of a rotation to a session that was read before.
-func advance(session *store.Session, now time.Time, life time.Duration) {
-	session.Confirmed, session.Answers = session.Generation, 0
-	session.Generation++
-	session.RotatedAt, session.LastActivityAt = now, now
-	if session.ExpiresAt = now.Add(life); session.ExpiresAt.After(session.AbsoluteExpiresAt) {
-		session.ExpiresAt = session.AbsoluteExpiresAt
-	}
-}
-
-// answer returns the number of one more answer for the current generation. All
-// answers within the grace have the same number, because an honest client may
-// use several of them. After the grace each answer has its own number, so that
-// a second client that uses an answer is noticed.
+// answer gives the number of one more answer for the current generation. Answers
+// within the grace have one number: an honest client may use several. After it
+// each has its own, so that whoever else holds an answer does not go unnoticed.
 func (s *Sessions) answer(ctx context.Context, session *store.Session, now time.Time) (int64, error) {
 	if refreshtoken.WithinGrace(session.RotatedAt, now, s.config.Sessions.RefreshGrace) {
 		return 0, nil

@@ -95,7 +95,7 @@ func (s *SignUps) Create(ctx context.Context, in SignUpParams) (SignUpResult, er
 			if err := register(ctx, tx); err != nil {
 				return outcome{}, err
 			}
-			return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", created: true})
+			return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", created: true, lock: alreadyLocked(tx, &user)})
 		})
 		result.SignedIn = &signed
 	}

@@ -13,7 +13,7 @@ import (
 
 var _ = faultFlows.add(faultFlow{
 	name:    "ask to change an address",
-	calls:   8,
+	calls:   6,
 	prepare: func(s *harness.Server, p *subject) { letterTo(s, mailer.SignupConfirmation, p.email) },
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		return told(a.EmailChanges.Request(ctx, admit.EmailChangeParams{UserID: p.signed.User.ID, Email: moved(p)}))
@@ -21,7 +21,7 @@ var _ = faultFlows.add(faultFlow{
 	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, p, mailer.EmailVerification, moved(p)) },
 }, faultFlow{
 	name:  "change an address",
-	calls: 10,
+	calls: 6,
 	prepare: mailFor(mailer.EmailVerification, moved, func(s *harness.Server, p *subject) error {
 		return s.Auth.EmailChanges.Request(s.T.Context(), admit.EmailChangeParams{UserID: p.signed.User.ID, Email: moved(p)})
 	}),
@@ -34,7 +34,7 @@ var _ = faultFlows.add(faultFlow{
 	},
 }, faultFlow{
 	name:  "undo a change of address",
-	calls: 14,
+	calls: 8,
 	prepare: func(s *harness.Server, p *subject) {
 		// Only an address that was verified can take a change back.
 		token := tokenIn(letterTo(s, mailer.SignupConfirmation, p.email))

@@ -303,11 +303,18 @@ func (f *faulty) SessionUser(ctx context.Context, tenant, id string) (store.Sess
 	return f.Store.SessionUser(ctx, tenant, id)
 }
 
-func (f *faulty) UserByEmail(ctx context.Context, tenant, key string) (store.User, error) {
+func (f *faulty) RotateSessionUser(ctx context.Context, r store.Rotation) (store.Session, store.User, bool, error) {
 	if err := f.fault(); err != nil {
-		return store.User{}, err
+		return store.Session{}, store.User{}, false, err
 	}
-	return f.Store.UserByEmail(ctx, tenant, key)
+	return f.Store.RotateSessionUser(ctx, r)
+}
+
+func (f *faulty) UserPassword(ctx context.Context, tenant, key string) (store.User, store.Password, error) {
+	if err := f.fault(); err != nil {
+		return store.User{}, store.Password{}, err
+	}
+	return f.Store.UserPassword(ctx, tenant, key)
 }
 
 func (f *faulty) Tx(ctx context.Context, fn func(context.Context, store.Store) error) error {

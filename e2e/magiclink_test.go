@@ -16,7 +16,7 @@ import (
 
 var _ = faultFlows.add(faultFlow{
 	name:  "ask for a magic link",
-	calls: 8,
+	calls: 4,
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		_, err := a.MagicLinks.Request(ctx, admit.MagicLinkParams{Email: p.email, CallbackURL: callback})
 		return told(err)
@@ -24,7 +24,7 @@ var _ = faultFlows.add(faultFlow{
 	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, p, mailer.MagicLink, p.email) },
 }, faultFlow{
 	name:    "redeem a magic link",
-	calls:   17,
+	calls:   10,
 	prepare: func(s *harness.Server, p *subject) { askLink(s, p, false) },
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		signed, err := a.MagicLinks.Redeem(ctx, p.token)
@@ -34,7 +34,7 @@ var _ = faultFlows.add(faultFlow{
 	again: admit.ErrInvalidToken,
 }, faultFlow{
 	name:    "sign in by code",
-	calls:   19,
+	calls:   12,
 	prepare: func(s *harness.Server, p *subject) { askLink(s, p, false) },
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		signed, err := a.MagicLinks.RedeemCode(ctx, admit.RedeemCodeParams{RequestID: p.extra, Code: p.code})
@@ -44,7 +44,7 @@ var _ = faultFlows.add(faultFlow{
 	again: admit.ErrInvalidToken,
 }, faultFlow{
 	name:  "sign up by magic link",
-	calls: 12,
+	calls: 7,
 	prepare: func(s *harness.Server, p *subject) {
 		p.email = "new-" + p.email
 		askLink(s, p, true)

@@ -17,7 +17,7 @@ import (
 
 var _ = faultFlows.add(faultFlow{
 	name:  "sign in",
-	calls: 11,
+	calls: 6,
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		return gave(a.Passwords.SignIn(ctx, admit.SignInParams{Email: p.email, Password: strongPassword}))
 	},

@@ -99,12 +99,12 @@ type leaving struct {
 	begun chan struct{}
 }
 
-func (l *leaving) UserByEmail(ctx context.Context, tenant, key string) (store.User, error) {
+func (l *leaving) UserPassword(ctx context.Context, tenant, key string) (store.User, store.Password, error) {
 	if l.armed.CompareAndSwap(true, false) {
 		l.begun <- struct{}{}
 		<-ctx.Done()
 	}
-	return l.Store.UserByEmail(ctx, tenant, key)
+	return l.Store.UserPassword(ctx, tenant, key)
 }
 
 // Sixty guesses that hang up before they are evaluated are sixty guesses: only

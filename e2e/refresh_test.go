@@ -13,7 +13,7 @@ import (
 
 var _ = faultFlows.add(faultFlow{
 	name:  "refresh",
-	calls: 3,
+	calls: 2,
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		return gave(a.Sessions.Refresh(ctx, p.signed.Tokens.RefreshToken))
 	},

@@ -81,6 +81,7 @@ type Store interface {
 	Counters
 	Outbox
 	Leases
+	Batches
 
 	// Tx runs fn in one transaction and commits if fn returns nil. Otherwise it
 	// rolls back and returns the error of fn unchanged. Serialization failures,

@@ -43,13 +43,19 @@ type Tokens interface {
 	// Token returns a token, also a used or expired one. ErrNotFound if it does
 	// not exist.
 	Token(ctx context.Context, tenant, kind string, hash []byte) (Token, error)
-	// ConsumeToken marks the token as used at now and returns true, only if the
-	// token was not used and now is before ExpiresAt. It returns the token as
-	// it is after the call. ErrNotFound if it does not exist.
+	// TokenUser is Token, and returns the account of the token too. An account
+	// that does not exist has no ID.
+	TokenUser(ctx context.Context, tenant, kind string, hash []byte) (Token, User, error)
+	// ConsumeToken marks the token used at now and answers true, only if it
+	// was not used and now is before ExpiresAt. It returns the token as it
+	// stands after the call. ErrNotFound when absent.
 	ConsumeToken(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (Token, bool, error)
-	// TryToken adds one to Tries and returns true, only if Tries was below
-	// MaxTries, the token was not used and now is before ExpiresAt. It returns
-	// the token as it is after the call. ErrNotFound if it does not exist.
+	// SpendToken is LockUser of the token's account and then ConsumeToken.
+	// ErrNotFound when there is no such token, or its account does not exist.
+	SpendToken(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (Token, User, bool, error)
+	// TryToken adds one to Tries and answers true, only if Tries was below
+	// MaxTries, it was not used and now is before ExpiresAt. It returns the
+	// token as it stands after the call. ErrNotFound when absent.
 	TryToken(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (Token, bool, error)
 	// DeleteTokens deletes the selected tokens that were not used, also expired
 	// ones, and returns how many.

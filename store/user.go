@@ -83,10 +83,14 @@ type Users interface {
 	// if the address belongs to no account, is only reserved, or its account is
 	// deleted.
 	UserByEmail(ctx context.Context, tenant, emailKey string) (User, error)
-	// UpdateUser writes every field except Tenant, ID, Email, EmailKey,
-	// CreatedAt and DeletedAt, only if the stored Version is u.Version, and
-	// adds one to Version. ErrConflict if Version differs. ErrNotFound if the
-	// account does not exist or is deleted.
+	// LockUserByEmail is UserByEmail and LockUser in one. The account may have
+	// moved to another address while the call waited for the lock: its EmailKey
+	// tells.
+	LockUserByEmail(ctx context.Context, tenant, emailKey string) (User, error)
+	// UpdateUser writes every field but Tenant, ID, Email, EmailKey, CreatedAt
+	// and DeletedAt, only if the stored Version is u.Version, and adds one to
+	// it. ErrConflict when it is not, ErrNotFound when there is no such account
+	// or it is deleted.
 	UpdateUser(ctx context.Context, u User) error
 	// VerifyEmail sets EmailVerifiedAt to at and returns true, only if the
 	// account is not deleted, still has this EmailKey and was not verified. It
@@ -118,7 +122,14 @@ type Credentials interface {
 	// Password returns an account's password. ErrNotFound if the account has
 	// none.
 	Password(ctx context.Context, tenant, userID string) (Password, error)
-	// PutPassword sets or replaces a password.
+	// UserPassword is UserByEmail, and returns the account's password too. An
+	// account that has none comes with a Password without a hash.
+	UserPassword(ctx context.Context, tenant, emailKey string) (User, Password, error)
+	// LockUserPassword is LockUser, and returns the password that the account has
+	// once it is locked. ErrNotFound when there is no such account, or it has no
+	// password.
+	LockUserPassword(ctx context.Context, tenant, id string) (User, Password, error)
+	// PutPassword sets or replaces it.
 	PutPassword(ctx context.Context, p Password) error
 	// SwapPassword replaces the password and returns true, only if the stored
 	// hash is oldHash. It returns false for an account without a password.

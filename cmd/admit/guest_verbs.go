@@ -24,6 +24,11 @@ func (g guest) UserByEmail(ctx context.Context, tenant, emailKey string) (store.
 	return g.app.UserByEmail(ctx, tenant, emailKey)
 }
 
+// LockUserByEmail implements store.Users.
+func (g guest) LockUserByEmail(ctx context.Context, tenant, emailKey string) (store.User, error) {
+	return g.app.LockUserByEmail(ctx, tenant, emailKey)
+}
+
 // CreateUser implements store.Users.
 func (g guest) CreateUser(ctx context.Context, u store.User) error {
 	return g.app.CreateUser(ctx, u)

@@ -300,12 +300,10 @@ func newMailingGuest(app store.Store) store.Store {
 	return mailingGuest{newGuest(app, true), app}
 }
 
-// AddMail implements store.Outbox.
-func (g mailingGuest) AddMail(ctx context.Context, m store.Mail) error { return g.app.AddMail(ctx, m) }
-
-// CreateToken implements store.Tokens.
-func (g mailingGuest) CreateToken(ctx context.Context, t store.Token) error {
-	return g.app.CreateToken(ctx, t)
+// Write implements store.Batches. Mail and the tokens in it are sealed with the
+// application's secret.
+func (g mailingGuest) Write(ctx context.Context, b store.Batch) (store.Written, error) {
+	return guest{app: g.app, tell: true}.write(ctx, b)
 }
 
 // Hit implements store.Counters.

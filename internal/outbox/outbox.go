@@ -131,23 +131,21 @@ func (o *Outbox[M]) WakeOnce() { o.worker.WakeOnce() }
 
 func (o *Outbox[M]) now() time.Time { return o.Now().UTC().Truncate(time.Microsecond) }
 
-// Add stores a message in the transaction that caused it. The worker does not
-// see the message before the commit. Call Wake after the commit. Add returns
-// ErrNotSealed, or the error of the store.
-func (o *Outbox[M]) Add(ctx context.Context, tx store.Outbox, kind string, message M) error {
+// Seal makes a message ready for the outbox: it is to be stored in the
+// transaction of what causes it. The worker does not see it before the commit,
+// and has to be told then. Seal answers ErrNotSealed.
+func (o *Outbox[M]) Seal(kind string, message M) (store.Mail, error) {
 	plain, err := json.Marshal(message)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotSealed, err)
+		return store.Mail{}, fmt.Errorf("%w: %w", ErrNotSealed, err)
 	}
 	now := o.now()
 	id := o.IDs.New(now)
 	box, err := o.Ring.Seal(Purpose, []byte(id), plain)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotSealed, err)
+		return store.Mail{}, fmt.Errorf("%w: %w", ErrNotSealed, err)
 	}
-	return tx.AddMail(ctx, store.Mail{
-		Tenant: o.Tenant, ID: id, Queue: o.Queue, Kind: kind, Sealed: box, CreatedAt: now, NextAt: now,
-	})
+	return store.Mail{Tenant: o.Tenant, ID: id, Queue: o.Queue, Kind: kind, Sealed: box, CreatedAt: now, NextAt: now}, nil
 }
 
 // sendDue sends the messages that are due and returns how long to wait for the

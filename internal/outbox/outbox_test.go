@@ -91,7 +91,11 @@ func (r *rig) pass(d time.Duration) {
 
 func (r *rig) add(kind string, m note) {
 	r.t.Helper()
-	if err := r.Add(r.t.Context(), r.Store, kind, m); err != nil {
+	mail, err := r.Seal(kind, m)
+	if err == nil {
+		err = r.Store.AddMail(r.t.Context(), mail)
+	}
+	if err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -354,14 +358,9 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestAddSaysWhoseFaultItIs(t *testing.T) {
+func TestSealRefusesWhatIsNoJSON(t *testing.T) {
 	r := newRig(t, memory.New(), nil)
-	if err := r.Add(t.Context(), r.Store, "hello", note{To: "\xff"}); !errors.Is(err, ErrNotSealed) {
-		t.Errorf("text that is no JSON: %v", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := r.Add(ctx, r.Store, "hello", note{To: "a"}); errors.Is(err, ErrNotSealed) || !errors.Is(err, context.Canceled) {
-		t.Errorf("a store that cannot: %v", err)
+	if _, err := r.Seal("hello", note{To: "\xff"}); !errors.Is(err, ErrNotSealed) {
+		t.Errorf("got %v", err)
 	}
 }

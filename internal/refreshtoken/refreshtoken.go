@@ -117,25 +117,30 @@ func (s *Sealer) Open(text string) (Token, error) {
 	return t, nil
 }
 
-// Successor returns the random part of the next token. It is derived from this
-// token, so a retry gets the same successor although no usable token is stored.
-// It is also derived from the secret. During a rotation of secrets two clients
-// may have this token under different secrets. Then the successor that the
-// store knows is used.
+// Next is the random part of the token that follows a current one. It follows
+// from the token and from the secret that the token is sealed under.
+func (s *Sealer) Next(t *Token) [32]byte { return s.successor(t, t.KeyID) }
+
+// Successor is the random part of the next token. It follows from this token,
+// so that a retry is given the same successor though nothing usable is stored.
+// It follows from the secret too, and while secrets change two tabs may hold
+// this token sealed under either: then the successor that the store knows
+// counts.
 func (s *Sealer) Successor(t *Token, session *store.Session) [32]byte {
-	under := func(keyID [4]byte) [32]byte {
-		next, _ := s.ring.Derive(successorPurpose, keyID, t.Session[:], binary.BigEndian.AppendUint64(nil, uint64(t.Generation)), t.Secret[:])
-		return next
-	}
-	next := under(t.KeyID)
+	next := s.Next(t)
 	if t.Generation != session.Generation-1 || isHashOf(session.SecretHash, next) {
 		return next
 	}
 	for _, keyID := range s.ring.KeyIDs() {
-		if other := under(keyID); isHashOf(session.SecretHash, other) {
+		if other := s.successor(t, keyID); isHashOf(session.SecretHash, other) {
 			return other
 		}
 	}
+	return next
+}
+
+func (s *Sealer) successor(t *Token, keyID [4]byte) [32]byte {
+	next, _ := s.ring.Derive(successorPurpose, keyID, t.Session[:], binary.BigEndian.AppendUint64(nil, uint64(t.Generation)), t.Secret[:])
 	return next
 }
 

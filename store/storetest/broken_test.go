@@ -93,6 +93,8 @@ var broken = map[string]func() store.Store{
 	"DeleteEventsBefore counts each event once":                               readThenWrite("DeleteEventsBefore"),
 	"AnswerSession gives each number once":                                    readThenWrite("AnswerSession"),
 	"RotateSession accepts a token once":                                      readThenWrite("RotateSession"),
+	"SpendToken happens once":                                                 readThenWrite("SpendToken"),
+	"Write adds a token once":                                                 readThenWrite("Write"),
 	"EndSession happens once":                                                 readThenWrite("EndSession"),
 	"EndSessions counts each session once":                                    readThenWrite("EndSessions"),
 	"EndOldestSessions ends no more than there are too many":                  readThenWrite("EndOldestSessions"),

@@ -94,6 +94,7 @@ func sections(rounds int) []section {
 		{name: "counters", checks: counterChecks},
 		{name: "outbox", checks: outboxChecks},
 		{name: "leases", checks: leaseChecks},
+		{name: "batches", checks: batchChecks},
 		{name: "transactions", checks: transactionChecks},
 		{name: "races", checks: raceChecks(rounds)},
 		{name: "time", checks: timeChecks},

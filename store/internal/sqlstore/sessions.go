@@ -24,7 +24,7 @@ func sessionFields(n *store.Session) []any {
 type sessionStatements struct {
 	create, withUser, rotate, rotateUser, confirm, answer, touch, list, count *query
 
-	end, endAll, endOldest, endBefore *query
+	end, endAll, endOldest, makeRoom, endBefore *query
 }
 
 func newSessionStatements(c *catalogue) sessionStatements {
@@ -45,7 +45,18 @@ func newSessionStatements(c *catalogue) sessionStatements {
 			FROM rotated s JOIN admit_users u ON u.tenant = s.tenant AND u.id = s.user_id`)
 		rotateUser.packed = true
 	}
+	// makeRoom is PostgreSQL's.
+	var makeRoom *query
+	if c.dialect == Postgres {
+		const left = `(user_agent = $7 AND ip_address = $8)`
+		makeRoom = c.write("make room for session", `
+			UPDATE admit_sessions SET ended_at = $3, end_reason = CASE WHEN `+left+` THEN CAST($9 AS TEXT) ELSE CAST($5 AS TEXT) END
+			WHERE `+live+` AND id <> $4 AND (`+left+` OR id <= (
+				SELECT id FROM admit_sessions WHERE `+live+` AND NOT `+left+` ORDER BY id DESC LIMIT 1 OFFSET $6))
+			RETURNING id, `+left+` AS alike`)
+	}
 	return sessionStatements{
+		makeRoom:   makeRoom,
 		rotateUser: rotateUser,
 		create:     c.write("create session", `INSERT INTO admit_sessions (`+sessionColumns+`) VALUES (`+values(21)+`) ON CONFLICT DO NOTHING`),
 		withUser: c.packed("read session and user", both, "s.secret_hash", `
@@ -97,10 +108,16 @@ func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
 	if err := text.Session(n); err != nil {
 		return err
 	}
-	return s.create(ctx, s.q.sessions.create, n.Tenant, n.ID, n.UserID, n.Generation, full(n.SecretHash), n.Confirmed,
+	return s.create(ctx, s.q.sessions.create, sessionArguments(n)...)
+}
+
+func sessionArguments(n store.Session) []any {
+	return []any{
+		n.Tenant, n.ID, n.UserID, n.Generation, full(n.SecretHash), n.Confirmed,
 		micros(n.RotatedAt), micros(n.AuthTime), n.AMR, n.OrganizationID, n.UserAgent, n.IPAddress, micros(n.CreatedAt),
 		micros(n.LastActivityAt), micros(n.ExpiresAt), micros(n.AbsoluteExpiresAt), micros(n.EndedAt), n.EndReason,
-		n.Answers, n.Used, n.UsedBefore)
+		n.Answers, n.Used, n.UsedBefore,
+	}
 }
 
 // SessionUser implements store.Sessions.

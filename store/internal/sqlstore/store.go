@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,6 +55,9 @@ type core struct {
 	steps   fs.FS
 	q       statements
 	list    []*query
+	// joined are the statements that are made of several in the list, by the names
+	// of those.
+	joined sync.Map
 	// wanted is set when a statement is wanted prepared.
 	wanted atomic.Bool
 	// writer holds one element while this process writes to SQLite, which has
