@@ -150,6 +150,12 @@ func New(params Params, limits Limits) *Hasher {
 // path does the same work.
 func (h *Hasher) Runs() uint64 { return h.runs.Load() }
 
+// Waiting is how many wait for a place. Tests use it to fill the queue.
+func (h *Hasher) Waiting() int {
+	_, waiting := h.queue.counts()
+	return waiting
+}
+
 // Hash returns a PHC string under the current parameters. Passwords count as
 // equal when their NFC forms are.
 func (h *Hasher) Hash(ctx context.Context, client, password string) (string, error) {
