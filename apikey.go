@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -109,6 +110,14 @@ func (a *APIKeys) Create(ctx context.Context, in CreateAPIKeyParams) (CreatedAPI
 		if err := tx.CreateAPIKey(ctx, key); err != nil {
 			return err
 		}
+		if parent := mintingKey(ctx, a.kernel); parent != "" {
+			err := tx.CreateRecord(ctx, store.Record{
+				Tenant: tenant, Kind: recordMintedKey, ID: key.ID, Refs: []string{mintedBy(parent)}, Data: []byte("{}"), CreatedAt: now, UpdatedAt: now,
+			})
+			if err != nil {
+				return err
+			}
+		}
 		return tx.record(ctx, event{kind: eventAPIKeyCreated, data: eventData{
 			"key": key.ID, "type": key.Type, "prefix": key.Prefix,
 		}})
@@ -133,15 +142,134 @@ func (a *APIKeys) Revoke(ctx context.Context, id string) error {
 		return ErrAPIKeyNotFound
 	}
 	return a.tx(ctx, func(ctx context.Context, tx *txn) error {
-		revoked, err := tx.RevokeAPIKey(ctx, tenant, id, a.now())
-		if errors.Is(err, store.ErrNotFound) {
-			return ErrAPIKeyNotFound
-		}
-		if err != nil || !revoked {
+		_, err := revokeKey(ctx, tx, id)
+		return err
+	})
+}
+
+// RevokeFamily ends a key and every key that was made with it, or with a key that
+// was, and returns how many of those it ended beside the key itself.
+// ErrAPIKeyNotFound when there is no such key.
+func (a *APIKeys) RevokeFamily(ctx context.Context, id string) (children int, err error) {
+	if !uuid.Valid(id) {
+		return 0, ErrAPIKeyNotFound
+	}
+	err = a.tx(ctx, func(ctx context.Context, tx *txn) error {
+		if _, err := revokeKey(ctx, tx, id); err != nil {
 			return err
 		}
-		return tx.record(ctx, event{kind: eventAPIKeyRevoked, data: eventData{"key": id}})
+		// A key is revoked before its children are listed: what it was making
+		// meanwhile has been made, or is refused.
+		children = 0
+		return eachDescendant(ctx, tx, id, func(child string) error {
+			revoked, err := revokeKey(ctx, tx, child)
+			if revoked {
+				children++
+			}
+			return err
+		})
 	})
+	return children, err
+}
+
+// Children returns the keys that work and were made with a key, or with a key
+// that was; the key itself may be revoked. It is empty for an unknown id.
+func (a *APIKeys) Children(ctx context.Context, id string) ([]APIKey, error) {
+	var ids []string
+	err := eachDescendant(ctx, a.store, id, func(child string) error {
+		ids = append(ids, child)
+		return nil
+	})
+	if err != nil || len(ids) == 0 {
+		return nil, fault(err)
+	}
+	var live []APIKey
+	now := a.now()
+	for page := (store.Page{Number: 1, Limit: 100}); ; page.Number++ {
+		keys, total, err := a.store.ListAPIKeys(ctx, tenant, page)
+		if err != nil {
+			return nil, fault(err)
+		}
+		for _, key := range keys {
+			if slices.Contains(ids, key.ID) && key.RevokedAt.IsZero() && (key.ExpiresAt.IsZero() || now.Before(key.ExpiresAt)) {
+				live = append(live, apiKeyOf(&key))
+			}
+		}
+		if len(keys) == 0 || page.Number*page.Limit >= total {
+			return live, nil
+		}
+	}
+}
+
+// recordMintedKey is the kind of the record of a key that was made with another:
+// its id is that of the key, its ref names the other.
+const recordMintedKey = "minted-key"
+
+const mintedByPrefix = "key/"
+
+// mintedBy is the ref of what a key has made.
+func mintedBy(keyID string) string { return mintedByPrefix + keyID }
+
+// mintingKey is the id of the key that acts alone; "" where a user or the host
+// itself does.
+func mintingKey(ctx context.Context, k *kernel) string {
+	c := callerFrom(ctx)
+	if c == nil || c.by != k.machinery || c.signedIn || c.key == nil {
+		return ""
+	}
+	return c.key.ID
+}
+
+// revokeKey revokes one key and says whether it was not revoked before.
+func revokeKey(ctx context.Context, tx *txn, id string) (bool, error) {
+	revoked, err := tx.RevokeAPIKey(ctx, tenant, id, tx.now())
+	if errors.Is(err, store.ErrNotFound) {
+		return false, ErrAPIKeyNotFound
+	}
+	if err != nil || !revoked {
+		return false, err
+	}
+	return true, tx.record(ctx, event{kind: eventAPIKeyRevoked, data: eventData{"key": id}})
+}
+
+// eachDescendant calls do with each key that was made with a key, or with a key
+// that was: a key before what was made with it.
+func eachDescendant(ctx context.Context, s store.Store, id string, do func(child string) error) error {
+	for parents := []string{id}; len(parents) > 0; parents = parents[1:] {
+		for page := (store.Page{Number: 1, Limit: 100}); ; page.Number++ {
+			records, total, err := s.ListRecords(ctx, tenant, recordMintedKey, mintedBy(parents[0]), page)
+			if err != nil {
+				return err
+			}
+			for _, r := range records {
+				if err := do(r.ID); err != nil {
+					return err
+				}
+				parents = append(parents, r.ID)
+			}
+			if len(records) == 0 || page.Number*page.Limit >= total {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// makerOf is the id of the key that made a key, or that of the account.
+func makerOf(ctx context.Context, k *kernel, key *APIKey) (string, error) {
+	made, err := k.store.Record(ctx, tenant, recordMintedKey, key.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return key.OwnerID, nil
+	}
+	if err != nil {
+		return "", fault(err)
+	}
+	for _, ref := range made.Refs {
+		if parent, ok := strings.CutPrefix(ref, mintedByPrefix); ok {
+			return parent, nil
+		}
+	}
+	return key.OwnerID, nil
 }
 
 // Verify checks a key where there is no request. It returns ErrInvalidAPIKey,
@@ -189,16 +317,24 @@ type apiKeyBody struct {
 	Key        string         `json:"key,omitempty"`
 }
 
-func showAPIKey(k APIKey) apiKeyBody {
+func showAPIKey(k APIKey, maker string) apiKeyBody {
 	var scopes *[]string
 	if k.Scopes != nil {
 		scopes = &k.Scopes
 	}
 	return apiKeyBody{
 		ID: k.ID, Name: k.Name, Type: k.Type, Environment: k.Environment, Prefix: k.Prefix, Suffix: k.Suffix,
-		Scopes: scopes, CreatedBy: webio.Optional(k.OwnerID), CreatedAt: webio.Instant(k.CreatedAt), ExpiresAt: webio.Instant(k.ExpiresAt),
+		Scopes: scopes, CreatedBy: webio.Optional(maker), CreatedAt: webio.Instant(k.CreatedAt), ExpiresAt: webio.Instant(k.ExpiresAt),
 		LastUsedAt: webio.Instant(k.LastUsedAt), RevokedAt: webio.Instant(k.RevokedAt),
 	}
+}
+
+// revokedKeyBody offers to revoke what was made with a key as well.
+type revokedKeyBody struct {
+	Message string `json:"message"`
+	// LiveChildren counts the keys made with the key that still work.
+	LiveChildren    int `json:"liveChildren"`
+	RevokedChildren int `json:"revokedChildren"`
 }
 
 func (a *APIKeys) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) error {
@@ -247,7 +383,7 @@ func (a *APIKeys) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	body := showAPIKey(created.APIKey)
+	body := showAPIKey(created.APIKey, cmp.Or(mintingKey(r.Context(), a.kernel), created.OwnerID))
 	body.Key = created.Key
 	return webio.Write(w, http.StatusCreated, body)
 }
@@ -261,12 +397,34 @@ func (a *APIKeys) handleListAPIKeys(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	return webio.WriteList(w, keys.Items, keys.Total, page, showAPIKey)
+	makers := map[string]string{}
+	for i := range keys.Items {
+		if makers[keys.Items[i].ID], err = makerOf(r.Context(), a.kernel, &keys.Items[i]); err != nil {
+			return err
+		}
+	}
+	return webio.WriteList(w, keys.Items, keys.Total, page, func(k APIKey) apiKeyBody { return showAPIKey(k, makers[k.ID]) })
 }
 
 func (a *APIKeys) handleRevokeAPIKey(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Revoke(r.Context(), r.PathValue("id")); err != nil {
+	id := r.PathValue("id")
+	body := revokedKeyBody{Message: "The key was revoked."}
+	var err error
+	switch r.URL.Query().Get("children") {
+	case "true":
+		body.RevokedChildren, err = a.RevokeFamily(r.Context(), id)
+	case "", "false":
+		err = a.Revoke(r.Context(), id)
+	default:
+		err = ErrInvalidRequest.detail("children", "must be true or false")
+	}
+	if err != nil {
 		return err
 	}
-	return webio.Write(w, http.StatusOK, webio.Message("The key was revoked."))
+	live, err := a.Children(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	body.LiveChildren = len(live)
+	return webio.Write(w, http.StatusOK, body)
 }

@@ -138,7 +138,7 @@ func (quiet) NextMail(context.Context, string, string) (time.Time, error) { retu
 // await waits until a condition holds that another goroutine brings about.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {

@@ -419,7 +419,7 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 
 // answer gives the number of one more answer for the current generation. Answers
 // within the grace have one number: an honest client may use several. After it
-// each has its own, so that whoever else holds an answer does not go unnoticed.
+// each has its own, so that another client with an answer is noticed.
 func (s *Sessions) answer(ctx context.Context, session *store.Session, now time.Time) (int64, error) {
 	if refreshtoken.WithinGrace(session.RotatedAt, now, s.config.Sessions.RefreshGrace) {
 		return 0, nil

@@ -70,7 +70,7 @@ func (l *lab) measure(wanted []string) error {
 			return fmt.Errorf("no part %q", name)
 		}
 	}
-	// Whoever breaks it off leaves no server and no database behind.
+	// An interrupt leaves no server and no database behind.
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	folder, err := os.MkdirTemp("", "bench")

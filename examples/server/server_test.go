@@ -48,7 +48,7 @@ func serve(t *testing.T, folder string, args ...string) (url string, out *output
 	go func() { ended <- run(ctx, args, out, io.Discard) }()
 	stop = sync.OnceValue(func() error { cancel(); return <-ended })
 	t.Cleanup(func() { _ = stop() })
-	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; <-time.After(5 * time.Millisecond) {
 		if found := listening.FindStringSubmatch(out.String()); found != nil {
 			return found[1], out, stop
 		}
@@ -233,7 +233,7 @@ func TestTheServersOwnRoutes(t *testing.T) {
 	}
 
 	var letters []struct{ To, Subject, Text, HTML, At string }
-	for deadline := time.Now().Add(10 * time.Second); len(letters) == 0; <-time.After(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(letters) == 0; <-time.After(5 * time.Millisecond) {
 		if _, body := ask(t, "GET", url+"/dev/mailbox.json", ""); json.Unmarshal([]byte(body), &letters) != nil || time.Now().After(deadline) {
 			t.Fatalf("the mailbox holds %s", body)
 		}

@@ -156,8 +156,14 @@ func New(params Params, limits Limits) *Hasher {
 // that every path does the same work.
 func (h *Hasher) Runs() uint64 { return h.runs.Load() }
 
-// Hash returns a PHC string with the current parameters. Two passwords are
-// equal if their NFC forms are equal.
+// Waiting is how many wait for a place. Tests use it to fill the queue.
+func (h *Hasher) Waiting() int {
+	_, waiting := h.queue.counts()
+	return waiting
+}
+
+// Hash returns a PHC string under the current parameters. Passwords count as
+// equal when their NFC forms are.
 func (h *Hasher) Hash(ctx context.Context, client, password string) (string, error) {
 	if err := h.enter(ctx, client, password); err != nil {
 		return "", err
