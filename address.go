@@ -99,7 +99,11 @@ func (e *EmailChanges) Request(ctx context.Context, in EmailChangeParams) error 
 		case err != nil:
 			return err
 		case user.EmailKey != address.Key && taken:
-			// The owner of the address gets a notice. No token is made.
+			// Its owner learns of it, and no token exists that could work. What was
+			// pending dies as for a free address, so that nobody learns which it is.
+			if err := tx.kill(ctx, afterNewChange, user.ID, user.EmailKey); err != nil {
+				return err
+			}
 			return tx.mail(ctx, mailer.AccountExists, holder.Email, holder.Locale, e.about(ctx, &holder, mailer.Values{}))
 		}
 		return inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, _ bool) error {

@@ -198,3 +198,27 @@ func TestUndoGivesTheAccountBackToItsOldMailbox(t *testing.T) {
 		s.SignUp("eve@x.test") // free again
 	}, unlimited)
 }
+
+// S7: what becomes of a change that was pending does not tell whether the address
+// that was asked for next has an account.
+func TestS7_APendingChangeDiesWhoeverHasTheNextAddress(t *testing.T) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		verified(s, "taken@x.test")
+		for i, next := range []string{"free@x.test", "taken@x.test"} {
+			p := verified(s, []string{"a@x.test", "b@x.test"}[i])
+			ask := func(address string) {
+				t.Helper()
+				if err := s.Auth.EmailChanges.Request(t.Context(), admit.EmailChangeParams{UserID: p.ID, Email: address}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			own := "own-" + p.Email
+			token := mailed(s, mailer.EmailVerification, own, func() { ask(own) })
+			ask(next)
+			s.Do("POST", "/v1/auth/email/verify/confirm", harness.J{"token": token}).Want(401, "auth/invalid-token")
+			if user, err := s.Auth.Users.Get(t.Context(), p.ID); err != nil || user.Email != p.Email {
+				t.Errorf("after a change to %s was asked for, the pending one moved the account to %s, %v", next, user.Email, err)
+			}
+		}
+	}, unlimited)
+}
