@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -40,6 +41,25 @@ type Session struct {
 	EndedAt              time.Time
 	// EndReason is a short word: "signed-out", "revoked", "reuse" …
 	EndReason string
+}
+
+// The levels of assurance that ACR tells.
+const (
+	// OneFactor is the level of a session that one factor opened.
+	OneFactor = "aal1"
+	// TwoFactors is the level of a session for which two factors were given.
+	TwoFactors = "aal2"
+)
+
+// ACR is the authentication context class of the session (acr in OpenID Connect
+// Core 1.0, section 2): TwoFactors where AMR has "mfa", else OneFactor.
+func (s Session) ACR() string {
+	for method := range strings.FieldsSeq(s.AMR) {
+		if method == "mfa" {
+			return TwoFactors
+		}
+	}
+	return OneFactor
 }
 
 // NoAnswer stands in Session.Used and UsedBefore where no answer is known.
@@ -104,6 +124,9 @@ type Sessions interface {
 	// AnswerSession raises Answers and returns it, only if generation is the
 	// current one. ErrNotFound otherwise.
 	AnswerSession(ctx context.Context, tenant, id string, generation int64) (int64, error)
+	// ProveSession sets AuthTime to at and AMR to amr, only if the session is live
+	// at the given time.
+	ProveSession(ctx context.Context, tenant, id, amr string, at time.Time) error
 	// TouchSessions raises LastActivityAt, never lowers it. Sessions that are
 	// ended or absent are passed over.
 	TouchSessions(ctx context.Context, activity []Activity) error

@@ -25,6 +25,9 @@ type User struct {
 	Onboarding string
 	// MuteAlerts is set by an owner who wants no security notices.
 	MuteAlerts bool
+	// MFAEnabled says that the account has a confirmed second factor: it is asked
+	// for at every sign-in.
+	MFAEnabled bool
 	// BannedAt is zero while the account is not banned. BanExpiresAt is zero
 	// for a ban without end.
 	BannedAt, BanExpiresAt time.Time

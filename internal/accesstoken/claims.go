@@ -32,6 +32,8 @@ type claims struct {
 	ID       string   `json:"jti"`
 	AuthTime int64    `json:"auth_time"`
 	AMR      []string `json:"amr"`
+	// ACR is not checked, as ClientID.
+	ACR     string `json:"acr,omitempty"`
 	Role     string   `json:"role"`
 	Org      string   `json:"org,omitempty"`
 	OrgRole  string   `json:"org_role,omitempty"`
@@ -41,7 +43,7 @@ type claims struct {
 // says that somebody acts for the subject (RFC 8693).
 var reserved = map[string]bool{
 	"iss": true, "aud": true, "sub": true, "client_id": true, "sid": true, "iat": true, "exp": true, "nbf": true,
-	"jti": true, "auth_time": true, "amr": true, "role": true, "org": true, "org_role": true, "act": true,
+	"jti": true, "auth_time": true, "amr": true, "acr": true, "role": true, "org": true, "org_role": true, "act": true,
 }
 
 // Issue signs an access token for a session, with a key that Signer gave. extra
@@ -68,7 +70,7 @@ func (t *Tokens) sign(key *Key, session *store.Session, user *store.User, extra 
 		Issuer: t.options.Issuer, Audience: t.options.Audience, Subject: user.ID, ClientID: t.options.ClientID, Session: session.ID,
 		IssuedAt: now.Unix(), Expires: now.Add(t.options.TTL).Unix(),
 		ID:       place(session) + "." + base64.RawURLEncoding.EncodeToString(nonce[:]),
-		AuthTime: authTime(session, now), AMR: strings.Fields(session.AMR), Role: user.Role, Org: session.OrganizationID,
+		AuthTime: authTime(session, now), AMR: strings.Fields(session.AMR), ACR: session.ACR(), Role: user.Role, Org: session.OrganizationID,
 	})
 	if err != nil {
 		return "", nil, err
