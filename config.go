@@ -98,6 +98,8 @@ type Config struct {
 	ConfirmOnGet bool
 	// MagicLink: see there.
 	MagicLink MagicLinkConfig
+	// MFA: see there.
+	MFA MFAConfig
 	// Hooks: see there.
 	Hooks Hooks
 	// OnEvent is told every event, in order and at least once, by one process at
@@ -197,6 +199,29 @@ type MagicLinkConfig struct {
 	TTL time.Duration
 }
 
+// RequiredOfEveryone is the MFAConfig.Required of a host whose users all need a
+// second factor.
+const RequiredOfEveryone = "everyone"
+
+// MFAConfig sets of whom a second factor is asked.
+type MFAConfig struct {
+	// Required is who must have a second factor: RequiredOfEveryone, or a role.
+	// Who has none sets one up during the next sign-in. Default "": nobody must.
+	Required string
+	// RequiredFrom is when Required begins to hold. Default: at once.
+	RequiredFrom time.Time
+	// Remember is how long a device needs no second factor after somebody asked
+	// for that, such as 30 days; at most 90. Default 0: devices are not remembered.
+	Remember time.Duration
+	// Issuer names the application in authenticator apps. Default: SiteName.
+	Issuer string
+}
+
+// requires says whether an account of a role must have a second factor.
+func (c MFAConfig) requires(role string, now time.Time) bool {
+	return (c.Required == RequiredOfEveryone || c.Required != "" && c.Required == role) && !now.Before(c.RequiredFrom)
+}
+
 // MessageConfig replaces texts of mails.
 type MessageConfig struct {
 	// Files holds templates named <kind>.subject.txt, <kind>.txt (text/template)
@@ -228,6 +253,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Sessions.MaxPerUser, 100)
 	setDefault(&c.Passwords.MinLength, 8)
 	setDefault(&c.MagicLink.TTL, 15*time.Minute)
+	setDefault(&c.MFA.Issuer, c.SiteName)
 	setDefault(&c.RecentFor, 10*time.Minute)
 	setDefault(&c.RequestTimeout, 4*time.Second)
 	if c.Logger == nil {
@@ -306,6 +332,12 @@ func (c Config) validate(p *problems) {
 	c.Passwords.validate(p)
 	if c.MagicLink.TTL < time.Minute || c.MagicLink.TTL > time.Hour {
 		p.addf("MagicLink.TTL %v: must be from 1m to 1h", c.MagicLink.TTL)
+	}
+	if c.MFA.Remember < 0 || c.MFA.Remember > 90*24*time.Hour {
+		p.addf("MFA.Remember %v: must be from 0 to 90 days", c.MFA.Remember)
+	}
+	if c.MFA.Required == "" && !c.MFA.RequiredFrom.IsZero() {
+		p.addf("MFA.RequiredFrom: means nothing without MFA.Required")
 	}
 	if c.RecentFor < 0 {
 		p.addf("RecentFor is negative")

@@ -2,6 +2,7 @@ package admit
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/store"
@@ -33,7 +34,7 @@ func showMe(u *store.User, s *store.Session) []byte {
 	o.Instant("emailVerified", u.EmailVerifiedAt)
 	o.Optional("image", u.Image)
 	o.Text("onboardingStatus", u.Onboarding)
-	o.Raw("mfaEnabled", "false") // as long as there is no second factor to switch on
+	o.Raw("mfaEnabled", strconv.FormatBool(u.MFAEnabled))
 	o.Optional("organizationId", s.OrganizationID)
 	o.Instant("createdAt", u.CreatedAt)
 	o.Instant("updatedAt", u.UpdatedAt)

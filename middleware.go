@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/admit-go/admit/internal/deadline"
+	"github.com/admit-go/admit/store"
 )
 
 // RequireUser lets requests of signed-in users pass, guests too. Everyone else
@@ -118,6 +119,24 @@ func (a *Auth) RequireRecent(next http.Handler) http.Handler {
 			return ErrUnauthorized
 		}
 		return a.recent(c)
+	})
+}
+
+// RequireFactor lets signed-in users pass whose session has two factors. A user
+// who has a second factor and came in without it, from a remembered device, say,
+// gets 403 auth/reauthentication-required; a user who has none gets 403
+// auth/mfa-enrollment-required.
+func (a *Auth) RequireFactor(next http.Handler) http.Handler {
+	return a.guard(next, true, func(c *caller) error {
+		switch {
+		case !c.signedIn:
+			return ErrUnauthorized
+		case c.session.ACR() == store.TwoFactors:
+			return nil
+		case c.user.MFAEnabled:
+			return ErrReauthenticationRequired.detail("methods", []string{FactorTOTP, FactorRecoveryCode})
+		}
+		return ErrMFAEnrollmentRequired.detail("methods", []string{FactorTOTP})
 	})
 }
 
@@ -249,7 +268,7 @@ func (a *Auth) guard(next http.Handler, fresh bool, pass func(*caller) error) ht
 		}
 		ctx := &requestContext{Context: r.Context(), request: r, auth: a.kernel, caller: caller{by: a.machinery}}
 		ctx.lookup.Start(r.Context(), a.config.RequestTimeout)
-		err := a.identifyHost(r, ctx, fresh)
+		err := identifyHost(a.kernel, r, ctx, fresh)
 		ctx.lookup.Stop()
 		if err == nil {
 			err = pass(&ctx.caller)
@@ -262,13 +281,13 @@ func (a *Auth) guard(next http.Handler, fresh bool, pass func(*caller) error) ht
 	})
 }
 
-func (a *Auth) identifyHost(r *http.Request, ctx *requestContext, fresh bool) error {
+func identifyHost(k *kernel, r *http.Request, ctx *requestContext, fresh bool) error {
 	if len(r.Header["X-Api-Key"]) > 0 {
-		if err := a.identifyKey(r.WithContext(&ctx.lookup), &ctx.caller); err != nil {
+		if err := k.identifyKey(r.WithContext(&ctx.lookup), &ctx.caller); err != nil {
 			return err
 		}
 	}
-	return a.identifyUser(&ctx.lookup, r, &ctx.caller, fresh)
+	return k.identifyUser(&ctx.lookup, r, &ctx.caller, fresh)
 }
 
 // refuse answers a request to a host's route with an error of the API.

@@ -65,7 +65,7 @@ func (p *Passwords) signIn(ctx context.Context, try *attempt, address emailaddre
 		return SignedIn{}, err
 	}
 	return p.admit(ctx, try, func(ctx context.Context, tx *txn) (outcome, error) {
-		return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", still: func(ctx context.Context, tx *txn) error {
+		return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", clears: keysOf(try.account), still: func(ctx context.Context, tx *txn) error {
 			if err := tx.stillThePassword(ctx, known); err != nil {
 				return err
 			}
@@ -163,30 +163,12 @@ func (p *Passwords) Change(ctx context.Context, in ChangePasswordParams) (done N
 	return done, nil
 }
 
-// proveCurrent verifies the current password of a user who is signed in, within
-// the budget of sign-in: a stolen token is no oracle.
+// proveCurrent verifies the current password of a user who is signed in.
 func (p *Passwords) proveCurrent(ctx context.Context, user *store.User, current string) (store.Password, error) {
-	address, err := emailaddress.Parse(user.Email)
-	if err != nil {
-		return store.Password{}, ErrInternal.because(err)
-	}
-	try, err := p.attempt(ctx, firstFactor, address.Key, clientHashes)
-	if err != nil {
-		return store.Password{}, err
-	}
-	_, known, err := p.checkPassword(ctx, address, current)
+	known, err := provePassword(ctx, p.kernel, user, current)
 	if errors.Is(err, ErrInvalidCredentials) {
 		err = ErrInvalidPassword
 	}
-	if err == nil && known.stored.UserID != user.ID {
-		err = ErrInvalidPassword // the address has moved to another account
-	}
-	if err == nil {
-		// No session is issued, so the budget is not cleared; but a right
-		// password is no failure either.
-		try.giveBack(ctx)
-	}
-	try.settle(ctx, err)
 	return known.stored, err
 }
 

@@ -128,6 +128,8 @@ type attempt struct {
 	// sign in while somebody who guesses cannot clear the count with an account
 	// of his own. work counts hashes and is given back only where none was made.
 	account, client, work []store.Counter
+	// clears are further counters that a session clears, by their keys.
+	clears []string
 }
 
 // attempt reserves one guess at an account. A guess that costs a hash names
@@ -151,6 +153,7 @@ func (k *kernel) attempt(ctx context.Context, kind, emailKey string, work ...str
 func (t *attempt) succeed(ctx context.Context, tx *txn) error {
 	return t.within(ctx, tx, func(ctx context.Context, counters store.Counters) error {
 		keys := append(keysOf(t.account), budgetOf(firstFactor).lifetime(fingerprint(t.emailKey))...)
+		keys = append(keys, t.clears...)
 		if err := counters.ClearCounters(ctx, tenant, keys...); err != nil || len(t.client) == 0 {
 			return err
 		}
@@ -170,11 +173,15 @@ func (t *attempt) takeBack(ctx context.Context, tx *txn) error {
 // by a mailed secret, and the budget of that kind of mail: while it is spent, the
 // mailbox holds a mail that was not redeemed yet.
 func (t *txn) ownerProven(ctx context.Context, emailKey, mailed string) error {
-	owner := fingerprint(emailKey)
-	counters := append(budgetOf(firstFactor).counters(owner), budgetOf(mailed).counters(owner)...)
 	return t.count(ctx, func(ctx context.Context, in store.Counters) error {
-		return in.ClearCounters(ctx, tenant, keysOf(counters)...)
+		return in.ClearCounters(ctx, tenant, ownersCounters(emailKey, mailed)...)
 	})
+}
+
+// ownersCounters are the keys of the counters that a mailed secret clears.
+func ownersCounters(emailKey, mailed string) []string {
+	owner := fingerprint(emailKey)
+	return keysOf(append(budgetOf(firstFactor).counters(owner), budgetOf(mailed).counters(owner)...))
 }
 
 func (t *attempt) within(ctx context.Context, tx *txn, change func(context.Context, store.Counters) error) error {

@@ -57,3 +57,11 @@ type Tokens struct {
 // tenant is the one that this Auth serves. Stores keep it beside every record,
 // so that serving several needs no migration.
 const tenant = ""
+
+// What a factor is, and what a sign-in can be completed with (details.methods).
+const (
+	// FactorTOTP is an authenticator app (RFC 6238).
+	FactorTOTP = "totp"
+	// FactorRecoveryCode is one of the codes to keep on paper.
+	FactorRecoveryCode = "recovery-code"
+)

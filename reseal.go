@@ -17,8 +17,8 @@ type Sealing struct {
 // resealPage is how many messages are read at once.
 const resealPage = 100
 
-// Reseal brings everything that is sealed in the store (signing keys, and mail
-// that waits or was given up) under the first secret: the last step of rotating
+// Reseal brings everything that is sealed in the store (signing keys, secrets of
+// authenticator apps, and mail that waits or was given up) under the first secret: the last step of rotating
 // secrets but one. The last is to drop the old secret, and has to wait until the
 // refresh tokens made under it have run out. Every process must hold the first
 // secret already, and may go on working meanwhile.
@@ -67,7 +67,11 @@ func (r *resealing) all(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.total = len(keys) + waiting + dead
+	_, factors, err := s.ListRecords(ctx, tenant, kindFactor, "", store.Page{Number: 1, Limit: 1})
+	if err != nil {
+		return err
+	}
+	r.total = len(keys) + factors + waiting + dead
 	for _, key := range keys {
 		if err := r.row("signing key", key.Purpose, key.ID, key.Sealed, func(box []byte) (bool, error) {
 			return s.ResealKey(ctx, tenant, key.ID, key.Sealed, box)
@@ -75,10 +79,43 @@ func (r *resealing) all(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.factors(ctx); err != nil {
+		return err
+	}
 	if err := r.mail(ctx, false, waiting); err != nil {
 		return err
 	}
 	return r.mail(ctx, true, dead)
+}
+
+// factors goes through the secrets of authenticator apps. Setups that begin
+// meanwhile are sealed under the first secret already.
+func (r *resealing) factors(ctx context.Context) error {
+	for page := (store.Page{Number: 1, Limit: resealPage}); ; page.Number++ {
+		records, total, err := r.store.ListRecords(ctx, tenant, kindFactor, "", page)
+		if err != nil {
+			return err
+		}
+		for _, record := range records {
+			d, err := readFactorData(record)
+			if err != nil {
+				return err
+			}
+			bound := string(factorContext(record.ID, d.User))
+			if err := r.row("factor", factorPurpose, bound, d.Secret, func(box []byte) (bool, error) {
+				d.Secret = box
+				if record.Data, err = d.encode(); err != nil {
+					return false, err
+				}
+				return r.store.SwapRecord(ctx, record)
+			}); err != nil {
+				return err
+			}
+		}
+		if page.Number*resealPage >= total {
+			return nil
+		}
+	}
 }
 
 // mail goes from the last page to the first: what is sent meanwhile moves the

@@ -34,9 +34,9 @@ type claims struct {
 	AMR      []string `json:"amr"`
 	// ACR is not checked, as ClientID.
 	ACR     string `json:"acr,omitempty"`
-	Role     string   `json:"role"`
-	Org      string   `json:"org,omitempty"`
-	OrgRole  string   `json:"org_role,omitempty"`
+	Role    string `json:"role"`
+	Org     string `json:"org,omitempty"`
+	OrgRole string `json:"org_role,omitempty"`
 }
 
 // reserved are the claims that a host cannot set: those above, and act, which
