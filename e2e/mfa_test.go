@@ -619,3 +619,15 @@ func TestEM07_ATicketDiesWithAChange(t *testing.T) {
 		})
 	}
 }
+
+// MF-04: a setup that waits proves nothing, even to the session that began it.
+func TestMF04_ASetupThatWaitsProvesNothing(t *testing.T) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		p := verified(s, "a@x.test")
+		app := s.SetUpTOTP(p)
+		reauthenticate(s, p.Access, harness.J{"code": app.Code(s.Clock.Now())}).Want(401, "auth/invalid-mfa-code")
+		reauthenticate(s, p.Access, harness.J{"code": app.BackupCodes[0]}).Want(401, "auth/invalid-mfa-code")
+		disable(s, p.Access, harness.Password, app.Code(s.Clock.Now())).Want(400, "auth/mfa-not-enabled")
+		newCodes(s, p.Access, harness.Password, app.Code(s.Clock.Now())).Want(400, "auth/mfa-not-enabled")
+	})
+}

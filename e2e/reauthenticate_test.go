@@ -106,3 +106,18 @@ func payloadOf(t *testing.T, token string) (claims map[string]any) {
 	}
 	return claims
 }
+
+// AE-04: codes that prove a session again count as those of a sign-in do.
+func TestReauthenticationByCodeHasTheBudgetOfTheSecondFactor(t *testing.T) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		p := verified(s, "a@x.test")
+		app := s.EnrollTOTP(p)
+		for range 5 {
+			reauthenticate(s, p.Access, harness.J{"code": "000000"}).Want(401, "auth/invalid-mfa-code")
+			s.Complete(pause(s, "a@x.test"), "000000").Want(401, "auth/invalid-mfa-code")
+		}
+		reauthenticate(s, p.Access, harness.J{"code": app.Code(s.Clock.Now())}).Want(429, "auth/too-many-login-attempts")
+		// The password has its own.
+		reauthenticate(s, p.Access, harness.J{"password": harness.Password}).Want(200)
+	})
+}
