@@ -417,6 +417,12 @@ func TestNewListsWhatCannotWork(t *testing.T) {
 		"a life of 401 days":     {func(c *admit.Config) { c.Sessions.AbsoluteTTL = 401 * 24 * time.Hour }, "\nSessions.AbsoluteTTL 9624h0m0s: must be at most 400 days"},
 		"a refresh of 401 days":  {func(c *admit.Config) { c.Sessions.RefreshTTL = 401 * 24 * time.Hour }, "\nSessions.AbsoluteTTL"},
 		"http elsewhere":         {func(c *admit.Config) { c.BaseURL = "http://app.test" }, "InsecureHTTP"},
+		"a device for 91 days":   {func(c *admit.Config) { c.MFA.Remember = 91 * 24 * time.Hour }, "\nMFA.Remember 2184h0m0s: must be from 0 to 90 days"},
+		"a device for less":      {func(c *admit.Config) { c.MFA.Remember = -1 }, "\nMFA.Remember"},
+		"a device for 90 days":   {func(c *admit.Config) { c.MFA.Remember = 90 * 24 * time.Hour }, ""},
+		"a factor of nobody":     {func(c *admit.Config) { c.MFA.RequiredFrom = time.Unix(1, 0) }, "\nMFA.RequiredFrom: means nothing"},
+		"a factor of no role":    {func(c *admit.Config) { c.MFA.Required = "No Role" }, "\nMFA.Required \"No Role\": must be everyone or a role"},
+		"a factor of a role":     {func(c *admit.Config) { c.MFA.Required = "admin" }, ""},
 		"400 days":               {func(c *admit.Config) { c.Sessions.AbsoluteTTL = 400 * 24 * time.Hour }, ""},
 	} {
 		config := good()

@@ -336,6 +336,9 @@ func (c Config) validate(p *problems) {
 	if c.MFA.Remember < 0 || c.MFA.Remember > 90*24*time.Hour {
 		p.addf("MFA.Remember %v: must be from 0 to 90 days", c.MFA.Remember)
 	}
+	if strings.Trim(c.MFA.Required, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		p.addf("MFA.Required %q: must be everyone or a role", c.MFA.Required)
+	}
 	if c.MFA.Required == "" && !c.MFA.RequiredFrom.IsZero() {
 		p.addf("MFA.RequiredFrom: means nothing without MFA.Required")
 	}

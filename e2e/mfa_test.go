@@ -631,3 +631,49 @@ func TestMF04_ASetupThatWaitsProvesNothing(t *testing.T) {
 		newCodes(s, p.Access, harness.Password, app.Code(s.Clock.Now())).Want(400, "auth/mfa-not-enabled")
 	})
 }
+
+// Codes are taken as people type and paste them; what can be no code is told as
+// such, and costs no try.
+func TestFieldCodesOfAppsAreTakenAsTyped(t *testing.T) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		app := s.EnrollTOTP(verified(s, "a@x.test"))
+		for _, spell := range []func(string) string{
+			func(c string) string { return c[:3] + " " + c[3:] },
+			func(c string) string { return c[:3] + "-" + c[3:] },
+			func(c string) string { return "\n" + c + "\r\n" },
+			func(c string) string { return c[:2] + "\u200b" + c[2:] + "\ufeff" },
+			func(c string) string { return strings.Map(func(r rune) rune { return r - '0' + '٠' }, c) },
+			func(c string) string { return strings.Map(func(r rune) rune { return r - '0' + '０' }, c) },
+		} {
+			s.Complete(pause(s, "a@x.test"), spell(app.Code(s.Clock.Now()))).Want(200)
+			s.Clock.Advance(step)
+		}
+		ticket := pause(s, "a@x.test")
+		for _, junk := range []string{"", "12345", "1234567", "abcdef", "12345x", "hunter2hunter2", strings.Repeat("1", 1000), "🦊🦊🦊🦊🦊🦊"} {
+			a := s.Complete(ticket, junk).Want(401, "auth/invalid-mfa-code")
+			if !strings.Contains(a.String("error", "message"), "six digits") {
+				t.Errorf("%q is told %q", junk, a.String("error", "message"))
+			}
+		}
+		s.Complete(ticket, app.Code(s.Clock.Now())).Want(200)
+		for _, body := range []string{`{"mfaToken":1,"code":"123456"}`, `{"mfaToken":"x","code":123456}`, `{"code":["1"]}`, `[]`, `{"mfaToken":"x","code":"1","code":"2"}`, `{"mfaToken":"x","code":"\u0000"}`} {
+			if a := s.Do("POST", "/v1/auth/mfa/verify", body); a.Status != 400 {
+				t.Errorf("%s answered %d %s", body, a.Status, a.Body)
+			}
+		}
+	}, unlimited)
+}
+
+// A session that is refreshed says what it has proven.
+func TestARefreshedSessionKeepsItsFactors(t *testing.T) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		app := s.EnrollTOTP(verified(s, "a@x.test"))
+		tokens := s.Complete(pause(s, "a@x.test"), app.Code(s.Clock.Now())).Want(200).Tokens()
+		proven := s.Clock.Now().Unix()
+		s.Clock.Advance(time.Hour)
+		claims := payloadOf(t, s.Refresh(tokens.Refresh).Want(200).Tokens().Access)
+		if fmt.Sprint(claims["amr"]) != "[pwd otp mfa]" || claims["acr"] != "aal2" || claims["auth_time"] != float64(proven) {
+			t.Errorf("the token says %v", claims)
+		}
+	})
+}
