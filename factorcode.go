@@ -51,35 +51,33 @@ func readFactorCode(typed string) (factorCode, error) {
 // passCode verifies a code against the confirmed factor of an account, which is
 // locked, and spends it: a step of an app and a recovery code are accepted once,
 // by whichever process, and no step before one that was. It answers
-// ErrInvalidMFACode, and which method the code belongs to.
-func passCode(ctx context.Context, t *txn, user *store.User, code factorCode) (method string, err error) {
+// ErrInvalidMFACode.
+func passCode(ctx context.Context, t *txn, user *store.User, code factorCode) error {
 	record, d, err := totpOf(ctx, t, user.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && d.ConfirmedAt == 0:
-		return "", ErrInvalidMFACode
+		return ErrInvalidMFACode
 	case err != nil:
-		return "", err
+		return err
 	}
-	method = FactorTOTP
 	if code.app != "" {
-		err = passStep(ctx, t, user, record.ID, &d, code.app)
+		err = passStep(t, user, record.ID, &d, code.app)
 	} else {
-		method = FactorRecoveryCode
 		err = passRecovery(ctx, t, user, &d, code.recovery)
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
 	d.Planted = false // whoever holds the factor is the owner of the account
+	t.proven = user.ID
 	swapped, err := swapFactor(ctx, t, record, d)
 	if err == nil && !swapped {
 		err = ErrInvalidMFACode // another process was faster
 	}
-	t.proven = user.ID
-	return method, err
+	return err
 }
 
-func passStep(_ context.Context, t *txn, user *store.User, recordID string, d *factorData, code string) error {
+func passStep(t *txn, user *store.User, recordID string, d *factorData, code string) error {
 	secret, err := openFactor(t.kernel, recordID, user.ID, d.Secret)
 	if err != nil {
 		return err

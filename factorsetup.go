@@ -67,7 +67,7 @@ func confirmSetup(ctx context.Context, t *txn, user *store.User, code factorCode
 	if err != nil {
 		return nil, err
 	}
-	if err := passStep(ctx, t, user, record.ID, &d, code.app); err != nil {
+	if err := passStep(t, user, record.ID, &d, code.app); err != nil {
 		return nil, err
 	}
 	if d.Secret, err = sealFactor(t.kernel, record.ID, user.ID, factorSecret{Secret: secret.Secret}); err != nil {

@@ -139,10 +139,11 @@ func pauseAt(ctx context.Context, t *txn, at string, answer *Error, user *store.
 }
 
 // resume redeems the ticket of a pause at a checkpoint whose demand was met by
-// methods, and goes on through the gate. Also names further checkpoints that are
-// met by the same. The ticket is single-use. It answers ErrInvalidToken or
-// ErrTokenExpired.
-func (t *txn) resume(ctx context.Context, at, ticket, methods string, also ...string) (outcome, error) {
+// methods, and goes on through the gate. Meet, which may be nil, verifies with the
+// account locked that the demand is met. Also names further checkpoints that are
+// met by the same. The ticket is single-use. It answers ErrInvalidToken,
+// ErrTokenExpired, or the error of meet.
+func (t *txn) resume(ctx context.Context, at, ticket, methods string, meet func(user *store.User) error, also ...string) (outcome, error) {
 	opened, err := t.openSecret(ctx, ticket, kindTicket)
 	if err != nil {
 		return outcome{}, err
@@ -153,6 +154,11 @@ func (t *txn) resume(ctx context.Context, at, ticket, methods string, also ...st
 	}
 	if opened.used || state.Checkpoint != at {
 		return outcome{}, ErrInvalidToken
+	}
+	if meet != nil {
+		if err := meet(&opened.user); err != nil {
+			return outcome{}, err
+		}
 	}
 	return t.enter(ctx, proof{
 		userID: opened.user.ID, methods: withMethods(state.Methods, methods), created: state.Created, clears: state.Clears,

@@ -124,15 +124,15 @@ func (m *MFA) Confirm(ctx context.Context, in ConfirmMFAParams) (ConfirmedMFA, e
 		return m.confirmSignedIn(ctx, in.UserID, code)
 	}
 	var done ConfirmedMFA
-	signed, err := m.completed(ctx, in.Ticket, atEnrolment, func(ctx context.Context, tx *txn, user *store.User) (outcome, error) {
-		if done.BackupCodes, err = confirmSetup(ctx, tx, user, code); err != nil {
-			return outcome{}, err
-		}
-		out, err := tx.resume(ctx, atEnrolment, in.Ticket, secondMethods, atFactor)
+	signed, err := m.completed(ctx, in.Ticket, atEnrolment, func(ctx context.Context, tx *txn) (outcome, error) {
+		out, err := tx.resume(ctx, atEnrolment, in.Ticket, secondMethods, func(user *store.User) (err error) {
+			done.BackupCodes, err = confirmSetup(ctx, tx, user, code)
+			return err
+		}, atFactor)
 		if err != nil {
 			return out, err
 		}
-		return out, tx.kill(ctx, afterFactor, user.ID, user.EmailKey)
+		return out, tx.kill(ctx, afterFactor, out.user.ID, out.user.EmailKey)
 	})
 	if err != nil {
 		return ConfirmedMFA{}, err
@@ -188,15 +188,14 @@ func (m *MFA) Verify(ctx context.Context, in VerifyMFAParams) (VerifiedMFA, erro
 		return VerifiedMFA{}, err
 	}
 	var done VerifiedMFA
-	done.SignedIn, err = m.completed(ctx, in.Ticket, atFactor, func(ctx context.Context, tx *txn, user *store.User) (outcome, error) {
-		if _, err := passCode(ctx, tx, user, code); err != nil {
-			return outcome{}, err
-		}
-		out, err := tx.resume(ctx, atFactor, in.Ticket, secondMethods)
+	done.SignedIn, err = m.completed(ctx, in.Ticket, atFactor, func(ctx context.Context, tx *txn) (outcome, error) {
+		out, err := tx.resume(ctx, atFactor, in.Ticket, secondMethods, func(user *store.User) error {
+			return passCode(ctx, tx, user, code)
+		})
 		if err != nil || out.pause != nil || !in.Remember || tx.config.MFA.Remember == 0 {
 			return out, err
 		}
-		done.DeviceToken, err = rememberDevice(ctx, tx, user.ID)
+		done.DeviceToken, err = rememberDevice(ctx, tx, out.user.ID)
 		return out, err
 	})
 	if err != nil {
@@ -207,9 +206,8 @@ func (m *MFA) Verify(ctx context.Context, in VerifyMFAParams) (VerifiedMFA, erro
 
 // completed goes on with a paused sign-in: it takes a try of the ticket and a
 // guess of the account's second factor, both before anything is looked at, and
-// runs the rule with the account locked.
-func (m *MFA) completed(ctx context.Context, ticket, at string, rule func(context.Context, *txn, *store.User) (outcome, error)) (SignedIn, error) {
-	ticket = cleanSecret(ticket)
+// runs the rule, which resumes the ticket.
+func (m *MFA) completed(ctx context.Context, ticket, at string, rule func(context.Context, *txn) (outcome, error)) (SignedIn, error) {
 	found, err := ticketAt(ctx, m.kernel, m.store, ticket, at)
 	if err != nil {
 		return SignedIn{}, err
@@ -223,30 +221,25 @@ func (m *MFA) completed(ctx context.Context, ticket, at string, rule func(contex
 		return SignedIn{}, err
 	}
 	try.clears = state.Clears
-	signed, err := func() (SignedIn, error) {
-		beyond, cancel := m.beyondHangUp(ctx)
-		defer cancel()
-		if _, may, err := m.store.TryToken(beyond, tenant, kindTicket, found.Hash, m.now()); errors.Is(err, store.ErrNotFound) || err == nil && !may {
-			return SignedIn{}, ErrTokenExpired
-		} else if err != nil {
-			return SignedIn{}, fault(err)
-		}
-		return m.admit(ctx, try, func(ctx context.Context, tx *txn) (outcome, error) {
-			user, err := tx.lock(ctx, found.UserID)
-			if err != nil {
-				return outcome{}, err
-			}
-			if err := usable(&user, tx.now()); err != nil {
-				return outcome{}, err
-			}
-			if _, err := ticketAt(ctx, m.kernel, tx, ticket, at); err != nil {
-				return outcome{}, err
-			}
-			return rule(ctx, tx, &user)
-		})
-	}()
+	signed, err := m.complete(ctx, try, found.Hash, rule)
+	if errors.Is(err, ErrInvalidToken) {
+		err = ErrTokenExpired // it was used, or has died, meanwhile
+	}
 	try.settle(ctx, err)
 	return signed, err
+}
+
+func (m *MFA) complete(ctx context.Context, try *attempt, ticket []byte, rule func(context.Context, *txn) (outcome, error)) (SignedIn, error) {
+	beyond, cancel := m.beyondHangUp(ctx)
+	defer cancel()
+	_, may, err := m.store.TryToken(beyond, tenant, kindTicket, ticket, m.now())
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && !may:
+		return SignedIn{}, ErrTokenExpired
+	case err != nil:
+		return SignedIn{}, fault(err)
+	}
+	return m.admit(ctx, try, rule)
 }
 
 // ChangeMFAParams are the proofs that a change of factors needs.
@@ -310,7 +303,7 @@ func (m *MFA) changeWithProof(ctx context.Context, in ChangeMFAParams, change fu
 		if err := still(ctx, tx); err != nil {
 			return err
 		}
-		if _, err := passCode(ctx, tx, user, code); err != nil {
+		if err := passCode(ctx, tx, user, code); err != nil {
 			return err
 		}
 		return change(ctx, tx, user)

@@ -102,7 +102,7 @@ func reproveByCode(ctx context.Context, a *Reauthentication, user *store.User, i
 		if err != nil {
 			return err
 		}
-		if _, err := passCode(ctx, tx, &locked, code); err != nil {
+		if err := passCode(ctx, tx, &locked, code); err != nil {
 			return err
 		}
 		return noteReproof(ctx, tx, &locked, secondMethods)
