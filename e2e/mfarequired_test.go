@@ -178,7 +178,11 @@ func TestARequiredFactorIsSetUpDuringTheSignIn(t *testing.T) {
 		s.Do("POST", "/v1/auth/mfa/enable", harness.J{"mfaToken": ticket}).Want(401, "auth/token-expired")
 		s.Do("POST", "/v1/auth/mfa/enable", harness.J{"mfaToken": "junk"}).Want(401, "auth/invalid-token")
 		s.Clock.Advance(step)
-		s.Complete(pause(s, "a@x.test"), app.Code(s.Clock.Now())).Want(200)
+		// The ticket of the factor itself sets none up.
+		waits := pause(s, "a@x.test")
+		s.Do("POST", "/v1/auth/mfa/enable", harness.J{"mfaToken": waits}).Want(401, "auth/token-expired")
+		s.Do("POST", "/v1/auth/mfa/confirm", harness.J{"mfaToken": waits, "code": app.Code(s.Clock.Now())}).Want(401, "auth/token-expired")
+		s.Complete(waits, app.Code(s.Clock.Now())).Want(200)
 	}, required(admit.RequiredOfEveryone), unlimited)
 }
 
