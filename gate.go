@@ -361,7 +361,7 @@ func readTicket(found store.Token) (state ticketState, err error) {
 // once.
 func withMethods(amr, more string) string {
 	var all []string
-	for _, method := range strings.Fields(amr + " " + more) {
+	for method := range strings.FieldsSeq(amr + " " + more) {
 		if !slices.Contains(all, method) {
 			all = append(all, method)
 		}

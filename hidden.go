@@ -246,13 +246,13 @@ func (x EnableMFAParams) GoString() string { return redacted(x) }
 func (x EnableMFAParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
 
 // String writes the fields without secrets.
-func (x MFASetup) String() string { return redacted(x) }
+func (s MFASetup) String() string { return redacted(s) }
 
 // GoString is String.
-func (x MFASetup) GoString() string { return redacted(x) }
+func (s MFASetup) GoString() string { return redacted(s) }
 
 // LogValue is String, for log/slog.
-func (x MFASetup) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+func (s MFASetup) LogValue() slog.Value { return slog.StringValue(redacted(s)) }
 
 // String writes the fields without secrets.
 func (x ConfirmMFAParams) String() string { return redacted(x) }

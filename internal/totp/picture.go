@@ -10,8 +10,8 @@ import (
 // dark tells whether a module of a code is dark.
 func dark(code barcode.Barcode, x, y int) bool {
 	at := code.Bounds().Min
-	r, _, _, _ := code.At(at.X+x, at.Y+y).RGBA()
-	return r < 0x8000
+	gray, ok := color.Gray16Model.Convert(code.At(at.X+x, at.Y+y)).(color.Gray16)
+	return ok && gray.Y < 0x8000
 }
 
 // image draws a code in two colours, with its quiet zone.
