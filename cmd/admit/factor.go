@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -94,7 +95,7 @@ func (l factorList) write(w io.Writer) {
 	}
 	rows := make([][]string, len(l.Factors))
 	for i, f := range l.Factors {
-		rows[i] = []string{f.ID, f.Type, f.CreatedAt.String(), f.ConfirmedAt.orNever(), fmt.Sprint(f.BackupCodesLeft)}
+		rows[i] = []string{f.ID, f.Type, f.CreatedAt.String(), f.ConfirmedAt.orNever(), strconv.Itoa(f.BackupCodesLeft)}
 	}
 	table(w, "ID TYPE CREATED CONFIRMED CODES", rows)
 }
