@@ -38,6 +38,9 @@ func deleteAccount(ctx context.Context, t *txn, user *store.User, why string) er
 	if _, err := t.DeleteTokens(ctx, store.TokenFilter{Tenant: tenant, UserID: user.ID}); err != nil {
 		return err
 	}
+	if _, err := t.DeleteRecordsOf(ctx, tenant, userRef(user.ID)); err != nil {
+		return err
+	}
 	if err := t.notify(ctx, user, mailer.AccountDeleted); err != nil {
 		return err
 	}
@@ -72,6 +75,9 @@ func claimAfter(ctx context.Context, t *txn, user *store.User, h happening) erro
 		return nil
 	}
 	if err := t.strip(ctx, user, h, endedByClaim); err != nil {
+		return err
+	}
+	if err := markPlanted(ctx, t, user); err != nil {
 		return err
 	}
 	now := t.now()

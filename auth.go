@@ -36,18 +36,21 @@ import (
 type Auth struct {
 	*kernel
 
-	SignUps        *SignUps
-	Passwords      *Passwords
-	PasswordResets *PasswordResets
-	MagicLinks     *MagicLinks
-	Verifications  *Verifications
-	EmailChanges   *EmailChanges
-	Sessions       *Sessions
-	Users          *Users
-	APIKeys        *APIKeys
-	Imports        *Imports
-	Outbox         *Outbox
-	Sealing        *Sealing
+	SignUps          *SignUps
+	MFA              *MFA
+	Reauthentication *Reauthentication
+	StartOvers       *StartOvers
+	Passwords        *Passwords
+	PasswordResets   *PasswordResets
+	MagicLinks       *MagicLinks
+	Verifications    *Verifications
+	EmailChanges     *EmailChanges
+	Sessions         *Sessions
+	Users            *Users
+	APIKeys          *APIKeys
+	Imports          *Imports
+	Outbox           *Outbox
+	Sealing          *Sealing
 
 	router   router.Router[*route]
 	features []feature
@@ -57,14 +60,17 @@ type Auth struct {
 // which feature stands on which.
 func assemble(k *kernel) *Auth {
 	a := &Auth{
-		kernel:     k,
-		Passwords:  &Passwords{k},
-		MagicLinks: &MagicLinks{k},
-		Sessions:   &Sessions{k},
-		APIKeys:    &APIKeys{k},
-		Imports:    &Imports{k},
-		Outbox:     &Outbox{k},
-		Sealing:    &Sealing{k},
+		kernel:           k,
+		Passwords:        &Passwords{k},
+		MagicLinks:       &MagicLinks{k},
+		Sessions:         &Sessions{k},
+		APIKeys:          &APIKeys{k},
+		Imports:          &Imports{k},
+		Outbox:           &Outbox{k},
+		Sealing:          &Sealing{k},
+		MFA:              &MFA{k},
+		Reauthentication: &Reauthentication{k},
+		StartOvers:       &StartOvers{k},
 	}
 	a.PasswordResets = &PasswordResets{k}
 	a.Verifications = &Verifications{k, a.PasswordResets}
@@ -78,9 +84,10 @@ func assemble(k *kernel) *Auth {
 func declared(a *Auth) []feature {
 	k := a.kernel
 	return []feature{
-		(&emailDoors{k, a.SignUps, a.Passwords, a.MagicLinks}).feature(), a.SignUps.feature(), a.Passwords.feature(),
+		(&emailDoors{k, a.SignUps, a.Passwords, a.MagicLinks, a.MFA}).feature(), a.SignUps.feature(), a.Passwords.feature(),
 		a.MagicLinks.feature(), (&keySet{k}).feature(), a.Sessions.feature(), a.PasswordResets.feature(),
 		a.Verifications.feature(), a.EmailChanges.feature(), (&me{k}).feature(), a.Users.feature(), a.Imports.feature(), a.APIKeys.feature(),
+		(&mfaDoors{k, a.MFA}).feature(), a.Reauthentication.feature(), a.StartOvers.feature(),
 	}
 }
 
@@ -157,6 +164,7 @@ func New(config Config) (*Auth, error) {
 		Store: config.Store, Tenant: tenant, Holder: holder, EventRetention: config.EventRetention, Now: config.Now, Logger: config.Logger,
 	})
 	k.notices = newNotices(k)
+	k.checkpoints = checkpointsOf()
 	a := assemble(k)
 	a.features = declared(a)
 	k.mails, k.kinds = map[mailer.Kind]bool{}, map[string]bool{}

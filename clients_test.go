@@ -421,6 +421,12 @@ func TestNewListsWhatCannotWork(t *testing.T) {
 		"a day's figure in ns":   {func(c *admit.Config) { c.EventRetention = 90 }, "\nEventRetention 90ns: must be 0 or at least 24h"},
 		"a negative retention":   {func(c *admit.Config) { c.EventRetention = -time.Hour }, "\nEventRetention -1h0m0s"},
 		"a day of events":        {func(c *admit.Config) { c.EventRetention = 24 * time.Hour }, ""},
+		"a device for 91 days":   {func(c *admit.Config) { c.MFA.Remember = 91 * 24 * time.Hour }, "\nMFA.Remember 2184h0m0s: must be from 0 to 90 days"},
+		"a device for less":      {func(c *admit.Config) { c.MFA.Remember = -1 }, "\nMFA.Remember"},
+		"a device for 90 days":   {func(c *admit.Config) { c.MFA.Remember = 90 * 24 * time.Hour }, ""},
+		"a factor of nobody":     {func(c *admit.Config) { c.MFA.RequiredFrom = time.Unix(1, 0) }, "\nMFA.RequiredFrom: means nothing"},
+		"a factor of no role":    {func(c *admit.Config) { c.MFA.Required = "No Role" }, "\nMFA.Required \"No Role\": must be everyone or a role"},
+		"a factor of a role":     {func(c *admit.Config) { c.MFA.Required = "admin" }, ""},
 		"400 days":               {func(c *admit.Config) { c.Sessions.AbsoluteTTL = 400 * 24 * time.Hour }, ""},
 	} {
 		config := good()

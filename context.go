@@ -25,6 +25,22 @@ func WithClient(ctx context.Context, c Client) context.Context {
 	return context.WithValue(ctx, clientKey{}, &c)
 }
 
+type deviceTokenKey struct{}
+
+// WithDeviceToken returns a context whose sign-ins come from a device that
+// MFA.Verify gave the token, and which needs no second factor.
+func WithDeviceToken(ctx context.Context, token string) context.Context {
+	if token == "" {
+		return ctx
+	}
+	return context.WithValue(ctx, deviceTokenKey{}, token)
+}
+
+func deviceTokenFrom(ctx context.Context) string {
+	token, _ := ctx.Value(deviceTokenKey{}).(string)
+	return token
+}
+
 func clientFrom(ctx context.Context) Client {
 	if c, ok := ctx.Value(clientKey{}).(*Client); ok {
 		return *c

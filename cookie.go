@@ -230,8 +230,32 @@ func bareCookie(k *kernel) *http.Cookie {
 	return cookie
 }
 
-// putCookie writes a session cookie, in the place of an earlier session cookie of
-// the same answer. No cache may keep the answer.
+// deviceCookieName is the name of the cookie that holds the token of a remembered
+// device.
+func deviceCookieName(k *kernel) string {
+	return strings.TrimSuffix(cookieName(k), "session") + "device"
+}
+
+// deviceCookie holds the token of a device that needs no second factor for a while.
+func deviceCookie(k *kernel, token string) *http.Cookie {
+	cookie := bareCookie(k)
+	cookie.Name, cookie.Value, cookie.MaxAge = deviceCookieName(k), token, int(k.config.MFA.Remember/time.Second)
+	return cookie
+}
+
+// rememberedIn returns the device token of a request in cookie mode, or "".
+func rememberedIn(k *kernel, r *http.Request) string {
+	if !wantsCookie(k, r) {
+		return ""
+	}
+	if found := r.CookiesNamed(deviceCookieName(k)); len(found) == 1 {
+		return found[0].Value
+	}
+	return ""
+}
+
+// putCookie writes a cookie, in the place of an earlier cookie of the name in the
+// same answer. No cache may keep the answer.
 func putCookie(h http.Header, cookie *http.Cookie) {
 	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, cookie.Name+"=") })
 	h.Add("Set-Cookie", cookie.String())

@@ -78,7 +78,7 @@ func TestThePageOfErrorsListsEachCodeWithItsStatus(t *testing.T) {
 
 func TestThePagesOfSettingsAndHooksNameEveryField(t *testing.T) {
 	pages := map[string]string{
-		"Config": "config", "SessionConfig": "config", "PasswordConfig": "config", "MagicLinkConfig": "config",
+		"Config": "config", "SessionConfig": "config", "PasswordConfig": "config", "MagicLinkConfig": "config", "MFAConfig": "config",
 		"MessageConfig": "config", "Hooks": "hook",
 	}
 	files := []string{"config.go", "hook.go"}

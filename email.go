@@ -1,6 +1,8 @@
 package admit
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
 
 	"github.com/admit-go/admit/internal/webio"
@@ -13,6 +15,7 @@ type emailDoors struct {
 	signUps    *SignUps
 	passwords  *Passwords
 	magicLinks *MagicLinks
+	mfa        *MFA
 }
 
 func (e *emailDoors) feature() feature {
@@ -32,6 +35,8 @@ type signInInput struct {
 	Password    string  `json:"password"`
 	CallbackURL string  `json:"callbackUrl"`
 	Locale      string  `json:"locale"`
+	MFACode     string  `json:"mfaCode"`
+	DeviceToken string  `json:"deviceToken"`
 }
 
 func (e *emailDoors) handleSignIn(w http.ResponseWriter, r *http.Request) error {
@@ -46,7 +51,13 @@ func (e *emailDoors) handleSignIn(w http.ResponseWriter, r *http.Request) error 
 	if byLink {
 		return e.answerMagicLink(w, r, http.StatusOK, MagicLinkParams{Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale})
 	}
-	signed, err := e.passwords.SignIn(r.Context(), SignInParams{Email: in.Email, Password: in.Password})
+	ctx := WithDeviceToken(r.Context(), cmp.Or(in.DeviceToken, rememberedIn(e.kernel, r)))
+	signed, err := e.passwords.SignIn(ctx, SignInParams{Email: in.Email, Password: in.Password})
+	if in.MFACode != "" && errors.Is(err, ErrMFARequired) {
+		ticket, _ := asError(err).Details["mfaToken"].(string)
+		done, completion := e.mfa.Verify(ctx, VerifyMFAParams{Ticket: ticket, Code: in.MFACode})
+		signed, err = done.SignedIn, completion
+	}
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,15 @@ const (
 	eventUserUnbanned      = "user.unbanned"
 	eventAPIKeyCreated     = "apikey.created"
 	eventAPIKeyRevoked     = "apikey.revoked"
+	eventMFAEnabled        = "mfa.enabled"
+	eventMFADisabled       = "mfa.disabled"
+	eventMFAReset          = "mfa.reset" // by an operator
+	eventRecoveryCodesMade = "mfa.recovery-codes-made"
+	eventRecoveryCodeUsed  = "mfa.recovery-code-used"
+	eventDeviceRemembered  = "mfa.device-remembered"
+	eventDeviceForgotten   = "mfa.device-forgotten"
+	eventReauthenticated   = "session.reauthenticated"
+	eventStartedOver       = "account.started-over"
 
 	// These tell of what did not succeed, or not yet: see notice.go.
 	eventSignInFailed  = "signin.failed"

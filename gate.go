@@ -53,6 +53,7 @@ type ticketState struct {
 	Methods    string   `json:"methods"`
 	Created    bool     `json:"created,omitzero"`
 	Passed     []string `json:"passed,omitempty"`
+	Clears     []string `json:"clears,omitempty"`
 }
 
 // SignedIn is what a successful sign-in gives.
@@ -137,7 +138,7 @@ func (k *kernel) mayEnter(user *store.User, now time.Time) error {
 // pauseAt stores a ticket for what is still missing. The ticket is no session: it
 // opens the completion of its own checkpoint and nothing else.
 func pauseAt(ctx context.Context, t *txn, at string, answer *Error, user *store.User, in proof) (outcome, error) {
-	data, err := json.Marshal(ticketState{Checkpoint: at, Methods: in.methods, Created: in.created, Passed: in.passed})
+	data, err := json.Marshal(ticketState{Checkpoint: at, Methods: in.methods, Created: in.created, Passed: in.passed, Clears: in.clears})
 	if err != nil {
 		return outcome{}, ErrInternal.because(err)
 	}
@@ -152,22 +153,30 @@ func pauseAt(ctx context.Context, t *txn, at string, answer *Error, user *store.
 }
 
 // resume redeems the ticket of a pause at a checkpoint whose demand was met by
-// methods, and goes on through the gate. The ticket is single-use. It answers
-// ErrInvalidToken or ErrTokenExpired.
-func (t *txn) resume(ctx context.Context, at, ticket, methods string) (outcome, error) {
+// methods, and goes on through the gate. Meet, which may be nil, verifies with the
+// account locked that the demand is met. Also names further checkpoints that are
+// met by the same. The ticket is single-use. It answers ErrInvalidToken,
+// ErrTokenExpired, or the error of meet.
+func (t *txn) resume(ctx context.Context, at, ticket, methods string, meet func(user *store.User) error, also ...string) (outcome, error) {
 	opened, err := t.openSecret(ctx, ticket, kindTicket)
 	if err != nil {
 		return outcome{}, err
 	}
-	var state ticketState
-	if err := json.Unmarshal(opened.token.Data, &state); err != nil {
-		return outcome{}, ErrInternal.because(err)
+	state, err := readTicket(opened.token)
+	if err != nil {
+		return outcome{}, err
 	}
 	if opened.used || state.Checkpoint != at {
 		return outcome{}, ErrInvalidToken
 	}
+	if meet != nil {
+		if err := meet(&opened.user); err != nil {
+			return outcome{}, err
+		}
+	}
 	return t.enter(ctx, proof{
-		userID: opened.user.ID, methods: state.Methods + " " + methods, created: state.Created, passed: append(state.Passed, at),
+		userID: opened.user.ID, methods: withMethods(state.Methods, methods), created: state.Created, clears: state.Clears,
+		passed: append(append(state.Passed, at), also...),
 	})
 }
 
@@ -315,3 +324,49 @@ func (k *kernel) makeTokens(ctx context.Context, key *accesstoken.Key, session *
 		ExpiresIn: int(k.config.Sessions.AccessTTL / time.Second),
 	}, nil
 }
+
+// ticketAt finds a ticket that completes a checkpoint, without using it up. It
+// answers ErrInvalidToken for what cannot be a ticket, and ErrTokenExpired for one
+// that is used, dead, too old, or for another checkpoint.
+func ticketAt(ctx context.Context, k *kernel, s store.Store, ticket, at string) (store.Token, error) {
+	if ticket = cleanSecret(ticket); !wellFormed(ticket) {
+		return store.Token{}, ErrInvalidToken
+	}
+	found, err := s.Token(ctx, tenant, kindTicket, hashSecret(ticket))
+	if errors.Is(err, store.ErrNotFound) {
+		return found, ErrTokenExpired
+	}
+	if err != nil {
+		return found, fault(err)
+	}
+	state, err := readTicket(found)
+	if err != nil {
+		return found, err
+	}
+	if state.Checkpoint != at || !found.UsedAt.IsZero() || !k.now().Before(found.ExpiresAt) {
+		return found, ErrTokenExpired
+	}
+	return found, nil
+}
+
+func readTicket(found store.Token) (state ticketState, err error) {
+	if err := json.Unmarshal(found.Data, &state); err != nil {
+		return state, ErrInternal.because(err)
+	}
+	return state, nil
+}
+
+// withMethods adds authentication methods (RFC 8176) to those of a session, each
+// once.
+func withMethods(amr, more string) string {
+	var all []string
+	for method := range strings.FieldsSeq(amr + " " + more) {
+		if !slices.Contains(all, method) {
+			all = append(all, method)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// secondMethods are what a code adds to the methods of a session.
+const secondMethods = "otp mfa"

@@ -100,7 +100,7 @@ func paused(t *testing.T, err error) string {
 func (p *pausing) complete(t *testing.T, ticket string) (SignedIn, error) {
 	t.Helper()
 	return p.admit(t.Context(), nil, func(ctx context.Context, tx *txn) (outcome, error) {
-		return tx.resume(ctx, "test", ticket, "test")
+		return tx.resume(ctx, "test", ticket, "test", nil)
 	})
 }
 
@@ -200,7 +200,7 @@ func TestATicketOpensNothingElse(t *testing.T) {
 	_, err := p.Passwords.SignIn(t.Context(), SignInParams{Email: user.Email, Password: "quiet harbour lamp"})
 	ticket := paused(t, err)
 	if _, err := p.admit(t.Context(), nil, func(ctx context.Context, tx *txn) (outcome, error) {
-		return tx.resume(ctx, "another checkpoint", ticket, "test")
+		return tx.resume(ctx, "another checkpoint", ticket, "test", nil)
 	}); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("another checkpoint took the ticket: %v", err)
 	}
@@ -307,7 +307,7 @@ func TestNoDoorGoesAroundACheckpoint(t *testing.T) {
 		}
 	}
 	slices.Sort(kinds)
-	if want := []string{"/auth/email/callback", "/auth/email/signin", "/auth/email/signup"}; !slices.Equal(kinds, want) {
+	if want := []string{"/auth/email/callback", "/auth/email/signin", "/auth/email/signup", "/auth/mfa/verify", "/auth/start-over"}; !slices.Equal(kinds, want) {
 		t.Errorf("the routes that sign in are %v, and this test walks %v", kinds, want)
 	}
 }

@@ -40,6 +40,7 @@ func printed() map[string]any {
 		"Sealing": admit.Sealing{}, "SessionConfig": admit.SessionConfig{}, "Sessions": admit.Sessions{}, "SetRoleParams": admit.SetRoleParams{},
 		"SignInParams": admit.SignInParams{}, "SignOutParams": admit.SignOutParams{}, "SignUpAttempt": admit.SignUpAttempt{}, "SignUpParams": admit.SignUpParams{},
 		"SignUpResult": admit.SignUpResult{}, "SignUps": admit.SignUps{}, "SignedIn": admit.SignedIn{}, "TokenParams": admit.TokenParams{},
+		"MFAConfig": admit.MFAConfig{}, "Factor": admit.Factor{}, "MFA": admit.MFA{}, "EnableMFAParams": admit.EnableMFAParams{}, "MFASetup": admit.MFASetup{}, "ConfirmMFAParams": admit.ConfirmMFAParams{}, "ConfirmedMFA": admit.ConfirmedMFA{}, "VerifyMFAParams": admit.VerifyMFAParams{}, "VerifiedMFA": admit.VerifiedMFA{}, "ChangeMFAParams": admit.ChangeMFAParams{}, "ResetMFAParams": admit.ResetMFAParams{}, "ForgetDeviceParams": admit.ForgetDeviceParams{}, "Reauthentication": admit.Reauthentication{}, "ReauthenticateParams": admit.ReauthenticateParams{}, "RememberedDevice": admit.RememberedDevice{}, "StartOvers": admit.StartOvers{},
 		"Tokens": admit.Tokens{}, "Tx": admit.Tx{}, "Users": admit.Users{}, "Verifications": admit.Verifications{},
 	}
 }
@@ -52,7 +53,7 @@ type openMailer struct {
 func (openMailer) Send(context.Context, mailer.Message) error { return nil }
 
 // secretName is what fields are called that hold secrets.
-var secretName = regexp.MustCompile(`(Password|Secret|Token|Code|Key|Hash)$|^RequestID$`)
+var secretName = regexp.MustCompile(`(Password|Secret|Token|Code|Key|Hash|Ticket|URI)$|^RequestID$`)
 
 // plant writes a canary into every field of a type of this package that is named
 // like a secret, and returns whether there is one.

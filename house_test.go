@@ -28,6 +28,8 @@ const module = "github.com/admit-go/admit"
 var requirements = map[string]string{
 	"github.com/go-json-experiment/json": "reads request bodies without folding case or taking duplicate keys, which encoding/json does",
 	"github.com/golang-jwt/jwt/v5":       "signature methods of access tokens, the ones everybody audits",
+	"github.com/pquerna/otp":             "the arithmetic of authenticator apps (RFC 4226), as everybody audits it",
+	"github.com/boombuler/barcode":       "QR codes for authenticator apps, which pquerna/otp requires anyway",
 	"golang.org/x/crypto":                "Argon2id, scrypt, bcrypt and PBKDF2",
 	"golang.org/x/net":                   "internationalised domain names (idna)",
 	"golang.org/x/text":                  "Unicode normal forms of addresses and names",

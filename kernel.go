@@ -270,6 +270,9 @@ type proof struct {
 	still func(ctx context.Context, tx *txn) error
 	// created says that the account was made in the same transaction.
 	created bool
+	// clears are the keys of counters that a session clears: those of the first
+	// factor. A pause keeps them with its ticket.
+	clears []string
 	// passed names the checkpoints that this proof has satisfied: those whose
 	// ticket was redeemed.
 	passed []string

@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -10,14 +11,12 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
-	"golang.org/x/text/unicode/norm"
 )
 
 // ErrMagicLinkDisabled means that sign-in by mail is switched off.
@@ -156,50 +155,9 @@ func noCode() *Error {
 	return &e
 }
 
-// cleanCode reads a code that somebody typed or pasted. It removes blanks,
-// hyphens and invisible characters, and reads digits of any width and script.
-// ok says that exactly six digits are left.
-func cleanCode(typed string) (code string, ok bool) {
-	const longest = 256 // bytes
-	if len(typed) > longest {
-		return "", false
-	}
-	var digits []byte
-	for _, r := range norm.NFKC.String(typed) {
-		switch value, digit := digitOf(r); {
-		case digit:
-			digits = append(digits, '0'+value)
-		case unicode.IsSpace(r), unicode.In(r, unicode.Cf, unicode.Pd):
-		default:
-			return "", false
-		}
-	}
-	return string(digits), len(digits) == 6
-}
-
-// digitOf returns the value of a decimal digit of any script. Unicode lists the
-// ten digits of a script in one row and in order, so the value is the distance
-// from the start of the row.
-func digitOf(r rune) (byte, bool) {
-	if !unicode.Is(unicode.Nd, r) {
-		return 0, false
-	}
-	for _, row := range unicode.Nd.R16 {
-		if rune(row.Lo) <= r && r <= rune(row.Hi) {
-			return byte((r - rune(row.Lo)) % 10), true
-		}
-	}
-	for _, row := range unicode.Nd.R32 {
-		if rune(row.Lo) <= r && r <= rune(row.Hi) {
-			return byte((r - rune(row.Lo)) % 10), true
-		}
-	}
-	return 0, false
-}
-
-// Redeem signs in with the token of a mailed link. It makes the account if the
-// link was requested with SignUp. Redeem returns ErrInvalidToken,
-// ErrTokenExpired, ErrAccountBanned or ErrUnavailable.
+// Redeem signs in with the token of a mailed link, and makes the account where
+// the link was asked for to sign up. It answers ErrInvalidToken, ErrTokenExpired,
+// ErrAccountBanned or ErrUnavailable.
 func (m *MagicLinks) Redeem(ctx context.Context, token string) (SignedIn, error) {
 	given, err := readSecret("", token)
 	if err != nil {
@@ -298,7 +256,11 @@ func (m *MagicLinks) redeem(ctx context.Context, kind string, hash []byte, try *
 		if err := tx.kill(ctx, afterNewMagic, user.ID, user.EmailKey); err != nil {
 			return outcome{}, err
 		}
-		return tx.enter(ctx, proof{userID: user.ID, methods: "otp", created: isNew, lock: alreadyLocked(tx, &user)})
+		clears := ownersCounters(user.EmailKey, mailedMagic)
+		if try != nil {
+			clears = keysOf(try.account)
+		}
+		return tx.enter(ctx, proof{userID: user.ID, methods: "otp", created: isNew, clears: clears, lock: alreadyLocked(tx, &user)})
 	})
 }
 
@@ -369,6 +331,8 @@ type callbackInput struct {
 	Token     string `json:"token"`
 	RequestID string `json:"requestId"`
 	Code      string `json:"code"`
+	// DeviceToken is that of a device that needs no second factor.
+	DeviceToken string `json:"deviceToken"`
 }
 
 func (m *MagicLinks) handleCallback(w http.ResponseWriter, r *http.Request) error {
@@ -376,15 +340,16 @@ func (m *MagicLinks) handleCallback(w http.ResponseWriter, r *http.Request) erro
 	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
+	ctx := WithDeviceToken(r.Context(), cmp.Or(in.DeviceToken, rememberedIn(m.kernel, r)))
 	var signed SignedIn
 	var err error
 	switch {
 	case in.Token != "" && in.RequestID+in.Code != "":
 		return ErrInvalidRequest.detail("token", "must not come with requestId and code")
 	case in.RequestID+in.Code != "":
-		signed, err = m.RedeemCode(r.Context(), RedeemCodeParams{RequestID: in.RequestID, Code: in.Code})
+		signed, err = m.RedeemCode(ctx, RedeemCodeParams{RequestID: in.RequestID, Code: in.Code})
 	default:
-		signed, err = m.Redeem(r.Context(), in.Token)
+		signed, err = m.Redeem(ctx, in.Token)
 	}
 	if err != nil {
 		return err

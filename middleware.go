@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/admit-go/admit/internal/deadline"
+	"github.com/admit-go/admit/store"
 )
 
 // RequireUser lets signed-in users pass, also guests. For anybody else it
@@ -122,8 +123,26 @@ func (a *Auth) RequireRecent(next http.Handler) http.Handler {
 	})
 }
 
-// Caller is who sent a request that passed a guard. A field is nil if it is
-// absent: a program that sends a key has no user, and most users send no key.
+// RequireFactor lets signed-in users pass whose session has two factors. A user
+// who has a second factor and came in without it, from a remembered device, say,
+// gets 403 auth/reauthentication-required; a user who has none gets 403
+// auth/mfa-enrollment-required.
+func (a *Auth) RequireFactor(next http.Handler) http.Handler {
+	return a.guard(next, freshly, func(c *caller) error {
+		switch {
+		case !c.signedIn:
+			return ErrUnauthorized
+		case c.session.ACR() == store.TwoFactors:
+			return nil
+		case c.user.MFAEnabled:
+			return ErrReauthenticationRequired.detail("methods", []string{FactorTOTP, FactorRecoveryCode})
+		}
+		return ErrMFAEnrollmentRequired.detail("methods", []string{FactorTOTP})
+	})
+}
+
+// Caller is who sent a request that passed a guard. What is not there is nil: a
+// program that sends a key has no user, and most users send no key.
 type Caller struct {
 	User    *User
 	Session *Session
@@ -261,7 +280,7 @@ func (a *Auth) guard(next http.Handler, how manner, pass func(*caller) error) ht
 		}
 		ctx := &requestContext{Context: r.Context(), request: r, auth: a.kernel, caller: caller{by: a.machinery}}
 		ctx.lookup.Start(r.Context(), a.config.RequestTimeout)
-		err := a.identifyHost(r, ctx, fresh)
+		err := identifyHost(a.kernel, r, ctx, fresh)
 		ctx.lookup.Stop()
 		if err != nil && how&deadCookie != 0 && cookieRefused(a.kernel, r, &ctx.caller, err) {
 			clearCookie(a.kernel, w.Header())
@@ -282,13 +301,13 @@ func (a *Auth) guard(next http.Handler, how manner, pass func(*caller) error) ht
 	})
 }
 
-func (a *Auth) identifyHost(r *http.Request, ctx *requestContext, fresh bool) error {
+func identifyHost(k *kernel, r *http.Request, ctx *requestContext, fresh bool) error {
 	if len(r.Header["X-Api-Key"]) > 0 {
-		if err := a.identifyKey(r.WithContext(&ctx.lookup), &ctx.caller); err != nil {
+		if err := k.identifyKey(r.WithContext(&ctx.lookup), &ctx.caller); err != nil {
 			return err
 		}
 	}
-	return a.identifyUser(&ctx.lookup, r, &ctx.caller, fresh)
+	return k.identifyUser(&ctx.lookup, r, &ctx.caller, fresh)
 }
 
 // refuse answers a request to a host's route with an error of the API.

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/admit-go/admit/store"
 )
 
@@ -31,7 +33,11 @@ func (t *txn) kill(ctx context.Context, h happening, userID, emailKey string) er
 		}
 	}
 	t.batch.Kill = append(t.batch.Kill, store.TokenFilter{Tenant: tenant, UserID: userID, EmailKey: emailKey, Kinds: killed(h)})
-	return nil
+	if userID == "" || !forgets(h) || t.config.MFA.Remember == 0 {
+		return nil
+	}
+	_, err := t.DeleteRecordsOf(ctx, tenant, userRef(userID), kindRemembered)
+	return err
 }
 
 // secretLength is the length of a mailed secret: 32 random bytes in base64url.
@@ -170,4 +176,48 @@ func lookAt(ctx context.Context, k *kernel, secret string, kinds ...string) (see
 		return found, nil
 	}
 	return seen{}, ErrInvalidToken
+}
+
+// cleanCode reads a code as somebody types or pastes it: with blanks, hyphens
+// and invisible characters, in digits of any width or script. It answers whether
+// six digits are left.
+func cleanCode(typed string) (code string, ok bool) {
+	const longest = 256 // bytes looked at
+	if len(typed) > longest {
+		return "", false
+	}
+	var digits []byte
+	for _, r := range norm.NFKC.String(typed) {
+		switch value, digit := digitOf(r); {
+		case digit:
+			digits = append(digits, '0'+value)
+		case ignoredInCode(r):
+		default:
+			return "", false
+		}
+	}
+	return string(digits), len(digits) == 6
+}
+
+// ignoredInCode says whether a character gets into a code by typing or pasting
+// and is no part of it.
+func ignoredInCode(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Pd) }
+
+// digitOf is the value of a decimal digit of any script. Their digits stand in
+// rows of ten, in order, so that the row's first is found by counting back.
+func digitOf(r rune) (byte, bool) {
+	if !unicode.Is(unicode.Nd, r) {
+		return 0, false
+	}
+	for _, row := range unicode.Nd.R16 {
+		if rune(row.Lo) <= r && r <= rune(row.Hi) {
+			return byte((r - rune(row.Lo)) % 10), true
+		}
+	}
+	for _, row := range unicode.Nd.R32 {
+		if rune(row.Lo) <= r && r <= rune(row.Hi) {
+			return byte((r - rune(row.Lo)) % 10), true
+		}
+	}
+	return 0, false
 }

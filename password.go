@@ -72,7 +72,7 @@ func (p *Passwords) signIn(ctx context.Context, try *attempt, address emailaddre
 			user, stored, err = tx.LockUserPassword(ctx, tenant, known.stored.UserID)
 			return user, err
 		}
-		return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", lock: lock, still: func(_ context.Context, tx *txn) error {
+		return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", lock: lock, clears: keysOf(try.account), still: func(_ context.Context, tx *txn) error {
 			if err := stillThePassword(tx, known, stored); err != nil {
 				return err
 			}
@@ -175,27 +175,10 @@ func (p *Passwords) Change(ctx context.Context, in ChangePasswordParams) (done N
 // proveCurrent verifies the current password of a signed-in user. It spends the
 // budget of sign-in, so a stolen access token does not allow more guesses.
 func (p *Passwords) proveCurrent(ctx context.Context, user *store.User, current string) (store.Password, error) {
-	address, err := emailaddress.Parse(user.Email)
-	if err != nil {
-		return store.Password{}, ErrInternal.because(err)
-	}
-	try, err := p.attempt(ctx, firstFactor, address.Key, clientHashes)
-	if err != nil {
-		return store.Password{}, err
-	}
-	_, known, err := p.checkPassword(ctx, address, current)
+	known, err := provePassword(ctx, p.kernel, user, current)
 	if errors.Is(err, ErrInvalidCredentials) {
 		err = ErrInvalidPassword
 	}
-	if err == nil && known.stored.UserID != user.ID {
-		err = ErrInvalidPassword // the address has moved to another account
-	}
-	if err == nil {
-		// No session is made, so the budget is not cleared. But a right
-		// password is no failure either, so the guess is given back.
-		try.giveBack(ctx)
-	}
-	try.settle(ctx, err)
 	return known.stored, err
 }
 

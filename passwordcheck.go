@@ -106,6 +106,33 @@ func (k *kernel) checkPassword(ctx context.Context, address emailaddress.Address
 	return user, known, nil
 }
 
+// provePassword verifies the password of a user who is signed in, within the
+// budget of sign-in: a stolen token is no oracle. A right password gives the guess
+// back, but clears no budget, since no session is made. It answers
+// ErrInvalidCredentials, ErrTooManyLoginAttempts or ErrUnavailable.
+func provePassword(ctx context.Context, k *kernel, user *store.User, given string) (knownPassword, error) {
+	if given == "" || tooLong(given) {
+		return knownPassword{}, ErrInvalidCredentials
+	}
+	address, err := emailaddress.Parse(user.Email)
+	if err != nil {
+		return knownPassword{}, ErrInternal.because(err)
+	}
+	try, err := k.attempt(ctx, firstFactor, address.Key, clientHashes)
+	if err != nil {
+		return knownPassword{}, err
+	}
+	_, known, err := k.checkPassword(ctx, address, given)
+	if err == nil && known.stored.UserID != user.ID {
+		err = ErrInvalidCredentials // the address has moved to another account
+	}
+	if err == nil {
+		try.giveBack(ctx)
+	}
+	try.settle(ctx, err)
+	return known, err
+}
+
 // stillThePassword refuses when the password that the locked account has is
 // another one than was verified, and renews its hash otherwise: never over
 // another password.
@@ -119,6 +146,20 @@ func stillThePassword(t *txn, known knownPassword, now store.Password) error {
 		t.batch.Passwords = append(t.batch.Passwords, now)
 	}
 	return nil
+}
+
+// lockStillThePassword locks the account whose password was verified, and refuses
+// where its password is another one by now.
+func lockStillThePassword(ctx context.Context, t *txn, known knownPassword) error {
+	t.touch(known.stored.UserID)
+	_, stored, err := t.LockUserPassword(ctx, tenant, known.stored.UserID)
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrInvalidCredentials
+	}
+	if err != nil {
+		return err
+	}
+	return stillThePassword(t, known, stored)
 }
 
 // hash makes the stored form of a new password.

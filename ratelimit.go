@@ -128,6 +128,8 @@ type attempt struct {
 	// sign in while somebody who guesses cannot clear the count with an account
 	// of his own. work counts hashes and is given back only where none was made.
 	account, client, work []store.Counter
+	// clears are further counters that a session clears, by their keys.
+	clears []string
 }
 
 // attempt reserves one guess at an account. A guess that costs a hash names
@@ -150,6 +152,7 @@ func (k *kernel) attempt(ctx context.Context, kind, emailKey string, work ...str
 // that in which a hit takes them, so that no two transactions wait for each other.
 func (t *attempt) succeed(ctx context.Context, tx *txn) error {
 	keys := append(keysOf(t.account), budgetOf(firstFactor).lifetime(fingerprint(t.emailKey))...)
+	keys = append(keys, t.clears...)
 	return tx.count(ctx, keys, keysOf(t.client))
 }
 
@@ -163,9 +166,13 @@ func (t *attempt) takeBack(ctx context.Context, tx *txn) error {
 // by a mailed secret, and the budget of that kind of mail: while it is spent, the
 // mailbox holds a mail that was not redeemed yet.
 func (t *txn) ownerProven(ctx context.Context, emailKey, mailed string) error {
+	return t.count(ctx, ownersCounters(emailKey, mailed), nil)
+}
+
+// ownersCounters are the keys of the counters that a mailed secret clears.
+func ownersCounters(emailKey, mailed string) []string {
 	owner := fingerprint(emailKey)
-	counters := append(budgetOf(firstFactor).counters(owner), budgetOf(mailed).counters(owner)...)
-	return t.count(ctx, keysOf(counters), nil)
+	return keysOf(append(budgetOf(firstFactor).counters(owner), budgetOf(mailed).counters(owner)...))
 }
 
 // count clears counters and takes back one use of others, in the transaction where

@@ -32,6 +32,8 @@ type User struct {
 	Role string
 	// Onboarding is "pending", "in_progress" or "completed".
 	Onboarding string
+	// MFAEnabled says that the account has a confirmed second factor.
+	MFAEnabled bool
 	// MuteAlerts says that the owner wants no notices of new devices.
 	MuteAlerts bool
 	// BannedAt is when the account was banned; zero when it is not. [User.Banned]
@@ -53,7 +55,7 @@ func (u User) Banned(now time.Time) bool {
 func userOf(u *store.User) User {
 	return User{
 		ID: u.ID, Email: u.Email, EmailVerifiedAt: u.EmailVerifiedAt, Name: u.Name, Nickname: u.Nickname, Image: u.Image,
-		Locale: u.Locale, Role: u.Role, Onboarding: u.Onboarding, MuteAlerts: u.MuteAlerts,
+		Locale: u.Locale, Role: u.Role, Onboarding: u.Onboarding, MFAEnabled: u.MFAEnabled, MuteAlerts: u.MuteAlerts,
 		BannedAt: u.BannedAt, BanExpiresAt: u.BanExpiresAt, BanReason: u.BanReason, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
 	}
 }
@@ -81,6 +83,10 @@ type Session struct {
 	// AbsoluteExpiresAt is when the session ends however often it is refreshed.
 	AbsoluteExpiresAt time.Time
 }
+
+// ACR is the assurance of the session (claim acr): "aal2" with two factors, else
+// "aal1".
+func (s Session) ACR() string { return (store.Session{AMR: s.AMR}).ACR() }
 
 func sessionOf(s *store.Session) Session {
 	return Session{
@@ -235,3 +241,11 @@ type Tokens struct {
 // tenant is the one that this Auth serves. Stores keep it beside every record,
 // so that serving several needs no migration.
 const tenant = ""
+
+// What a factor is, and what a sign-in can be completed with (details.methods).
+const (
+	// FactorTOTP is an authenticator app (RFC 6238).
+	FactorTOTP = "totp"
+	// FactorRecoveryCode is one of the codes to keep on paper.
+	FactorRecoveryCode = "recovery-code"
+)

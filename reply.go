@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/webio"
@@ -56,7 +57,7 @@ func showMe(u *User, s *Session) []byte {
 	o.Instant("emailVerified", u.EmailVerifiedAt)
 	o.Optional("image", u.Image)
 	o.Text("onboardingStatus", u.Onboarding)
-	o.Raw("mfaEnabled", "false") // as long as there is no second factor to switch on
+	o.Raw("mfaEnabled", strconv.FormatBool(u.MFAEnabled))
 	o.Optional("organizationId", s.OrganizationID)
 	o.Instant("createdAt", u.CreatedAt)
 	o.Instant("updatedAt", u.UpdatedAt)

@@ -68,7 +68,11 @@ func (r *resealing) all(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.total = len(keys) + waiting + dead
+	_, factors, err := s.ListRecords(ctx, tenant, kindFactor, "", store.Page{Number: 1, Limit: 1})
+	if err != nil {
+		return err
+	}
+	r.total = len(keys) + factors + waiting + dead
 	for _, key := range keys {
 		if err := r.row("signing key", key.Purpose, key.ID, key.Sealed, func(box []byte) (bool, error) {
 			return s.ResealKey(ctx, tenant, key.ID, key.Sealed, box)
@@ -76,14 +80,47 @@ func (r *resealing) all(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.factors(ctx); err != nil {
+		return err
+	}
 	if err := r.mail(ctx, false, waiting); err != nil {
 		return err
 	}
 	return r.mail(ctx, true, dead)
 }
 
-// mail reads from the last page to the first. If mail is sent meanwhile, the
-// remaining rows move to pages that are still to be read.
+// factors goes through the secrets of authenticator apps. Setups that begin
+// meanwhile are sealed under the first secret already.
+func (r *resealing) factors(ctx context.Context) error {
+	for page := (store.Page{Number: 1, Limit: resealPage}); ; page.Number++ {
+		records, total, err := r.store.ListRecords(ctx, tenant, kindFactor, "", page)
+		if err != nil {
+			return err
+		}
+		for _, record := range records {
+			d, err := readFactorData(record)
+			if err != nil {
+				return err
+			}
+			bound := string(factorContext(record.ID, d.User))
+			if err := r.row("factor", factorPurpose, bound, d.Secret, func(box []byte) (bool, error) {
+				d.Secret = box
+				if record.Data, err = d.encode(); err != nil {
+					return false, err
+				}
+				return r.store.SwapRecord(ctx, record)
+			}); err != nil {
+				return err
+			}
+		}
+		if page.Number*resealPage >= total {
+			return nil
+		}
+	}
+}
+
+// mail goes from the last page to the first: what is sent meanwhile moves the
+// rest forward, to pages still to be read.
 func (r *resealing) mail(ctx context.Context, dead bool, total int) error {
 	s := r.store
 	for number := (total + resealPage - 1) / resealPage; number > 0; number-- {

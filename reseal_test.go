@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	pquerna "github.com/pquerna/otp/totp"
+
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
@@ -147,5 +149,32 @@ func await(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("this does not happen: %s", what)
 		case <-tick.C:
 		}
+	}
+}
+
+func TestAfterResealAnAppWorksWithoutTheOldSecret(t *testing.T) {
+	s := memory.New()
+	ctx := context.Background()
+	old := newHost(t, onStore(s, nil, olderSecret))
+	made, err := old.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.test", Password: "quiet-harbour-lamp", Name: "Ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := made.SignedIn.User.ID
+	setup, err := old.MFA.Enable(ctx, admit.EnableMFAParams{UserID: id, Password: "quiet-harbour-lamp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := pquerna.GenerateCode(setup.Secret, old.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := newHost(t, onStore(s, nil, newerSecret, olderSecret)).Sealing.Reseal(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	newer := newHost(t, onStore(s, nil, newerSecret))
+	done, err := newer.MFA.Confirm(ctx, admit.ConfirmMFAParams{UserID: id, Code: code})
+	if err != nil || len(done.BackupCodes) != 10 {
+		t.Errorf("the setup from before gave %d codes, %v", len(done.BackupCodes), err)
 	}
 }

@@ -70,6 +70,6 @@ func (j *keySet) handleMetadata(w http.ResponseWriter, r *http.Request) error {
 	return webio.Write(w, http.StatusOK, metadata{
 		Issuer: j.config.Issuer, JWKSURI: j.config.BaseURL + jwksPath, Algorithms: algorithms,
 		SubjectTypes: []string{"public"}, ResponseTypes: []string{}, GrantTypes: []string{},
-		Claims: []string{"iss", "aud", "sub", "client_id", "sid", "iat", "exp", "jti", "auth_time", "amr", "role"},
+		Claims: []string{"iss", "aud", "sub", "client_id", "sid", "iat", "exp", "jti", "auth_time", "amr", "acr", "role"},
 	})
 }

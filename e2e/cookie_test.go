@@ -551,3 +551,37 @@ func TestTheCookieFitsItsHost(t *testing.T) {
 		s.Do("GET", "/v1/auth/me", nil, harness.Header("Cookie", name+"="+value)).Want(http.StatusOK)
 	}
 }
+
+// In cookie mode a second factor ends in a session cookie, and a remembered device
+// in a cookie of its own.
+func TestAC138_TheSecondFactorIsAskedForInCookieModeToo(t *testing.T) {
+	s := harness.New(t, withCookies, func(c *admit.Config) { c.MFA.Remember = 30 * 24 * time.Hour })
+	p := s.SignUp("a@x.test")
+	app := s.EnrollTOTP(p)
+	paused := s.SignIn("a@x.test", harness.Password, cookieMode)
+	if ticket := s.Paused(paused); len(paused.Header["Set-Cookie"]) > 0 {
+		t.Errorf("a pause sets %v", paused.Header["Set-Cookie"])
+	} else {
+		s.Do("GET", "/v1/auth/me", nil, inCookie(ticket)).Want(http.StatusUnauthorized, "auth/invalid-token")
+		done := s.Do("POST", "/v1/auth/mfa/verify", harness.J{"mfaToken": ticket, "code": app.Code(s.Clock.Now()), "remember": true}, cookieMode).Want(http.StatusOK)
+		if strings.Contains(string(done.Body), "oken") {
+			t.Errorf("the body is %s", done.Body)
+		}
+		cookies := map[string]*http.Cookie{}
+		for _, cookie := range (&http.Response{Header: done.Header}).Cookies() {
+			s.Keep("cookie", cookie.Value)
+			cookies[cookie.Name] = cookie
+		}
+		session, device := cookies[cookieName], cookies["__Host-device"]
+		if session == nil || device == nil || !device.HttpOnly || !device.Secure || device.MaxAge != 30*24*60*60 {
+			t.Fatalf("set %v", done.Header["Set-Cookie"])
+		}
+		s.Do("GET", "/v1/auth/me", nil, inCookie(session.Value)).Want(http.StatusOK)
+		s.Do("GET", "/v1/auth/me", nil, inCookie(device.Value)).Want(http.StatusUnauthorized, "auth/invalid-token")
+		again := harness.Header("Cookie", "__Host-device="+device.Value)
+		if sessionCookie(t, s.SignIn("a@x.test", harness.Password, cookieMode, again).Want(http.StatusOK)) == nil {
+			t.Error("no cookie from a remembered device")
+		}
+		s.Paused(s.SignIn("a@x.test", harness.Password, again)) // without the mode cookies are not read
+	}
+}

@@ -42,6 +42,26 @@ func wrongGuesses(s *harness.Server, p harness.Person) map[string]func() *harnes
 		"POST /v1/auth/password/change": func() *harness.Answer {
 			return s.Do("POST", "/v1/auth/password/change", harness.J{"currentPassword": "Wrong-Wolke-7319", "newPassword": otherPassword}, harness.Bearer(p.Access))
 		},
+		"POST /v1/auth/mfa/enable":  func() *harness.Answer { return enable(s, p.Access, "Wrong-Wolke-7319") },
+		"POST /v1/auth/mfa/disable": func() *harness.Answer { return disable(s, p.Access, "Wrong-Wolke-7319", "000000") },
+		"POST /v1/auth/mfa/backup-codes": func() *harness.Answer {
+			return newCodes(s, p.Access, "Wrong-Wolke-7319", "000000")
+		},
+		"POST /v1/auth/mfa/confirm": func() *harness.Answer {
+			if tried++; tried == 1 {
+				s.SetUpTOTP(p)
+			}
+			return confirmMFA(s, p.Access, "000000")
+		},
+		"POST /v1/auth/mfa/verify": func() *harness.Answer {
+			if tried++; tried == 1 {
+				s.EnrollTOTP(p)
+			}
+			return s.Complete(pause(s, p.Email), "000000")
+		},
+		"POST /v1/auth/reauthenticate": func() *harness.Answer {
+			return s.Do("POST", "/v1/auth/reauthenticate", harness.J{"password": "Wrong-Wolke-7319"}, harness.Bearer(p.Access))
+		},
 	}
 }
 

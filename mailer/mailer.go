@@ -38,6 +38,10 @@ const (
 	EmailChanged       Kind = "email_changed"
 	NewDevice          Kind = "new_device"
 	AccountDeleted     Kind = "account_deleted"
+	MFAEnabled         Kind = "mfa_enabled"
+	MFADisabled        Kind = "mfa_disabled"
+	RecoveryCodesMade  Kind = "recovery_codes_made"
+	RecoveryCodeUsed   Kind = "recovery_code_used"
 )
 
 // Kinds lists every kind.
@@ -45,6 +49,7 @@ func Kinds() []Kind {
 	return []Kind{
 		SignupConfirmation, EmailVerification, PasswordReset, MagicLink, AccountExists,
 		PasswordChanged, EmailChanged, NewDevice, AccountDeleted,
+		MFAEnabled, MFADisabled, RecoveryCodesMade, RecoveryCodeUsed,
 	}
 }
 

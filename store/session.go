@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -42,7 +43,26 @@ type Session struct {
 	EndReason string
 }
 
-// NoAnswer is the value of Session.Used and UsedBefore if no answer is known.
+// The levels of assurance that ACR tells.
+const (
+	// OneFactor is the level of a session that one factor opened.
+	OneFactor = "aal1"
+	// TwoFactors is the level of a session for which two factors were given.
+	TwoFactors = "aal2"
+)
+
+// ACR is the authentication context class of the session (acr in OpenID Connect
+// Core 1.0, section 2): TwoFactors where AMR has "mfa", else OneFactor.
+func (s Session) ACR() string {
+	for method := range strings.FieldsSeq(s.AMR) {
+		if method == "mfa" {
+			return TwoFactors
+		}
+	}
+	return OneFactor
+}
+
+// NoAnswer stands in Session.Used and UsedBefore where no answer is known.
 const NoAnswer = -1
 
 // Live reports whether the session has neither ended nor expired at now.
@@ -103,8 +123,11 @@ type Sessions interface {
 	// AnswerSession raises Answers and returns it, only if generation is the
 	// current one. ErrNotFound otherwise.
 	AnswerSession(ctx context.Context, tenant, id string, generation int64) (int64, error)
-	// TouchSessions raises LastActivityAt and never lowers it. It ignores
-	// sessions that have ended or do not exist.
+	// ProveSession sets AuthTime to at and AMR to amr, only if the session is live
+	// at the given time.
+	ProveSession(ctx context.Context, tenant, id, amr string, at time.Time) error
+	// TouchSessions raises LastActivityAt, never lowers it. Sessions that are
+	// ended or absent are passed over.
 	TouchSessions(ctx context.Context, activity []Activity) error
 	// ListSessions returns one page of the account's sessions that are live at
 	// now, ordered by id, and their total number.

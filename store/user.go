@@ -26,6 +26,9 @@ type User struct {
 	// MuteAlerts switches off the security notices that an owner may switch
 	// off.
 	MuteAlerts bool
+	// MFAEnabled says that the account has a confirmed second factor: it is asked
+	// for at every sign-in.
+	MFAEnabled bool
 	// BannedAt is zero while the account is not banned. BanExpiresAt is zero
 	// for a ban without end.
 	BannedAt, BanExpiresAt time.Time

@@ -26,7 +26,8 @@ func (a *app) userCommand() *cobra.Command {
 
 USER is an e-mail address, however it is spelled, or an id.`,
 	}, a.userCreateCommand(), a.userListCommand(), a.userShowCommand(), a.userVerifyCommand(), a.userRenameCommand(), a.userRoleCommand(),
-		a.userBanCommand(), a.userUnbanCommand(), a.userSessionsCommand(), a.userSendResetCommand(), a.userDeleteCommand())
+		a.userBanCommand(), a.userUnbanCommand(), a.userSessionsCommand(), a.userSendResetCommand(), a.userFactorsCommand(), a.userResetFactorsCommand(),
+		a.userDeleteCommand())
 }
 
 func (a *app) userCreateCommand() *cobra.Command {

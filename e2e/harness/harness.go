@@ -186,6 +186,7 @@ func (s *Server) handler() http.Handler {
 	host.Handle("/app/cron", s.Auth.RequireKey("cron:run")(hello))
 	host.Handle("/app/verified", s.Auth.RequireVerified(hello))
 	host.Handle("/app/recent", s.Auth.RequireRecent(hello))
+	host.Handle("/app/factor", s.Auth.RequireFactor(hello))
 	host.Handle("/app/notes/{owner}", s.Auth.RequirePolicy("admin | self", func(r *http.Request) string {
 		return r.PathValue("owner")
 	})(hello))

@@ -32,6 +32,7 @@ type options struct {
 	staleness                        time.Duration
 	accessTTL, refreshTTL            time.Duration
 	insecureFastHash                 bool
+	mfaRequired                      string
 	devMailbox                       bool
 
 	proxies []netip.Prefix
@@ -66,6 +67,7 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	flags.BoolVar(&o.privateSignUp, "private-signup", false, "answer a sign-up the same whether or not the address has an account")
 	flags.BoolVar(&o.confirmOnGet, "confirm-on-get", false, "confirm an address as soon as the mailed link is fetched")
 	flags.BoolVar(&o.cookies, "cookies", false, "let clients sign in with a session cookie")
+	flags.StringVar(&o.mfaRequired, "mfa-required", "", "who must have a second factor: everyone, or a `role`")
 	flags.BoolVar(&o.noRateLimits, "no-rate-limits", false, "switch all limits off, for load and crash tests only")
 	flags.DurationVar(&o.staleness, "staleness", 0, "how long a session may be believed to live without asking the store")
 	flags.DurationVar(&o.accessTTL, "access-ttl", time.Hour, "life of an access token")
@@ -143,6 +145,7 @@ func (o *options) config(s store.Store, m mailer.Mailer, logger *slog.Logger) ad
 			AccessTTL: o.accessTTL, RefreshTTL: o.refreshTTL, Staleness: o.staleness,
 		},
 		Passwords: admit.PasswordConfig{InsecureFastHash: o.insecureFastHash},
+		MFA:       admit.MFAConfig{Required: o.mfaRequired, Remember: 30 * 24 * time.Hour},
 	}
 }
 

@@ -143,6 +143,7 @@ func TestFlagsThatCannotWorkAreUsageErrors(t *testing.T) {
 		{"-base-url", "http://app.example"},
 		{"-refresh-ttl", "1m"},
 		{"-staleness", "-1s"},
+		{"-mfa-required", "No Role"},
 		{"---"},
 		{"extra"},
 	} {

@@ -171,7 +171,7 @@ func TestClaimsAreThoseOfRFC9068(t *testing.T) {
 	want := map[string]any{
 		"iss": issuer, "aud": issuer, "sub": "0194f000-0000-7000-8000-000000000002", "client_id": issuer,
 		"sid": "0194f000-0000-7000-8000-000000000001", "iat": now, "exp": now + 3600, "auth_time": now - 60,
-		"amr": []any{"pwd", "otp"}, "role": "user", "org": "acme", "plan": "gold",
+		"amr": []any{"pwd", "otp"}, "acr": "aal1", "role": "user", "org": "acme", "plan": "gold",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -191,7 +191,7 @@ func TestReservedClaimsAreRefusedOneByOne(t *testing.T) {
 	}
 	session, user := ann(start)
 	names := []string{
-		"iss", "aud", "sub", "client_id", "sid", "iat", "exp", "nbf", "jti", "auth_time", "amr", "role", "org", "org_role", "act",
+		"iss", "aud", "sub", "client_id", "sid", "iat", "exp", "nbf", "jti", "auth_time", "amr", "acr", "role", "org", "org_role", "act",
 	}
 	for _, name := range names {
 		_, err := tokens.Issue(key, session, user, map[string]any{"plan": "gold", name: "x"}, start)

@@ -33,16 +33,18 @@ type claims struct {
 	ID       string   `json:"jti"`
 	AuthTime int64    `json:"auth_time"`
 	AMR      []string `json:"amr"`
-	Role     string   `json:"role"`
-	Org      string   `json:"org,omitempty"`
-	OrgRole  string   `json:"org_role,omitempty"`
+	// ACR is not checked, as ClientID.
+	ACR     string `json:"acr,omitempty"`
+	Role    string `json:"role"`
+	Org     string `json:"org,omitempty"`
+	OrgRole string `json:"org_role,omitempty"`
 }
 
 // reserved are the claims that a host cannot set: the claims above, and act,
 // which says that somebody acts for the subject (RFC 8693).
 var reserved = map[string]bool{
 	"iss": true, "aud": true, "sub": true, "client_id": true, "sid": true, "iat": true, "exp": true, "nbf": true,
-	"jti": true, "auth_time": true, "amr": true, "role": true, "org": true, "org_role": true, "act": true,
+	"jti": true, "auth_time": true, "amr": true, "acr": true, "role": true, "org": true, "org_role": true, "act": true,
 }
 
 // Issue signs an access token for a session with a key from Signer. extra has
@@ -69,7 +71,7 @@ func (t *Tokens) sign(key *Key, session *store.Session, user *store.User, extra 
 		Issuer: t.options.Issuer, Audience: t.options.Audience, Subject: user.ID, ClientID: t.options.ClientID, Session: session.ID,
 		IssuedAt: now.Unix(), Expires: now.Add(t.options.TTL).Unix(),
 		ID:       place(session) + "." + base64.RawURLEncoding.EncodeToString(nonce[:]),
-		AuthTime: authTime(session, now), AMR: strings.Fields(session.AMR), Role: user.Role, Org: session.OrganizationID,
+		AuthTime: authTime(session, now), AMR: strings.Fields(session.AMR), ACR: session.ACR(), Role: user.Role, Org: session.OrganizationID,
 	})
 	if err != nil {
 		return "", nil, err

@@ -196,6 +196,9 @@ var verbs = []verb{
 		_, err := s.AnswerSession(ctx, c.scope(), c.text("ID", c.session.ID), c.session.Generation)
 		return err
 	}},
+	{"ProveSession", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.ProveSession(ctx, c.scope(), c.text("ID", c.session.ID), c.text("amr", "pwd"), now)
+	}},
 	{"TouchSessions", true, func(ctx context.Context, s store.Store, c cast) error {
 		return s.TouchSessions(ctx, []store.Activity{
 			{Tenant: c.tenant, ID: c.session.ID, At: now},

@@ -151,6 +151,12 @@ func (w wrapped) AnswerSession(ctx context.Context, tenant, id string, generatio
 	})
 }
 
+func (w wrapped) ProveSession(ctx context.Context, tenant, id, amr string, at time.Time) error {
+	return w.via(ctx, w.inner, "ProveSession", func(ctx context.Context, to store.Store) error {
+		return to.ProveSession(ctx, tenant, id, amr, at)
+	})
+}
+
 func (w wrapped) TouchSessions(ctx context.Context, activity []store.Activity) error {
 	return w.via(ctx, w.inner, "TouchSessions", func(ctx context.Context, to store.Store) error { return to.TouchSessions(ctx, activity) })
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -22,7 +23,7 @@ func sessionFields(n *store.Session) []any {
 }
 
 type sessionStatements struct {
-	create, withUser, rotate, rotateUser, confirm, answer, touch, list, count *query
+	create, withUser, rotate, rotateUser, confirm, answer, prove, touch, list, count *query
 
 	end, endAll, endOldest, makeRoom, endBefore *query
 }
@@ -67,6 +68,9 @@ func newSessionStatements(c *catalogue) sessionStatements {
 			UPDATE admit_sessions SET confirmed = $3, used = $4 WHERE tenant = $1 AND id = $2 AND generation = $3 AND confirmed < $3`),
 		answer: c.write("answer session", `
 			UPDATE admit_sessions SET answers = answers + 1 WHERE tenant = $1 AND id = $2 AND generation = $3 RETURNING answers`),
+		prove: c.write("prove session", `
+			UPDATE admit_sessions SET auth_time = $3, amr = $4 WHERE tenant = $1 AND id = $2
+				AND `+unset("ended_at")+` AND expires_at > $3 AND absolute_expires_at > $3`),
 		// Sessions are locked in one order, so that two batches cannot wait for
 		// each other.
 		touch: c.write("touch sessions", c.pick(`
@@ -191,6 +195,15 @@ func (s *Store) AnswerSession(ctx context.Context, tenant, id string, generation
 	var answers int64
 	err := s.one(ctx, s.q.sessions.answer, []any{&answers}, tenant, id, generation)
 	return answers, err
+}
+
+// ProveSession implements store.Sessions.
+func (s *Store) ProveSession(ctx context.Context, tenant, id, amr string, at time.Time) error {
+	if err := cmp.Or(text.Key(tenant, id), text.Plain(amr)); err != nil {
+		return err
+	}
+	_, err := s.exec(ctx, s.q.sessions.prove, tenant, id, micros(at), amr)
+	return err
 }
 
 // TouchSessions implements store.Sessions.

@@ -12,14 +12,14 @@ import (
 )
 
 const userColumns = "tenant, id, email, email_key, email_verified_at, name, nickname, image, locale, role, " +
-	"onboarding, mute_alerts, banned_at, ban_expires_at, ban_reason, deleted_at, created_at, updated_at, version"
+	"onboarding, mute_alerts, banned_at, ban_expires_at, ban_reason, deleted_at, created_at, updated_at, version, mfa_enabled"
 
 // userFields are where userColumns are read to.
 func userFields(u *store.User) []any {
 	return []any{
 		&u.Tenant, &u.ID, &u.Email, &u.EmailKey, (*moment)(&u.EmailVerifiedAt), &u.Name, &u.Nickname, &u.Image, &u.Locale, &u.Role,
 		&u.Onboarding, (*flag)(&u.MuteAlerts), (*moment)(&u.BannedAt), (*moment)(&u.BanExpiresAt), &u.BanReason,
-		(*moment)(&u.DeletedAt), (*moment)(&u.CreatedAt), (*moment)(&u.UpdatedAt), &u.Version,
+		(*moment)(&u.DeletedAt), (*moment)(&u.CreatedAt), (*moment)(&u.UpdatedAt), &u.Version, (*flag)(&u.MFAEnabled),
 	}
 }
 
@@ -49,7 +49,7 @@ func newUserStatements(c *catalogue) userStatements {
 	}
 	return userStatements{
 		createOnce:  createOnce,
-		create:      c.write("create user", `INSERT INTO admit_users (`+userColumns+`) VALUES (`+values(19)+`) ON CONFLICT DO NOTHING`),
+		create:      c.write("create user", `INSERT INTO admit_users (`+userColumns+`) VALUES (`+values(20)+`) ON CONFLICT DO NOTHING`),
 		get:         c.packed("read user", userColumns, "", byID),
 		lock:        c.packed("lock user", userColumns, "", byID+c.pick("", " FOR UPDATE")),
 		byEmail:     c.packed("read user by e-mail", qualified("u", userColumns), "", byEmail),
@@ -57,7 +57,7 @@ func newUserStatements(c *catalogue) userStatements {
 		update: c.write("update user", `
 			UPDATE admit_users SET email_verified_at = $4, name = $5, nickname = $6, image = $7, locale = $8, role = $9,
 				onboarding = $10, mute_alerts = $11, banned_at = $12, ban_expires_at = $13, ban_reason = $14,
-				updated_at = $15, version = version + 1
+				updated_at = $15, mfa_enabled = $16, version = version + 1
 			WHERE tenant = $1 AND id = $2 AND version = $3 AND deleted_at = 0`),
 		exists: c.read("look for user", `SELECT version FROM admit_users WHERE tenant = $1 AND id = $2 AND deleted_at = 0`),
 		verifyEmail: c.write("verify e-mail", `
@@ -103,7 +103,7 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 	args := []any{
 		u.Tenant, u.ID, u.Email, u.EmailKey, micros(u.EmailVerifiedAt), u.Name,
 		u.Nickname, u.Image, u.Locale, u.Role, u.Onboarding, bit(u.MuteAlerts), micros(u.BannedAt), micros(u.BanExpiresAt),
-		u.BanReason, micros(u.DeletedAt), micros(u.CreatedAt), micros(u.UpdatedAt), int64(1),
+		u.BanReason, micros(u.DeletedAt), micros(u.CreatedAt), micros(u.UpdatedAt), int64(1), bit(u.MFAEnabled),
 	}
 	if s.dialect == Postgres {
 		return s.createUserOnce(ctx, args)
@@ -205,7 +205,8 @@ func (s *Store) UpdateUser(ctx context.Context, u store.User) error {
 		return err
 	}
 	updated, err := s.done(ctx, s.q.users.update, u.Tenant, u.ID, u.Version, micros(u.EmailVerifiedAt), u.Name, u.Nickname, u.Image,
-		u.Locale, u.Role, u.Onboarding, bit(u.MuteAlerts), micros(u.BannedAt), micros(u.BanExpiresAt), u.BanReason, micros(u.UpdatedAt))
+		u.Locale, u.Role, u.Onboarding, bit(u.MuteAlerts), micros(u.BannedAt), micros(u.BanExpiresAt), u.BanReason, micros(u.UpdatedAt),
+		bit(u.MFAEnabled))
 	if err != nil || updated {
 		return err
 	}
