@@ -153,3 +153,10 @@ func TestStartingOverHappensOnce(t *testing.T) {
 		s.Do("POST", "/v1/auth/start-over", harness.J{"startOverToken": ""}).Want(400, "auth/invalid-request")
 	}, unlimited)
 }
+
+var _ = feeds.add(feed{"POST /v1/auth/start-over", func(s *harness.Server, p *heldPerson) (map[string]string, harness.J) {
+	// What is revoked is the account that is to be retired.
+	planted, _ := plantedFactor(s, p.fresh)
+	p.ID, p.current = planted.ID, p.fresh
+	return nil, harness.J{"startOverToken": offered(s, s.Do("POST", "/v1/auth/email/callback", harness.J{"token": magicToken(s, p.fresh)}))}
+}})
