@@ -12,7 +12,7 @@ import (
 
 var _ = faultFlows.add(faultFlow{
 	name:  "start over",
-	calls: 15,
+	calls: 14,
 	prepare: func(s *harness.Server, p *subject) {
 		app := harness.App{Secret: setUp(s, p)}
 		if _, err := s.Auth.MFA.Confirm(context.Background(), admit.ConfirmMFAParams{UserID: p.signed.User.ID, Code: app.Code(s.Clock.Now())}); err != nil {
