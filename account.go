@@ -38,6 +38,9 @@ func deleteAccount(ctx context.Context, t *txn, user *store.User, why string) er
 	if _, err := t.DeleteTokens(ctx, store.TokenFilter{Tenant: tenant, UserID: user.ID}); err != nil {
 		return err
 	}
+	if err := dropPasskeys(ctx, t, user.ID); err != nil {
+		return err
+	}
 	if err := t.notify(ctx, user, mailer.AccountDeleted); err != nil {
 		return err
 	}

@@ -98,6 +98,8 @@ type Config struct {
 	ConfirmOnGet bool
 	// MagicLink: see there.
 	MagicLink MagicLinkConfig
+	// Passkeys: see there.
+	Passkeys PasskeyConfig
 	// Hooks: see there.
 	Hooks Hooks
 	// OnEvent is told every event, in order and at least once, by one process at
@@ -228,6 +230,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Sessions.MaxPerUser, 100)
 	setDefault(&c.Passwords.MinLength, 8)
 	setDefault(&c.MagicLink.TTL, 15*time.Minute)
+	c.Passkeys = c.Passkeys.withDefaults(c.BaseURL)
 	setDefault(&c.RecentFor, 10*time.Minute)
 	setDefault(&c.RequestTimeout, 4*time.Second)
 	if c.Logger == nil {
@@ -304,6 +307,10 @@ func (c Config) validate(p *problems) {
 	}
 	c.Sessions.validate(p)
 	c.Passwords.validate(p)
+	if c.Passkeys.Engine != nil && isNil(c.Passkeys.Engine) {
+		p.addf("Passkeys.Engine is a nil %T", c.Passkeys.Engine)
+	}
+	p.under("Passkeys", c.Passkeys.check(c.BaseURL))
 	if c.MagicLink.TTL < time.Minute || c.MagicLink.TTL > time.Hour {
 		p.addf("MagicLink.TTL %v: must be from 1m to 1h", c.MagicLink.TTL)
 	}

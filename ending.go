@@ -24,6 +24,8 @@ const (
 	// comes back from a provider.
 	kindTicket = "mfa-ticket"
 	kindOAuth  = "oauth-result"
+	// kindCeremony waits for the answer of a passkey.
+	kindCeremony = "passkey-ceremony"
 	// kindDevice opens nothing: it marks a device that an account has signed in
 	// from, so that an unknown one can be told of.
 	kindDevice = "device"
@@ -52,6 +54,7 @@ const (
 	afterNewReset      happening = "new reset link"
 	afterNewMagic      happening = "new magic link"
 	afterNewChange     happening = "new address change"
+	afterPasskeyChange happening = "passkey added or removed"
 )
 
 // killed is the one table of what kills what. An undo outlives a reset and a
@@ -60,19 +63,21 @@ const (
 func killed(h happening) []string {
 	switch h {
 	case afterReset, afterChange, afterAddressChange:
-		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindCeremony, kindOAuth}
 	case afterBan, afterDelete, afterClaim, afterUndo:
-		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth, kindClient}
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindCeremony, kindOAuth, kindClient}
 	case afterContest: // the confirmation itself may be repeated
-		return []string{kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth, kindClient}
+		return []string{kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindCeremony, kindOAuth, kindClient}
 	case afterSignOutAll:
-		return []string{kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
+		return []string{kindMagic, kindCode, kindChange, kindTicket, kindCeremony, kindOAuth}
 	case afterNewVerify:
 		return []string{kindVerify}
 	case afterNewReset:
 		return []string{kindReset}
 	case afterNewMagic:
 		return []string{kindMagic, kindCode}
+	case afterPasskeyChange:
+		return []string{kindTicket, kindCeremony}
 	case afterNewChange:
 		return []string{kindChange}
 	}

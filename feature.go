@@ -47,9 +47,9 @@ type route struct {
 	// exchanges says that the route takes another proof, so it ignores
 	// Authorization and cookies: clients attach stale ones.
 	exchanges bool
-	// orRefresh says that a refresh token in the body may stand in for an access
-	// token that is missing or no good. The rule of the route refuses the caller
-	// otherwise.
+	// orRefresh says that a refresh token, or the ticket of a paused sign-in, in
+	// the body may stand in for an access token that is missing or no good. The
+	// rule of the route refuses the caller otherwise.
 	orRefresh bool
 	// navigated says that a browser reaches it by following a link or sending
 	// a form, where no header can be set: such requests need no API key.

@@ -55,7 +55,7 @@ func newPausing(t *testing.T, change ...func(*Config)) *pausing {
 	config := Config{
 		BaseURL: "http://127.0.0.1:8080", Secrets: Secrets("q7Wm2ZpX9rTe4UvB8nKc1LsD6fGhJ0yAiR3oVtYu"), Store: memory.New(), Mailer: p.mail,
 		Passwords: PasswordConfig{InsecureFastHash: true}, Logger: slog.New(slog.DiscardHandler),
-		Now: p.time,
+		Now: p.time, Passkeys: PasskeyConfig{Engine: paperEngine{}},
 	}
 	for _, c := range change {
 		c(&config)
@@ -284,6 +284,13 @@ func TestNoDoorGoesAroundACheckpoint(t *testing.T) {
 			_, err = p.MagicLinks.RedeemCode(t.Context(), RedeemCodeParams{RequestID: id, Code: code})
 			return err
 		},
+		"passkey": func(t *testing.T, p *pausing) error {
+			user, err := p.Users.GetByEmail(t.Context(), "ann@example.com")
+			if err != nil {
+				return err
+			}
+			return p.holdPasskey(t, user).signIn(t, PasskeySignInParams{}, p.Passkeys.SignIn)
+		},
 	}
 	for name, door := range doors {
 		t.Run(name, func(t *testing.T) {
@@ -307,7 +314,7 @@ func TestNoDoorGoesAroundACheckpoint(t *testing.T) {
 		}
 	}
 	slices.Sort(kinds)
-	if want := []string{"/auth/email/callback", "/auth/email/signin", "/auth/email/signup"}; !slices.Equal(kinds, want) {
+	if want := []string{"/auth/email/callback", "/auth/email/signin", "/auth/email/signup", "/auth/passkeys/signin/options", "/auth/passkeys/signin/verify"}; !slices.Equal(kinds, want) {
 		t.Errorf("the routes that sign in are %v, and this test walks %v", kinds, want)
 	}
 }

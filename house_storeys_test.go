@@ -17,10 +17,10 @@ import (
 // nowhere breaks the rule.
 var storeys = [][]string{
 	{"doc", "errors", "records", "ending", "context", "hook", "instrument"},
-	{"config", "secret", "leaked"},
-	{"kernel", "recheck", "gate", "caller", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox"},
+	{"config", "secret", "leaked", "passkey_engine"},
+	{"kernel", "recheck", "gate", "caller", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox", "passkey_names", "passkey_record", "passkey_site", "passkey_ceremony", "passkey_enroll"},
 	{"feature", "reply", "page"},
-	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "apikey", "import", "mail", "reseal"},
+	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "apikey", "import", "mail", "reseal", "passkey", "passkey_http"},
 	{"auth", "hidden", "serve", "middleware", "policy"},
 }
 
@@ -31,6 +31,8 @@ var uses = map[string][]string{
 	"user":    {"reset"},
 	"address": {"verify", "reset"},
 	"email":   {"signup", "password", "magiclink"},
+
+	"passkey_http": {"passkey"},
 }
 
 const (

@@ -210,6 +210,9 @@ type proof struct {
 	// passed names the checkpoints that this proof has satisfied: those whose
 	// ticket was redeemed.
 	passed []string
+	// twoFactors says that the proof stands for two factors at once: a passkey
+	// that has verified its user.
+	twoFactors bool
 }
 
 // checkpoint is something that a feature asks of everybody who has proven an

@@ -37,6 +37,8 @@ const (
 	EmailChanged       Kind = "email_changed"
 	NewDevice          Kind = "new_device"
 	AccountDeleted     Kind = "account_deleted"
+	PasskeyAdded       Kind = "passkey_added"
+	PasskeyRemoved     Kind = "passkey_removed"
 )
 
 // Kinds lists every kind there is.
@@ -44,6 +46,7 @@ func Kinds() []Kind {
 	return []Kind{
 		SignupConfirmation, EmailVerification, PasswordReset, MagicLink, AccountExists,
 		PasswordChanged, EmailChanged, NewDevice, AccountDeleted,
+		PasskeyAdded, PasskeyRemoved,
 	}
 }
 
