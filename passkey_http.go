@@ -2,6 +2,7 @@ package admit
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -129,9 +130,14 @@ func (p *passkeyDoors) handleRegisterVerify(w http.ResponseWriter, r *http.Reque
 	if err := mayStandIn(c, in.CeremonyID != ""); err != nil {
 		return err
 	}
-	made, err := p.passkeys.FinishRegistration(r.Context(), FinishPasskeyParams{
-		PasskeyAnswer: PasskeyAnswer{in.CeremonyID, in.Credential}, UserID: c.user.ID, SessionID: c.session.ID, Name: in.Name,
-	})
+	params := FinishPasskeyParams{PasskeyAnswer: PasskeyAnswer{in.CeremonyID, in.Credential}, Name: in.Name}
+	if c.signedIn { // a session that was refused is known by name, and is none
+		params.UserID, params.SessionID = c.user.ID, c.session.ID
+	}
+	made, err := p.passkeys.FinishRegistration(r.Context(), params)
+	if errors.Is(err, ErrInvalidPasskey) && c.refusal != nil {
+		return c.refusal
+	}
 	if err != nil {
 		return err
 	}

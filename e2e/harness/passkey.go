@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
+
+	"github.com/admit-go/admit"
 )
 
 // Device is an authenticator in software, together with the browser that asks it:
@@ -70,6 +72,26 @@ func (d *Device) read(options *Answer) (o passkeyOptions) {
 		d.t.Fatalf("options: %v in %s", err, options.Body)
 	}
 	return o
+}
+
+// Begun is what a call from Go has begun, as an answer of the API.
+func Begun(t testing.TB, begun admit.PasskeyOptions) *Answer {
+	t.Helper()
+	body, err := json.Marshal(J{"ceremonyId": begun.CeremonyID, "publicKey": json.RawMessage(begun.Options)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Answer{Status: 200, Body: body, t: t}
+}
+
+// Answered is an answer of a browser, for a call from Go.
+func Answered(t testing.TB, options *Answer, credential J) admit.PasskeyAnswer {
+	t.Helper()
+	text, err := json.Marshal(credential)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return admit.PasskeyAnswer{CeremonyID: options.String("ceremonyId"), Credential: text}
 }
 
 // ClientData is the client data of an answer.
