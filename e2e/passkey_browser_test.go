@@ -68,7 +68,7 @@ type keyBrowser struct {
 	authenticator webauthn.AuthenticatorID
 }
 
-func openPasskeyBrowser(t *testing.T, base string, change func(o *webauthn.VirtualAuthenticatorOptions)) *keyBrowser {
+func openPasskeyBrowser(t *testing.T, base, path string, change func(o *webauthn.VirtualAuthenticatorOptions)) *keyBrowser {
 	t.Helper()
 	b := &keyBrowser{t: t, ctx: openBrowser(t, 1280, 900)}
 	o := &webauthn.VirtualAuthenticatorOptions{
@@ -78,14 +78,24 @@ func openPasskeyBrowser(t *testing.T, base string, change func(o *webauthn.Virtu
 	if change != nil {
 		change(o)
 	}
-	err := chromedp.Run(b.ctx, chromedp.Navigate(base+"/"), chromedp.ActionFunc(func(ctx context.Context) (err error) {
+	err := chromedp.Run(b.ctx, chromedp.Navigate(base+path), chromedp.ActionFunc(func(ctx context.Context) (err error) {
 		if err := webauthn.Enable().Do(ctx); err != nil {
 			return err
 		}
 		b.authenticator, err = webauthn.AddVirtualAuthenticator(o).Do(ctx)
 		return err
-	}), heading("Ready"))
+	}), chromedp.WaitReady("h1"))
 	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// openPasskeys opens the page of passkeyHost.
+func openPasskeys(t *testing.T, base string, change func(o *webauthn.VirtualAuthenticatorOptions)) *keyBrowser {
+	t.Helper()
+	b := openPasskeyBrowser(t, base, "/", change)
+	if err := chromedp.Run(b.ctx, heading("Ready")); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -131,7 +141,7 @@ func (b *keyBrowser) tokens(text string) harness.Tokens {
 func TestBrowserRegistersSignsInAndRemovesAPasskey(t *testing.T) {
 	s, base := passkeyHost(t, "")
 	p := verified(s, "a@x.test")
-	b := openPasskeyBrowser(t, base, func(o *webauthn.VirtualAuthenticatorOptions) {
+	b := openPasskeys(t, base, func(o *webauthn.VirtualAuthenticatorOptions) {
 		o.DefaultBackupEligibility, o.DefaultBackupState = true, true
 	})
 	if got := b.told("register()"); got != "refused: auth/unauthorized" {
@@ -213,7 +223,7 @@ func TestBrowserWithoutUserVerification(t *testing.T) {
 	for required, want := range map[bool]string{false: "", true: "refused: passkey/"} {
 		s, base := passkeyHost(t, "", func(c *admit.Config) { c.Passkeys.RequireUserVerification = required })
 		p := verified(s, "a@x.test")
-		b := openPasskeyBrowser(t, base, usb)
+		b := openPasskeys(t, base, usb)
 		b.as(p.Access)
 		if got := b.told("register()"); !strings.Contains(got, `"id"`) {
 			t.Fatalf("registering: %s", got)
@@ -242,7 +252,7 @@ window.conditional = 0;
 const get = navigator.credentials.get.bind(navigator.credentials);
 navigator.credentials.get = (o) => { if (o.mediation === "conditional") window.conditional++; return get(o); };`)
 	p := verified(s, "a@x.test")
-	b := openPasskeyBrowser(t, base, nil)
+	b := openPasskeys(t, base, nil)
 	if got := b.eval("canAutofill().then(String)"); got != "true" {
 		t.Fatalf("the browser says that autofill is %s", got)
 	}
@@ -307,7 +317,7 @@ window.PublicKeyCredential = { signalUnknownCredential(o) { signals.push(["unkno
 `
 	s, base := passkeyHost(t, manager)
 	p := verified(s, "a@x.test")
-	b := openPasskeyBrowser(t, base, nil)
+	b := openPasskeys(t, base, nil)
 	if got := b.eval("String(supported)"); got != "true" {
 		t.Fatalf("supported: %s", got)
 	}
@@ -349,7 +359,7 @@ window.PublicKeyCredential = { signalUnknownCredential(o) { signals.push(["unkno
 // A browser without passkeys is told apart from one whose owner said no.
 func TestBrowserWithoutPasskeysIsTold(t *testing.T) {
 	_, base := passkeyHost(t, `Object.defineProperty(navigator, "credentials", { value: undefined }); delete window.PublicKeyCredential;`)
-	b := openPasskeyBrowser(t, base, nil)
+	b := openPasskeys(t, base, nil)
 	for _, call := range []string{"register()", "signIn()"} {
 		if got := b.told(call); got != "refused: passkey/unsupported" {
 			t.Errorf("%s: %s", call, got)
