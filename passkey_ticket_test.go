@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/admit-go/admit/store/memory"
 )
 
 // asking gives the gate a checkpoint of a name that asks everybody whose proof
@@ -275,5 +277,85 @@ func TestPasskeyConfigurationIsChecked(t *testing.T) {
 		if got := passkeySite(&Config{BaseURL: base}).Origins[0]; got != want {
 			t.Errorf("the origin of %s is %s, want %s", base, got, want)
 		}
+	}
+}
+
+// PK-03, PK-04, PK-06: the rules hold whatever an engine lets pass.
+func TestPK03_TheRulesHoldWhateverTheEngineSays(t *testing.T) {
+	type flags = PasskeyFlags
+	p := newPausing(t)
+	p.strict = false
+	user := p.user(t)
+	k := p.holdPasskey(t, user)
+	for name, wrong := range map[string]flags{
+		"nobody present": {UserVerified: true}, "backed up without being able to be": {UserPresent: true, BackedUp: true},
+	} {
+		k.Flags = wrong
+		if err := k.signIn(t, PasskeySignInParams{}, p.Passkeys.SignIn); !errors.Is(err, ErrInvalidPasskey) {
+			t.Errorf("%s signed in: %v", name, err)
+		}
+		other := p.newPaperKey(t)
+		other.Flags = wrong
+		if _, err := other.register(t, BeginPasskeyParams{UserID: user.ID}); !errors.Is(err, ErrInvalidPasskey) || asError(err).Status != http.StatusBadRequest {
+			t.Errorf("%s registered: %v", name, err)
+		}
+	}
+	p.kernel.config.Passkeys.RequireUserVerification = true
+	k.Flags = flags{UserPresent: true}
+	if err := k.signIn(t, PasskeySignInParams{}, p.Passkeys.SignIn); !errors.Is(err, ErrInvalidPasskey) {
+		t.Errorf("nobody verified signed in: %v", err)
+	}
+	other := p.newPaperKey(t)
+	other.Flags = flags{UserPresent: true}
+	if _, err := other.register(t, BeginPasskeyParams{UserID: user.ID}); !errors.Is(err, ErrInvalidPasskey) {
+		t.Errorf("nobody verified registered: %v", err)
+	}
+	p.kernel.config.Passkeys.RequireUserVerification = false
+	for length, taken := range map[int]bool{0: false, 1: true, 1023: true, 1024: false} {
+		sized := p.newPaperKey(t)
+		sized.ID = make([]byte, length)
+		if _, err := sized.register(t, BeginPasskeyParams{UserID: user.ID}); (err == nil) != taken {
+			t.Errorf("an id of %d bytes: %v", length, err)
+		}
+	}
+}
+
+// PK-01: a ceremony of a sign-in or of a registration lasts five minutes.
+func TestPK01_ACeremonyLastsFiveMinutes(t *testing.T) {
+	p := newPausing(t)
+	p.strict = false
+	user := p.user(t)
+	k := p.holdPasskey(t, user)
+	begun, err := p.Passkeys.BeginSignIn(t.Context(), PasskeySignInParams{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.advance(ceremonyLife)
+	if _, _, err := findCeremony(t.Context(), p.kernel, begun.CeremonyID, toSignIn); !errors.Is(err, ErrInvalidPasskey) {
+		t.Errorf("a ceremony of five minutes ago is found: %v", err)
+	}
+	if _, err := p.Passkeys.SignIn(t.Context(), k.answer(t, begun)); !errors.Is(err, ErrInvalidPasskey) {
+		t.Errorf("a sign-in of five minutes ago: %v", err)
+	}
+}
+
+// PK-01: a registration that two processes end at once is ended by one. The second
+// comes between the look at the ceremony and the transaction of the first.
+func TestPK01_ARegistrationEndsOnce(t *testing.T) {
+	held := &between{Store: memory.New()}
+	p := newPausing(t, func(c *Config) { c.Store = held })
+	user := p.user(t)
+	begun, err := p.Passkeys.BeginRegistration(t.Context(), BeginPasskeyParams{UserID: user.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	finish := func() error {
+		_, err := p.Passkeys.FinishRegistration(t.Context(), FinishPasskeyParams{PasskeyAnswer: p.newPaperKey(t).answer(t, begun), UserID: user.ID})
+		return err
+	}
+	var first error
+	held.once = func() { first = finish() }
+	if second := finish(); first != nil || !errors.Is(second, ErrInvalidPasskey) {
+		t.Errorf("the first ended as %v, the second as %v", first, second)
 	}
 }

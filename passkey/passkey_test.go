@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/go-webauthn/webauthn/protocol"
+	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/admit-go/admit"
@@ -308,5 +309,18 @@ func TestAHostWithoutPasskeysLinksNoneOfIt(t *testing.T) {
 	}
 	if !found {
 		t.Error("package passkey does not link go-webauthn: this test looks at nothing")
+	}
+}
+
+// An RSA key costs its owner nothing to make large, and the site much to check.
+func TestKeysThatCostTooMuchAreRefused(t *testing.T) {
+	for bits, taken := range map[int]bool{1024: false, 2040: false, 2048: true, 4096: true, 8192: true, 8200: false, 32768: false} {
+		key, err := webauthncbor.Marshal(map[int]any{1: 3, 3: -257, -1: bytes.Repeat([]byte{0xff}, bits/8), -2: []byte{1, 0, 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := checkKey(key); (err == nil) != taken {
+			t.Errorf("%d bits: %v", bits, err)
+		}
 	}
 }
