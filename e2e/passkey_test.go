@@ -344,7 +344,8 @@ func TestLK05_NoPasskeyBeforeTheAddressIsProven(t *testing.T) {
 func TestLK04_TheLastWayInStays(t *testing.T) {
 	harness.Each(t, func(t *testing.T, s *harness.Server) {
 		p, other := verified(s, "a@x.test"), s.Process()
-		first, second := s.AddPasskey(p, harness.NewDevice(t)).Want(201).String("id"), s.AddPasskey(p, harness.NewDevice(t)).Want(201).String("id")
+		devices := []*harness.Device{harness.NewDevice(t), harness.NewDevice(t)}
+		first, second := s.AddPasskey(p, devices[0]).Want(201).String("id"), s.AddPasskey(p, devices[1]).Want(201).String("id")
 		remove := func(s *harness.Server, id string) *harness.Answer {
 			return s.Do("DELETE", "/v1/auth/passkeys/"+id, nil, harness.Bearer(p.Access))
 		}
@@ -356,6 +357,11 @@ func TestLK04_TheLastWayInStays(t *testing.T) {
 			t.Fatalf("the answers are %v", n)
 		}
 		left := keysOf(s, p.ID)[0].ID
+		if left == first {
+			s.ByPasskey(devices[0]).Want(200) // without a password
+		} else {
+			s.ByPasskey(devices[1]).Want(200)
+		}
 		remove(s, left).Want(400, "auth/last-auth-method")
 		resetWith(s, p.Email, resetToken(s, p.Email), otherPassword).Want(200)
 		p.Tokens = s.SignIn(p.Email, otherPassword).Want(200).Tokens()
@@ -450,7 +456,8 @@ func TestPasskeyIsMadeQuietlyAfterAPasswordAlone(t *testing.T) {
 func TestAZ10_ADeletedAccountLeavesNoPasskey(t *testing.T) {
 	harness.Each(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
-		s.AddPasskey(p, harness.NewDevice(t)).Want(201)
+		d := harness.NewDevice(t)
+		s.AddPasskey(p, d).Want(201)
 		s.Change(p.ID, func(u *store.User) { u.EmailVerifiedAt = time.Time{} })
 		s.Do("POST", "/v1/auth/signup/email/resend", harness.J{"email": p.Email}).Want(200)
 		s.Mail.Clear()
@@ -463,6 +470,10 @@ func TestAZ10_ADeletedAccountLeavesNoPasskey(t *testing.T) {
 			if left, n, err := s.Store.ListRecords(t.Context(), "", kind, "", store.Page{Number: 1, Limit: 10}); err != nil || n != 0 {
 				t.Errorf("%d records are left, %v: %v", n, err, left)
 			}
+		}
+		// The authenticator still has it, and the browser is told to forget it.
+		if got := s.ByPasskey(d).Want(401, "auth/invalid-passkey").Get("error", "details", "unknown"); got != true {
+			t.Errorf("unknown is %v", got)
 		}
 	})
 }
