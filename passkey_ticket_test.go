@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/store/memory"
 )
 
@@ -357,5 +358,32 @@ func TestPK01_ARegistrationEndsOnce(t *testing.T) {
 	held.once = func() { first = finish() }
 	if second := finish(); first != nil || !errors.Is(second, ErrInvalidPasskey) {
 		t.Errorf("the first ended as %v, the second as %v", first, second)
+	}
+}
+
+// PK-10: the number of passkeys is bounded when one is kept, however many were
+// there when the registration began.
+func TestPK10_TheNumberIsBoundedAtTheEnd(t *testing.T) {
+	p := newPausing(t)
+	user := p.user(t)
+	begun, err := p.Passkeys.BeginRegistration(t.Context(), BeginPasskeyParams{UserID: user.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range maxPasskeys {
+		k := storedPasskey{
+			record:      store.Record{Kind: recordPasskey, ID: p.newID(), Refs: []string{passkeyRef(user.ID)}},
+			passkeyData: passkeyData{Version: passkeyVersion, UserID: user.ID},
+		}
+		if err := k.encode(); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.store.CreateRecord(t.Context(), k.record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = p.Passkeys.FinishRegistration(t.Context(), FinishPasskeyParams{PasskeyAnswer: p.newPaperKey(t).answer(t, begun), UserID: user.ID})
+	if !errors.Is(err, ErrTooManyPasskeys) {
+		t.Errorf("the twenty-first passkey: %v", err)
 	}
 }

@@ -150,6 +150,11 @@ func TestAC155_FlagsAreHeldAgainstTheRules(t *testing.T) {
 		body := fmt.Sprintf(`{"ceremonyId":%q,"credential":%s,"userVerification":"discouraged"}`, options.String("ceremonyId"), mustJSON(t, lazy.Assert(options)))
 		s.Do("POST", "/v1/auth/passkeys/signin/verify", body).Want(401, "auth/invalid-passkey")
 	}, verifying)
+}
+
+// AC-155, PK-04: synced passkeys begin to be backed up one day. None ceases to be
+// able to.
+func TestAC155_APasskeyMayBeginToBeBackedUpAndNotCease(t *testing.T) {
 	harness.Each(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		d := harness.NewDevice(t)
