@@ -202,6 +202,10 @@ func TestAC157_TheUserHandleMustFit(t *testing.T) {
 				t.Errorf("the handle %s: %d %s", name, answer.Status, answer.Body)
 			}
 		}
+		s.Eventually("the failures are an event", func() bool {
+			events := s.Events("", "signin.failed")
+			return len(events) == 1 && strings.Contains(string(events[0].Data), `"method":"passkey"`)
+		})
 		// Where the browser was told which passkeys to take, the handle may be left out,
 		// and the passkey must be one of them.
 		options := s.PasskeyOptions(harness.J{"email": "a@x.test"}).Want(200)

@@ -191,7 +191,7 @@ export class Passkeys {
   // autofill waits, until the first is aborted and has settled.
   async #ask(begin, passive = false) {
     while (this.#running) {
-      this.#running.controller.abort();
+      if (!passive || this.#running.passive) this.#running.controller.abort(); // the autofill waits for others
       await this.#running.done;
     }
     const controller = new AbortController();
