@@ -274,7 +274,7 @@ navigator.credentials.get = (o) => { if (o.mediation === "conditional") window.c
 	b.do(func(ctx context.Context) error {
 		return webauthn.SetAutomaticPresenceSimulation(b.authenticator, true).Do(ctx)
 	})
-	for _, call := range []string{"told(passkeys.signIn())", "filled"} {
+	for _, call := range []string{"told(new passkeys.constructor().signIn())", "filled"} {
 		tokens = b.tokens(b.eval(call))
 		s.Keep("accessToken", tokens.Access)
 	}

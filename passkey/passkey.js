@@ -62,11 +62,14 @@ export async function canRegisterQuietly() {
   }
 }
 
+// running is the ceremony that is under way. A page has one at a time, however many
+// objects ask.
+let running = null; // { controller, passive, done }
+
 export class Passkeys {
   #base;
   #token;
   #headers;
-  #running = null; // { controller, done } of the ceremony that is under way
   #autofill = null;
 
   // base is where the API is ("/v1", or an absolute URL). token returns the access
@@ -120,8 +123,8 @@ export class Passkeys {
     const me = { stopped: false, stop: () => { me.stopped = true; } };
     this.#autofill = me;
     while (!me.stopped) {
-      if (this.#running && !this.#running.passive) {
-        await this.#running.done;
+      if (running && !running.passive) {
+        await running.done;
         continue;
       }
       const begun = await this.#call("POST", "/auth/passkeys/signin/options", {}, false);
@@ -145,7 +148,7 @@ export class Passkeys {
   // cancel ends whatever ceremony is under way.
   cancel() {
     this.#autofill?.stop();
-    this.#running?.controller.abort();
+    running?.controller.abort();
   }
 
   // list, rename and remove work on the passkeys of whoever is signed in. Once one
@@ -190,14 +193,13 @@ export class Passkeys {
   // #ask runs one ceremony at a time: browsers refuse a second one while the
   // autofill waits, until the first is aborted and has settled.
   async #ask(begin, passive = false) {
-    while (this.#running) {
-      if (!passive || this.#running.passive) this.#running.controller.abort(); // the autofill waits for others
-      await this.#running.done;
+    while (running) {
+      if (!passive || running.passive) running.controller.abort(); // the autofill waits for others
+      await running.done;
     }
     const controller = new AbortController();
     let settle;
-    const running = { controller, passive, done: new Promise((resolve) => { settle = resolve; }) };
-    this.#running = running;
+    running = { controller, passive, done: new Promise((resolve) => { settle = resolve; }) };
     try {
       const credential = await begin(controller.signal, () => controller.abort());
       if (!credential) throw new PasskeyError("passkey/cancelled", "No passkey was chosen.");
@@ -205,7 +207,7 @@ export class Passkeys {
     } catch (error) {
       throw told(error, controller.signal.aborted);
     } finally {
-      this.#running = null;
+      running = null;
       settle();
     }
   }
