@@ -53,11 +53,8 @@ func (p *Passkeys) BeginRegistration(ctx context.Context, in BeginPasskeyParams)
 		return begun, err
 	}
 	c := &ceremony{Purpose: toRegister, SessionID: in.SessionID, Conditional: in.Conditional}
-	if in.Name != "" {
-		var ok bool
-		if c.Name, ok = cleanName(in.Name, 100); !ok {
-			return begun, ErrInvalidName
-		}
+	if err := c.call(in.Name); err != nil {
+		return begun, err
 	}
 	if in.MFAToken != "" {
 		ticket, state, err := waitingTicket(ctx, p.kernel, in.MFAToken)
@@ -143,11 +140,8 @@ func (p *Passkeys) finishRegistration(ctx context.Context, in FinishPasskeyParam
 	if c.Ticket == nil && (token.UserID != in.UserID || c.SessionID != in.SessionID) {
 		return RegisteredPasskey{}, ErrInvalidPasskey
 	}
-	if in.Name != "" {
-		var ok bool
-		if c.Name, ok = cleanName(in.Name, 100); !ok {
-			return RegisteredPasskey{}, ErrInvalidName
-		}
+	if err := c.call(in.Name); err != nil {
+		return RegisteredPasskey{}, err
 	}
 	made, err := p.config.Passkeys.Engine.FinishRegistration(passkeySite(&p.config), c.State, in.Credential)
 	if err != nil {
@@ -296,7 +290,7 @@ func (p *Passkeys) Rename(ctx context.Context, in RenamePasskeyParams) (renamed 
 	if err := hasPasskeys(&p.config); err != nil {
 		return renamed, err
 	}
-	name, ok := cleanName(in.Name, 100)
+	name, ok := cleanName(in.Name)
 	if !ok {
 		return renamed, ErrInvalidName
 	}

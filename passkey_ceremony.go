@@ -321,7 +321,7 @@ func (s *ticketState) enterBy(userID, methods string) proof {
 // joinMethods adds methods that are not named yet.
 func joinMethods(before, more string) string {
 	all := strings.Fields(before)
-	for _, method := range strings.Fields(more) {
+	for method := range strings.FieldsSeq(more) {
 		if !slices.Contains(all, method) {
 			all = append(all, method)
 		}

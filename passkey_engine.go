@@ -159,13 +159,11 @@ func (c PasskeyConfig) check(baseURL string) error {
 		}
 		return nil
 	}
-	base, err := url.Parse(baseURL)
-	if err != nil {
-		return nil // it stands in the list already
-	}
 	var wrong []error
-	if err := checkRPID(c.RPID, strings.ToLower(base.Hostname())); err != nil {
-		wrong = append(wrong, fmt.Errorf("RPID %q: %w", c.RPID, err))
+	if base, err := url.Parse(baseURL); err == nil { // else it stands in the list already
+		if err := checkRPID(c.RPID, strings.ToLower(base.Hostname())); err != nil {
+			wrong = append(wrong, fmt.Errorf("RPID %q: %w", c.RPID, err))
+		}
 	}
 	for _, origin := range c.Origins {
 		if strings.HasPrefix(origin, androidOrigin) {

@@ -93,6 +93,19 @@ func passkeysOfAddress(ctx context.Context, k *kernel, email string, request *Pa
 	return nil
 }
 
+// call gives the passkey of a ceremony its name; "" leaves it as it is.
+func (c *ceremony) call(name string) error {
+	if name == "" {
+		return nil
+	}
+	clean, ok := cleanName(name)
+	if !ok {
+		return ErrInvalidName
+	}
+	c.Name = clean
+	return nil
+}
+
 // mayHaveOneMore returns the passkeys of an account that may have another one. A
 // passkey of an account whose address nobody has proven would outlive the proof
 // of whoever owns the mailbox.

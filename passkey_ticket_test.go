@@ -301,7 +301,7 @@ func TestPK03_TheRulesHoldWhateverTheEngineSays(t *testing.T) {
 			t.Errorf("%s registered: %v", name, err)
 		}
 	}
-	p.kernel.config.Passkeys.RequireUserVerification = true
+	p.config.Passkeys.RequireUserVerification = true
 	k.Flags = flags{UserPresent: true}
 	if err := k.signIn(t, PasskeySignInParams{}, p.Passkeys.SignIn); !errors.Is(err, ErrInvalidPasskey) {
 		t.Errorf("nobody verified signed in: %v", err)
@@ -311,7 +311,7 @@ func TestPK03_TheRulesHoldWhateverTheEngineSays(t *testing.T) {
 	if _, err := other.register(t, BeginPasskeyParams{UserID: user.ID}); !errors.Is(err, ErrInvalidPasskey) {
 		t.Errorf("nobody verified registered: %v", err)
 	}
-	p.kernel.config.Passkeys.RequireUserVerification = false
+	p.config.Passkeys.RequireUserVerification = false
 	for length, taken := range map[int]bool{0: false, 1: true, 1023: true, 1024: false} {
 		sized := p.newPaperKey(t)
 		sized.ID = make([]byte, length)
