@@ -43,7 +43,7 @@ func TestTheScriptOfThePageOfPasskeysRuns(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	args := []string{"-addr", "127.0.0.1:0", "-secret-file", filepath.Join(t.TempDir(), "secret"), "-insecure-fast-hash"}
-	for _, flag := range strings.Fields(flags) {
+	for flag := range strings.FieldsSeq(flags) {
 		args = append(args, strings.Trim(flag, "'"))
 	}
 	server := exec.Command(program, args...)
