@@ -17,20 +17,22 @@ import (
 // nowhere breaks the rule.
 var storeys = [][]string{
 	{"doc", "errors", "records", "ending", "context", "hook", "instrument"},
-	{"config", "secret", "leaked", "passkey_engine"},
-	{"kernel", "recheck", "gate", "caller", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox", "passkey_names", "passkey_record", "passkey_site", "passkey_ceremony", "passkey_enroll"},
+	{"config", "configcheck", "secret", "leaked", "passkey_engine"},
+	{"kernel", "recheck", "gate", "caller", "cookie", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox", "factor", "factorgate", "factorcode", "factorsetup", "remember", "reproof", "passkey_names", "passkey_record", "passkey_site", "passkey_ceremony", "passkey_enroll"},
 	{"feature", "reply", "page"},
-	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "apikey", "import", "mail", "reseal", "passkey", "passkey_http"},
+	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "apikey", "import", "mail", "reseal", "mfa", "mfadevice", "mfaroutes", "reauthenticate", "startover", "passkey", "passkey_http"},
 	{"auth", "hidden", "serve", "middleware", "policy"},
 }
 
 // uses are the features that another feature may call: what assemble hands over.
 var uses = map[string][]string{
-	"signup":  {"verify"},
-	"verify":  {"reset"},
-	"user":    {"reset"},
-	"address": {"verify", "reset"},
-	"email":   {"signup", "password", "magiclink"},
+	"signup":    {"verify"},
+	"verify":    {"reset"},
+	"user":      {"reset"},
+	"address":   {"verify", "reset"},
+	"email":     {"signup", "password", "magiclink", "mfa"},
+	"mfaroutes": {"mfa", "mfadevice"},
+	"mfadevice": {"mfa"},
 
 	"passkey_http": {"passkey"},
 }

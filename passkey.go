@@ -43,8 +43,8 @@ type BeginPasskeyParams struct {
 	Conditional bool
 }
 
-// BeginRegistration makes the options of navigator.credentials.create. Whoever
-// calls it makes sure that the account has given a recent proof; the route does.
+// BeginRegistration makes the options of navigator.credentials.create. The
+// caller makes sure that the account has given a recent proof; the route does.
 // It answers ErrInvalidName, ErrEmailNotVerified where nobody has proven the
 // address of the account yet, ErrTooManyPasskeys, ErrInvalidToken and
 // ErrTokenExpired for a ticket, ErrUserNotFound or ErrUnavailable.
@@ -61,13 +61,14 @@ func (p *Passkeys) BeginRegistration(ctx context.Context, in BeginPasskeyParams)
 		if err != nil {
 			return begun, err
 		}
-		if state.Checkpoint != checkpointEnrol {
+		if state.Checkpoint != atEnrolment {
 			return begun, ErrInvalidToken // it asks for a factor, it does not offer one
 		}
 		ctx, in.UserID = anonymous(ctx), ticket.UserID
 		c.SessionID, c.Ticket, c.Conditional = "", ticket.Hash, false
 	}
-	c.Verify = p.config.Passkeys.RequireUserVerification && !c.Conditional
+	// Where a factor must be set up, a passkey counts that verifies its user.
+	c.Verify = c.Ticket != nil || p.config.Passkeys.RequireUserVerification && !c.Conditional
 	err = p.tx(ctx, func(ctx context.Context, tx *txn) error {
 		user, err := existing(tx.lock(ctx, in.UserID))
 		if err != nil {
@@ -160,15 +161,15 @@ func (p *Passkeys) finishRegistration(ctx context.Context, in FinishPasskeyParam
 	}
 	var kept Passkey
 	signed, err := p.admit(ctx, nil, func(ctx context.Context, tx *txn) (outcome, error) {
-		state, err := redeemTicket(ctx, tx, c.Ticket, token.UserID)
+		ticket, err := openTicket(ctx, tx, c.Ticket, token.UserID)
 		if err != nil {
 			return outcome{}, err
 		}
-		if kept, err = addPasskey(ctx, tx, token, c, &made); err != nil {
-			return outcome{}, err
-		}
-		h := &heldPasskey{userID: token.UserID, answer: PasskeyAssertion{Flags: made.Flags}}
-		return tx.enter(ctx, state.enterBy(token.UserID, h.methods()))
+		h := &heldPasskey{answer: PasskeyAssertion{Flags: made.Flags}}
+		return resumeOpened(ctx, tx, &ticket, atEnrolment, h.methods(), func(*store.User) (err error) {
+			kept, err = addPasskey(ctx, tx, token, c, &made)
+			return err
+		}, atFactor)
 	})
 	if err != nil {
 		return RegisteredPasskey{}, err
@@ -245,20 +246,7 @@ func (p *Passkeys) SignIn(ctx context.Context, in PasskeyAnswer) (SignedIn, erro
 // ceremony is one that BeginSignIn has made for the ticket. It answers as SignIn
 // does, and ErrInvalidToken or ErrTokenExpired for the ticket.
 func (p *Passkeys) CompleteSignIn(ctx context.Context, in PasskeyAnswer) (SignedIn, error) {
-	h, err := holdsPasskey(ctx, p.kernel, in, toComplete)
-	if err != nil {
-		return SignedIn{}, notePasskey(ctx, p.kernel, err)
-	}
-	return p.admit(ctx, nil, func(ctx context.Context, tx *txn) (outcome, error) {
-		if err := h.use(ctx, tx); err != nil {
-			return outcome{}, err
-		}
-		state, err := redeemTicket(ctx, tx, h.ceremony.Ticket, h.userID)
-		if err != nil {
-			return outcome{}, err
-		}
-		return tx.enter(ctx, state.enterBy(h.userID, h.methods()))
-	})
+	return completeByPasskey(ctx, p.kernel, in, nil)
 }
 
 // List returns the passkeys of an account, oldest first.
@@ -330,7 +318,7 @@ type RemovePasskeyParams struct {
 	UserID, ID string
 }
 
-// Remove removes a passkey and mails a notice. Whoever calls it makes sure that
+// Remove removes a passkey and mails a notice. The caller makes sure that
 // the account has given a recent proof; the route does. Sessions that the passkey
 // has opened go on. It answers ErrPasskeyNotFound, somebody else's passkey
 // included, ErrLastAuthMethod where the account has no other way in, or

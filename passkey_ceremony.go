@@ -7,10 +7,10 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/admit-go/admit/store"
 )
@@ -32,10 +32,6 @@ const (
 	toSignIn   = "sign-in"
 	toComplete = "second-factor"
 )
-
-// checkpointEnrol is the checkpoint whose ticket stands for a sign-in that must
-// set up a second factor first.
-const checkpointEnrol = "mfa-enrollment"
 
 // ceremony is what the token of a ceremony holds.
 type ceremony struct {
@@ -63,6 +59,14 @@ type PasskeyAnswer struct {
 	// (WebAuthn Level 3, section 5.1) that the browser made.
 	Credential []byte
 }
+
+// passkeyInput is the part of a body that answers a ceremony.
+type passkeyInput struct {
+	CeremonyID string         `json:"ceremonyId"`
+	Credential jsontext.Value `json:"credential"`
+}
+
+func (in passkeyInput) answer() PasskeyAnswer { return PasskeyAnswer{in.CeremonyID, in.Credential} }
 
 // keepCeremony stores a ceremony and returns its id, which only the browser that
 // asked for it knows.
@@ -194,7 +198,8 @@ func (h *heldPasskey) use(ctx context.Context, t *txn) error {
 	if err := useCeremony(ctx, t, h.token); err != nil {
 		return err
 	}
-	if _, err := t.lock(ctx, h.userID); errors.Is(err, store.ErrNotFound) {
+	user, err := t.lock(ctx, h.userID)
+	if errors.Is(err, store.ErrNotFound) {
 		return ErrInvalidPasskey
 	} else if err != nil {
 		return err
@@ -229,9 +234,13 @@ func (h *heldPasskey) use(ctx context.Context, t *txn) error {
 			return err
 		}
 	}
+	counted := p.Verified
 	p.Eligible, p.BackedUp, p.Verified = flags.BackupEligible, flags.BackedUp, p.Verified || flags.UserVerified
 	p.SignCount, p.LastUsedAt = nextCount(p.SignCount, h.answer.SignCount), t.now()
-	return p.swap(ctx, t)
+	if err := p.swap(ctx, t); err != nil || counted == p.Verified {
+		return err
+	}
+	return settleFactors(ctx, t, &user) // it counts from now on
 }
 
 // fell says whether a sign count did not grow (WebAuthn Level 3, section 7.2,
@@ -262,71 +271,81 @@ func (h *heldPasskey) methods() string {
 	return methods
 }
 
-// byPasskey says whether methods name a passkey.
-func byPasskey(methods string) bool {
-	fields := strings.Fields(methods)
-	return slices.Contains(fields, "hwk") || slices.Contains(fields, "swk")
-}
-
 // proof is what the gate is given.
 func (h *heldPasskey) proof() proof {
-	return proof{userID: h.userID, methods: h.methods(), twoFactors: h.answer.Flags.UserVerified}
+	in := proof{userID: h.userID, methods: h.methods()}
+	if h.answer.Flags.UserVerified {
+		in.passed = []string{atFactor, atEnrolment}
+	}
+	return in
 }
 
 // passkeyProves accepts a passkey as a recent proof of an account: the rule that
 // renews the proof of a session calls it in its transaction. The ceremony is one
-// of a sign-in. It answers the methods of the proof and whether it stands for two
-// factors.
-func passkeyProves(ctx context.Context, t *txn, h *heldPasskey, userID string) (methods string, twoFactors bool, err error) {
+// of a sign-in. It answers the methods of the proof.
+func passkeyProves(ctx context.Context, t *txn, h *heldPasskey, userID string) (methods string, err error) {
 	if h.userID != userID {
-		return "", false, ErrInvalidPasskey
+		return "", ErrInvalidPasskey
 	}
 	if err := h.use(ctx, t); err != nil {
-		return "", false, err
+		return "", err
 	}
-	return h.methods(), h.answer.Flags.UserVerified, nil
+	return h.methods(), nil
 }
 
-// redeemTicket redeems the ticket of a paused sign-in of an account by its hash,
+// openTicket redeems the ticket of a paused sign-in of an account by its hash,
 // which a ceremony has kept.
-func redeemTicket(ctx context.Context, t *txn, hash []byte, userID string) (state ticketState, err error) {
-	found, err := t.Token(ctx, tenant, kindTicket, hash)
-	if errors.Is(err, store.ErrNotFound) {
-		return state, ErrInvalidToken
+func openTicket(ctx context.Context, t *txn, hash []byte, userID string) (opened, error) {
+	found, err := openHash(ctx, t, kindTicket, hash)
+	if errors.Is(err, store.ErrNotFound) || err == nil && found.user.ID != userID {
+		return found, ErrInvalidToken
 	}
+	return found, err
+}
+
+// notePasskey records a sign-in that failed.
+func notePasskey(ctx context.Context, k *kernel, err error) error {
+	if errors.Is(err, ErrInvalidPasskey) {
+		k.notice(ctx, notice{kind: eventSignInFailed, about: "passkey", once: true, data: eventData{"method": "passkey"}})
+	}
+	return err
+}
+
+// clearProven clears the counters that a session clears which a ticket stood for.
+func clearProven(ctx context.Context, t *txn, ticket *opened) error {
+	state, err := readTicket(ticket.token)
 	if err != nil {
-		return state, err
+		return err
 	}
-	if err := json.Unmarshal(found.Data, &state); err != nil {
-		return state, ErrInternal.because(err)
-	}
-	_, used, err := spendToken(ctx, t, found)
-	if err == nil && (used || found.UserID != userID) {
-		err = ErrInvalidToken
-	}
-	return state, err
+	return t.count(ctx, state.Clears, nil)
 }
 
-// enterBy is what the gate is given for a paused sign-in whose demand a passkey
-// has met. A passkey that did not verify its user is one factor, and the first
-// factor was another: where it was a passkey too, the ceremony has asked for
-// verification.
-func (s *ticketState) enterBy(userID, methods string) proof {
-	return proof{
-		userID: userID, methods: joinMethods(s.Methods, methods), created: s.Created,
-		passed: append(s.Passed, s.Checkpoint), twoFactors: true,
+// completeByPasskey completes a paused sign-in by a passkey as its second factor.
+// A passkey that did not verify its user is one factor, and the first factor was
+// another: where it was a passkey too, the ceremony has asked for verification.
+// Done, which may be nil, is told what the gate decided, in the same transaction.
+func completeByPasskey(ctx context.Context, k *kernel, in PasskeyAnswer, done func(context.Context, *txn, outcome) error) (SignedIn, error) {
+	h, err := holdsPasskey(ctx, k, in, toComplete)
+	if err != nil {
+		return SignedIn{}, notePasskey(ctx, k, err)
 	}
-}
-
-// joinMethods adds methods that are not named yet.
-func joinMethods(before, more string) string {
-	all := strings.Fields(before)
-	for method := range strings.FieldsSeq(more) {
-		if !slices.Contains(all, method) {
-			all = append(all, method)
+	return k.admit(ctx, nil, func(ctx context.Context, tx *txn) (outcome, error) {
+		if err := h.use(ctx, tx); err != nil {
+			return outcome{}, err
 		}
-	}
-	return strings.Join(all, " ")
+		ticket, err := openTicket(ctx, tx, h.ceremony.Ticket, h.userID)
+		if err != nil {
+			return outcome{}, err
+		}
+		out, err := resumeOpened(ctx, tx, &ticket, atFactor, withMethods(h.methods(), "mfa"), nil)
+		if err == nil && out.pause == nil {
+			err = clearProven(ctx, tx, &ticket)
+		}
+		if err != nil || done == nil {
+			return out, err
+		}
+		return out, done(ctx, tx, out)
+	})
 }
 
 // The decoys are what a sign-in with an address is answered where there is no

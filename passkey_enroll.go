@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -56,8 +57,8 @@ func passkeysToComplete(ctx context.Context, k *kernel, ticket string, c *ceremo
 	if err != nil {
 		return "", err
 	}
-	if state.Checkpoint == checkpointEnrol {
-		return "", ErrInvalidToken // it asks for a factor that is not there yet
+	if state.Checkpoint != atFactor {
+		return "", ErrInvalidToken // it asks for something else
 	}
 	has, err := passkeysOf(ctx, k.store, found.UserID)
 	if err != nil {
@@ -108,12 +109,12 @@ func (c *ceremony) call(name string) error {
 
 // mayHaveOneMore returns the passkeys of an account that may have another one. A
 // passkey of an account whose address nobody has proven would outlive the proof
-// of whoever owns the mailbox.
+// of the owner of the mailbox.
 func mayHaveOneMore(ctx context.Context, tx *txn, user *store.User) ([]storedPasskey, error) {
 	if user.EmailVerifiedAt.IsZero() {
 		return nil, ErrEmailNotVerified
 	}
-	has, err := passkeysOf(ctx, tx.Store, user.ID)
+	has, err := passkeysOf(ctx, tx, user.ID)
 	if err == nil && len(has) >= maxPasskeys {
 		err = ErrTooManyPasskeys
 	}
@@ -137,7 +138,7 @@ func handleOf(ctx context.Context, tx *txn, userID string) ([]byte, error) {
 	}
 	now := tx.now()
 	return handle, tx.CreateRecord(ctx, store.Record{
-		Tenant: tenant, Kind: recordHandle, ID: userID, Refs: []string{passkeyRef(userID)}, Data: handle, CreatedAt: now, UpdatedAt: now,
+		Tenant: tenant, Kind: recordHandle, ID: userID, Refs: []string{userRef(userID)}, Data: handle, CreatedAt: now, UpdatedAt: now,
 	})
 }
 
@@ -159,13 +160,14 @@ func checkMade(made *PasskeyCredential, c *ceremony) error {
 
 // addPasskey spends a ceremony and keeps the passkey that was made in it.
 func addPasskey(ctx context.Context, tx *txn, token store.Token, c *ceremony, made *PasskeyCredential) (Passkey, error) {
-	user, used, err := spendToken(ctx, tx, token)
-	if errors.Is(err, ErrInvalidToken) || errors.Is(err, ErrTokenExpired) || used {
+	found, err := openHash(ctx, tx, token.Kind, token.Hash)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, ErrInvalidToken) || errors.Is(err, ErrTokenExpired) || found.used {
 		return Passkey{}, ErrInvalidPasskey
 	}
 	if err != nil {
 		return Passkey{}, err
 	}
+	user := found.user
 	if _, err := mayHaveOneMore(ctx, tx, &user); err != nil {
 		return Passkey{}, err
 	}
@@ -176,7 +178,7 @@ func addPasskey(ctx context.Context, tx *txn, token store.Token, c *ceremony, ma
 	now := tx.now()
 	kept := storedPasskey{
 		record: store.Record{
-			Tenant: tenant, Kind: recordPasskey, ID: tx.newID(), Keys: []string{credentialKey(made.ID)}, Refs: []string{passkeyRef(user.ID)},
+			Tenant: tenant, Kind: recordPasskey, ID: tx.newID(), Keys: []string{credentialKey(made.ID)}, Refs: []string{userRef(user.ID)},
 			CreatedAt: now, UpdatedAt: now,
 		},
 		passkeyData: passkeyData{
@@ -201,9 +203,12 @@ func addPasskey(ctx context.Context, tx *txn, token store.Token, c *ceremony, ma
 	})
 }
 
-// passkeysChanged ends what waits for the factors that the account had before,
+// passkeysChanged settles whether the account has a second factor, ends what waits for the factors that the account had before,
 // tells its owner and records the change.
 func passkeysChanged(ctx context.Context, tx *txn, user *store.User, mail mailer.Kind, change event) error {
+	if err := settleFactors(ctx, tx, user); err != nil {
+		return err
+	}
 	if err := tx.kill(ctx, afterPasskeyChange, user.ID, ""); err != nil {
 		return err
 	}
@@ -213,18 +218,10 @@ func passkeysChanged(ctx context.Context, tx *txn, user *store.User, mail mailer
 	return tx.record(ctx, change)
 }
 
-// notePasskey records a sign-in that failed.
-func notePasskey(ctx context.Context, k *kernel, err error) error {
-	if errors.Is(err, ErrInvalidPasskey) {
-		k.notice(ctx, notice{kind: eventSignInFailed, about: "passkey", once: true, data: eventData{"method": "passkey"}})
-	}
-	return err
-}
-
 // removePasskey removes a passkey of an account whose lock is held, unless it is
 // the only way in.
 func removePasskey(ctx context.Context, tx *txn, user *store.User, id string) error {
-	has, err := passkeysOf(ctx, tx.Store, user.ID)
+	has, err := passkeysOf(ctx, tx, user.ID)
 	if err != nil {
 		return err
 	}
@@ -257,4 +254,26 @@ func entersOtherwise(ctx context.Context, tx *txn, user *store.User) (bool, erro
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// dropPasskeysSince removes the passkeys that were made at a time or later: a
+// thief who moved an account to another address may have made one to come back
+// with.
+func dropPasskeysSince(ctx context.Context, t *txn, user *store.User, since time.Time) error {
+	passkeys, err := passkeysOf(ctx, t, user.ID)
+	if err != nil {
+		return err
+	}
+	for _, p := range passkeys {
+		if p.record.CreatedAt.Before(since) {
+			continue
+		}
+		if _, err := t.DeleteRecord(ctx, tenant, recordPasskey, p.record.ID); err != nil {
+			return err
+		}
+		if err := t.record(ctx, event{kind: eventPasskeyRemoved, subject: user.ID, data: eventData{"passkey": p.record.ID, "reason": "address-undone"}}); err != nil {
+			return err
+		}
+	}
+	return settleFactors(ctx, t, user)
 }

@@ -60,7 +60,9 @@ type passkeyBody struct {
 	CredentialID string        `json:"credentialId"`
 	UserHandle   string        `json:"userHandle"`
 	RPID         string        `json:"rpId"`
-	*Tokens      `json:",inline"`
+	// User is there in cookie mode, where a sign-in waited for the passkey.
+	User    jsontext.Value `json:"user,omitzero"`
+	*Tokens `json:",inline"`
 }
 
 func (p *passkeyDoors) show(one Passkey) passkeyBody {
@@ -103,7 +105,7 @@ func (p *passkeyDoors) handleRegisterOptions(w http.ResponseWriter, r *http.Requ
 			return err
 		}
 		if in.Conditional && !slices.Contains(strings.Fields(c.session.AMR), "pwd") {
-			// A password manager may offer it to whoever has just filled in a password.
+			// A password manager may offer it to somebody who has just filled in a password.
 			return ErrReauthenticationRequired.detail("methods", []string{"password"})
 		}
 		params.UserID, params.SessionID = c.user.ID, c.session.ID
@@ -142,7 +144,13 @@ func (p *passkeyDoors) handleRegisterVerify(w http.ResponseWriter, r *http.Reque
 		return err
 	}
 	body := p.show(made.Passkey)
-	if made.SignedIn != nil {
+	switch {
+	case made.SignedIn != nil && wantsCookie(p.kernel, r):
+		if err := setCookie(p.kernel, w, made.SignedIn); err != nil {
+			return err
+		}
+		body.User = jsontext.Value(showMe(&made.SignedIn.User, &made.SignedIn.Session))
+	case made.SignedIn != nil:
 		body.Tokens = &made.SignedIn.Tokens
 	}
 	return webio.Write(w, http.StatusCreated, body)
@@ -174,7 +182,7 @@ func (p *passkeyDoors) handleSignInVerify(w http.ResponseWriter, r *http.Request
 	if err != nil {
 		return err
 	}
-	return webio.Write(w, http.StatusOK, signed.Tokens)
+	return writeSignedIn(p.kernel, w, r, http.StatusOK, &signed, false)
 }
 
 func (p *passkeyDoors) handleListPasskeys(w http.ResponseWriter, r *http.Request) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -78,9 +79,6 @@ func credentialKey(credentialID []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// passkeyRef lists the records of an account.
-func passkeyRef(userID string) string { return "user/" + userID }
-
 func readPasskey(r store.Record) (storedPasskey, error) {
 	p := storedPasskey{record: r}
 	err := json.Unmarshal(r.Data, &p.passkeyData)
@@ -102,7 +100,7 @@ func (p *storedPasskey) encode() (err error) {
 
 // passkeysOf returns the passkeys of an account, oldest first.
 func passkeysOf(ctx context.Context, s store.Store, userID string) ([]storedPasskey, error) {
-	records, _, err := s.ListRecords(ctx, tenant, recordPasskey, passkeyRef(userID), store.Page{Number: 1, Limit: 100})
+	records, _, err := s.ListRecords(ctx, tenant, recordPasskey, userRef(userID), store.Page{Number: 1, Limit: 100})
 	if err != nil {
 		return nil, err
 	}
@@ -153,30 +151,8 @@ func descriptors(passkeys []storedPasskey) []PasskeyDescriptor {
 	return list
 }
 
-// dropPasskeys removes what a deleted account leaves behind.
-func dropPasskeys(ctx context.Context, t *txn, userID string) error {
-	_, err := t.DeleteRecordsOf(ctx, tenant, passkeyRef(userID), recordPasskey, recordHandle)
-	return err
-}
-
-// dropPasskeysSince removes the passkeys that were made at a time or later:
-// whoever moved an account to another address may have made one to come back
-// with.
-func dropPasskeysSince(ctx context.Context, t *txn, userID string, since time.Time) error {
-	passkeys, err := passkeysOf(ctx, t.Store, userID)
-	if err != nil {
-		return err
-	}
-	for _, p := range passkeys {
-		if p.record.CreatedAt.Before(since) {
-			continue
-		}
-		if _, err := t.DeleteRecord(ctx, tenant, recordPasskey, p.record.ID); err != nil {
-			return err
-		}
-		if err := t.record(ctx, event{kind: eventPasskeyRemoved, subject: userID, data: eventData{"passkey": p.record.ID, "reason": "address-undone"}}); err != nil {
-			return err
-		}
-	}
-	return nil
+// byPasskey says whether methods name a passkey.
+func byPasskey(methods string) bool {
+	fields := strings.Fields(methods)
+	return slices.Contains(fields, "hwk") || slices.Contains(fields, "swk")
 }

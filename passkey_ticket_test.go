@@ -17,8 +17,8 @@ import (
 // asking gives the gate a checkpoint of a name that asks everybody whose proof
 // does not stand for two factors.
 func (p *pausing) asking(name string) {
-	p.checkpoints = []checkpoint{{name: name, ask: func(_ context.Context, _ *txn, _ *User, in proof) (*Error, error) {
-		if in.twoFactors || !p.strict {
+	p.checkpoints = []checkpoint{{name: name, ask: func(_ context.Context, _ *txn, _ *store.User, _ proof) (*Error, error) {
+		if !p.strict {
 			return nil, nil
 		}
 		return errMoreAsked.detail("methods", []string{"passkey"}), nil
@@ -35,7 +35,7 @@ func (p *pausing) byPassword(t *testing.T, user User) string {
 // MF-01: a passkey that verifies its user is two factors, another one is one.
 func TestMF01_APasskeyCountsAsItsUserVerificationSays(t *testing.T) {
 	p := newPausing(t)
-	p.asking("second")
+	p.asking(atFactor)
 	user := p.user(t)
 	k := p.holdPasskey(t, user)
 	begun, err := p.Passkeys.BeginSignIn(t.Context(), PasskeySignInParams{})
@@ -69,7 +69,7 @@ func TestMF01_APasskeyCountsAsItsUserVerificationSays(t *testing.T) {
 // A passkey completes a sign-in by password, for its own account, once.
 func TestMF01_APasskeyCompletesAPausedSignIn(t *testing.T) {
 	p := newPausing(t)
-	p.asking("second")
+	p.asking(atFactor)
 	user := p.user(t)
 	k := p.holdPasskey(t, user)
 	k.Flags.UserVerified = false // a key that is touched, beside a password
@@ -104,7 +104,7 @@ func TestMF01_APasskeyCompletesAPausedSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	signed, err := p.Passkeys.CompleteSignIn(t.Context(), k.answer(t, begun))
-	if err != nil || signed.Session.AMR != "pwd hwk user" {
+	if err != nil || signed.Session.AMR != "pwd hwk user mfa" {
 		t.Fatalf("the completion gave methods %q, %v", signed.Session.AMR, err)
 	}
 	if _, err := p.Passkeys.CompleteSignIn(t.Context(), k.answer(t, again)); !errors.Is(err, ErrInvalidToken) {
@@ -133,7 +133,7 @@ func TestMF01_ACeremonyDiesWithItsTicket(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPausing(t)
-			p.asking("second")
+			p.asking(atFactor)
 			user := p.user(t)
 			k := p.holdPasskey(t, user)
 			ticket := p.byPassword(t, user)
@@ -157,12 +157,12 @@ func TestMF01_ACeremonyDiesWithItsTicket(t *testing.T) {
 func TestMF01_OnlyTheTicketOfAnEnrolmentRegistersAPasskey(t *testing.T) {
 	p := newPausing(t)
 	user := p.user(t)
-	p.asking("second")
+	p.asking(atFactor)
 	other := p.byPassword(t, user)
 	if _, err := p.Passkeys.BeginRegistration(t.Context(), BeginPasskeyParams{MFAToken: other}); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("the ticket of a second factor began a registration: %v", err)
 	}
-	p.asking(checkpointEnrol)
+	p.asking(atEnrolment)
 	ticket := p.byPassword(t, user)
 	if _, err := p.Passkeys.BeginSignIn(t.Context(), PasskeySignInParams{MFAToken: ticket}); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("the ticket of an enrolment began a completion: %v", err)
@@ -189,6 +189,9 @@ func TestMF01_OnlyTheTicketOfAnEnrolmentRegistersAPasskey(t *testing.T) {
 	}
 	k := p.newPaperKey(t)
 	k.Flags.UserVerified = false
+	touched := k.answer(t, PasskeyOptions{CeremonyID: begun.CeremonyID, Options: begun.PublicKey})
+	call("verify", `{"ceremonyId":"`+begun.CeremonyID+`","credential":`+string(touched.Credential)+`}`, http.StatusBadRequest)
+	k.Flags.UserVerified = true
 	answer := k.answer(t, PasskeyOptions{CeremonyID: begun.CeremonyID, Options: begun.PublicKey})
 	wrong := call("verify", `{"ceremonyId":"`+begun.CeremonyID+`","credential":{}}`, http.StatusBadRequest)
 	if strings.Contains(string(wrong), "accessToken") {
@@ -202,7 +205,7 @@ func TestMF01_OnlyTheTicketOfAnEnrolmentRegistersAPasskey(t *testing.T) {
 	if err := json.Unmarshal(call("verify", body, http.StatusCreated), &made); err != nil || made.ID == "" || made.AccessToken == "" {
 		t.Fatalf("the enrolment ended in %+v, %v", made, err)
 	}
-	if _, session, err := p.VerifyToken(t.Context(), made.AccessToken); err != nil || session.AMR != "pwd hwk user" {
+	if _, session, err := p.VerifyToken(t.Context(), made.AccessToken); err != nil || session.AMR != "pwd hwk user mfa" {
 		t.Errorf("the session has methods %q, %v", session.AMR, err)
 	}
 	call("verify", body, http.StatusBadRequest)
@@ -213,30 +216,30 @@ func TestSE07_APasskeyProvesItsOwnAccountAlone(t *testing.T) {
 	p := newPausing(t)
 	user := p.user(t)
 	k := p.holdPasskey(t, user)
-	prove := func(userID string) (methods string, two bool, err error) {
+	prove := func(userID string) (methods string, err error) {
 		begun, err := p.Passkeys.BeginSignIn(t.Context(), PasskeySignInParams{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		h, err := holdsPasskey(t.Context(), p.kernel, k.answer(t, begun), toSignIn)
 		if err != nil {
-			return "", false, err
+			return "", err
 		}
 		err = p.tx(t.Context(), func(ctx context.Context, tx *txn) (err error) {
-			methods, two, err = passkeyProves(ctx, tx, h, userID)
+			methods, err = passkeyProves(ctx, tx, h, userID)
 			return err
 		})
-		return methods, two, err
+		return methods, err
 	}
-	if methods, two, err := prove(user.ID); err != nil || !two || methods != "hwk user mfa" {
-		t.Errorf("the owner: %q, %v, %v", methods, two, err)
+	if methods, err := prove(user.ID); err != nil || methods != "hwk user mfa" {
+		t.Errorf("the owner: %q, %v", methods, err)
 	}
-	if _, _, err := prove(p.newID()); !errors.Is(err, ErrInvalidPasskey) {
+	if _, err := prove(p.newID()); !errors.Is(err, ErrInvalidPasskey) {
 		t.Errorf("somebody else: %v", err)
 	}
 	k.Flags.UserVerified = false
-	if _, two, err := prove(user.ID); err != nil || two {
-		t.Errorf("without verification: two factors %v, %v", two, err)
+	if methods, err := prove(user.ID); err != nil || methods != "hwk user" {
+		t.Errorf("without verification: %q, %v", methods, err)
 	}
 }
 
@@ -372,7 +375,7 @@ func TestPK10_TheNumberIsBoundedAtTheEnd(t *testing.T) {
 	}
 	for range maxPasskeys {
 		k := storedPasskey{
-			record:      store.Record{Kind: recordPasskey, ID: p.newID(), Refs: []string{passkeyRef(user.ID)}},
+			record:      store.Record{Kind: recordPasskey, ID: p.newID(), Refs: []string{userRef(user.ID)}},
 			passkeyData: passkeyData{Version: passkeyVersion, UserID: user.ID},
 		}
 		if err := k.encode(); err != nil {

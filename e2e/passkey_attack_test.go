@@ -41,7 +41,7 @@ func TestAC153_AChallengeWorksOnceForItsPurpose(t *testing.T) {
 		s.FinishPasskey(p.Access, options, harness.NewDevice(t).Register(options)).Want(400, "auth/invalid-passkey")
 
 		// Of somebody else, and of another session of the same person.
-		again := s.SignIn(p.Email, harness.Password).Want(200).Tokens()
+		again := s.ByPasskey(d).Want(200).Tokens()
 		stolen := harness.NewDevice(t)
 		for _, access := range []string{q.Access, again.Access} {
 			s.FinishPasskey(access, registration, stolen.Register(registration)).Want(400, "auth/invalid-passkey")

@@ -136,13 +136,13 @@ var _ = faultFlows.add(faultFlow{
 func second[T any](_ T, err error) error { return err }
 
 var _ = tokenKinds.add(tokenKind{
-	name: "passkey-ceremony", endedBy: []string{"address change", "reset", "password change", "sign-out everywhere"},
+	name: "passkey-ceremony", endedBy: []string{"address change", "reset", "password change", "sign-out everywhere", "factor confirmed", "factor removed"},
 })
 
 var _ = endings.add(ending{
 	name:  "new passkey",
 	cause: func(s *harness.Server, p harness.Person, _ string) { s.AddPasskey(p, harness.NewDevice(s.T)).Want(201) },
-	ends:  []string{"mfa-ticket", "passkey-ceremony"},
+	ends:  []string{"mfa-ticket", "passkey-ceremony", "start-over"},
 }, ending{
 	name: "removed passkey",
 	before: func(s *harness.Server, p harness.Person) string {
@@ -151,7 +151,7 @@ var _ = endings.add(ending{
 	cause: func(s *harness.Server, p harness.Person, id string) {
 		s.Do("DELETE", "/v1/auth/passkeys/"+id, nil, harness.Bearer(p.Access)).Want(200)
 	},
-	ends: []string{"mfa-ticket", "passkey-ceremony"},
+	ends: []string{"mfa-ticket", "passkey-ceremony", "start-over"},
 })
 
 func TestPasskeyRegistersAndSignsIn(t *testing.T) {
@@ -309,7 +309,8 @@ func TestPK09_AnAccountHasOneRandomHandle(t *testing.T) {
 func TestPK10_PasskeysAreManagedByTheirOwnerWithARecentProof(t *testing.T) {
 	harness.Each(t, func(t *testing.T, s *harness.Server) {
 		p, q := verified(s, "a@x.test"), verified(s, "b@x.test")
-		path := "/v1/auth/passkeys/" + s.AddPasskey(p, harness.NewDevice(t)).Want(201).String("id")
+		d := harness.NewDevice(t)
+		path := "/v1/auth/passkeys/" + s.AddPasskey(p, d).Want(201).String("id")
 		rename := harness.J{"name": "  Blue key  "}
 		for _, method := range []string{"PATCH", "DELETE"} {
 			s.Do(method, path, rename, harness.Bearer(q.Access)).Want(404, "auth/passkey-not-found")
@@ -322,7 +323,7 @@ func TestPK10_PasskeysAreManagedByTheirOwnerWithARecentProof(t *testing.T) {
 		s.Clock.Advance(11 * time.Minute)
 		s.BeginPasskey(p.Access, harness.J{}).Want(403, "auth/reauthentication-required")
 		s.Do("DELETE", path, nil, harness.Bearer(p.Access)).Want(403, "auth/reauthentication-required")
-		p.Tokens = s.SignIn(p.Email, harness.Password).Want(200).Tokens()
+		p.Tokens = s.ByPasskey(d).Want(200).Tokens()
 		s.Do("DELETE", path, nil, harness.Bearer(p.Access)).Want(200)
 		letterTo(s, mailer.PasskeyRemoved, p.Email)
 		if n := len(keysOf(s, p.ID)); n != 0 {

@@ -83,7 +83,7 @@ func (r records) export(ctx context.Context, file io.Writer, without bool) (int,
 				Banned: u.Banned(r.app.now()), CreatedAt: instant(u.CreatedAt.Truncate(time.Millisecond)),
 			}
 			if !without {
-				password, err := r.Password(ctx, u.Tenant, u.ID)
+				password, err := r.Password(ctx, "", u.ID)
 				if err != nil && !errors.Is(err, store.ErrNotFound) {
 					return n, err
 				}

@@ -168,6 +168,9 @@ func (r records) remove(ctx context.Context, user admit.User) error {
 		if _, err := tx.DeleteTokens(ctx, store.TokenFilter{Tenant: now.Tenant, UserID: now.ID, EmailKey: now.EmailKey}); err != nil {
 			return err
 		}
+		if _, err := tx.DeleteRecordsOf(ctx, now.Tenant, "user/"+now.ID); err != nil {
+			return err
+		}
 		_, err := tx.DeleteUser(ctx, now.Tenant, now.ID, at, time.Time{})
 		return err
 	})
