@@ -451,7 +451,10 @@ var unasked = []string{"mail.requested", "signin.failed", "limit.reached"}
 // it. Every route is tried, with every means of revoking what it was sent with.
 func TestS2_ARequestHeldOpenDoesNothingAfterARevocation(t *testing.T) {
 	h := &holding{}
-	s := harness.New(t, unlimited, func(c *admit.Config) { c.Store = storetest.Wrap(c.Store, h.around) })
+	s := harness.New(t, unlimited, func(c *admit.Config) {
+		c.Store = storetest.Wrap(c.Store, h.around)
+		c.Passkeys.Origins = []string{"https://app.example.de"}
+	})
 	h.Server = s
 	n := 0
 	for _, r := range s.Auth.Routes() {
