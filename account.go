@@ -192,7 +192,7 @@ func parseAccount(email, name string) (emailaddress.Address, string, error) {
 	if err != nil {
 		return address, "", ErrInvalidEmail.because(err)
 	}
-	name, ok := cleanName(name, 100)
+	name, ok := cleanName(name)
 	if !ok {
 		return address, "", ErrInvalidName
 	}
@@ -200,9 +200,10 @@ func parseAccount(email, name string) (emailaddress.Address, string, error) {
 }
 
 // cleanName trims and composes a name and says whether it may be shown: 1 to
-// limit characters, none of which steers a terminal, a mail header or the
-// direction of the text around it.
-func cleanName(name string, limit int) (string, bool) {
+// 100 characters, none of which steers a terminal, a mail header or the direction
+// of the text around it.
+func cleanName(name string) (string, bool) {
+	const limit = 100
 	if len(name) > 16*limit || !utf8.ValidString(name) {
 		return "", false
 	}

@@ -281,6 +281,9 @@ func (e *EmailChanges) Undo(ctx context.Context, token string) error {
 		if err := tx.strip(ctx, user, afterUndo, endedByUndo); err != nil {
 			return err
 		}
+		if err := dropPasskeysSince(ctx, tx, user, found.token.CreatedAt); err != nil {
+			return err
+		}
 		user.Email, user.EmailKey, user.EmailVerifiedAt = move.From, move.FromKey, now
 		if err := e.resets.send(ctx, tx, user, "", true); err != nil {
 			return err

@@ -74,7 +74,7 @@ type CreatedAPIKey struct {
 // Create makes a key and returns it. The key cannot be read again later. Create
 // returns ErrInvalidRequest with the field that is wrong, or ErrUnavailable.
 func (a *APIKeys) Create(ctx context.Context, in CreateAPIKeyParams) (CreatedAPIKey, error) {
-	name, ok := cleanName(in.Name, 100)
+	name, ok := cleanName(in.Name)
 	if !ok {
 		return CreatedAPIKey{}, ErrInvalidRequest.detail("name", "must have 1 to 100 characters")
 	}

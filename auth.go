@@ -41,6 +41,7 @@ type Auth struct {
 	Reauthentication *Reauthentication
 	StartOvers       *StartOvers
 	Passwords        *Passwords
+	Passkeys         *Passkeys
 	PasswordResets   *PasswordResets
 	MagicLinks       *MagicLinks
 	Verifications    *Verifications
@@ -62,6 +63,7 @@ func assemble(k *kernel) *Auth {
 	a := &Auth{
 		kernel:           k,
 		Passwords:        &Passwords{k},
+		Passkeys:         &Passkeys{k},
 		MagicLinks:       &MagicLinks{k},
 		Sessions:         &Sessions{k},
 		APIKeys:          &APIKeys{k},
@@ -87,6 +89,7 @@ func declared(a *Auth) []feature {
 		(&emailDoors{k, a.SignUps, a.Passwords, a.MagicLinks, a.MFA}).feature(), a.SignUps.feature(), a.Passwords.feature(),
 		a.MagicLinks.feature(), (&keySet{k}).feature(), a.Sessions.feature(), a.PasswordResets.feature(),
 		a.Verifications.feature(), a.EmailChanges.feature(), (&me{k}).feature(), a.Users.feature(), a.Imports.feature(), a.APIKeys.feature(),
+		(&passkeyDoors{k, a.Passkeys}).feature(),
 		(&mfaDoors{k, a.MFA}).feature(), a.Reauthentication.feature(), a.StartOvers.feature(),
 	}
 }
@@ -254,7 +257,8 @@ type Route struct {
 	Access string
 	// Scope is what an API key needs.
 	Scope string
-	// Limit is the class of its rate limit: "none", "guess", "signup" or "mail".
+	// Limit is the class of its rate limit: "none", "guess", "signup", "mail" or
+	// "ceremony".
 	Limit string
 	// Exchanges says that it takes another proof and ignores Authorization.
 	Exchanges bool

@@ -56,18 +56,19 @@ const sinceSuccess = 10 * 365 * 24 * time.Hour
 // The names of the budgets. Counters are locked in the order of their keys: those
 // that many requests wait for come last.
 const (
-	firstFactor  = "first"
-	secondFactor = "second"
-	mailedChange = "mail-change"
-	mailedExists = "mail-exists"
-	mailedMagic  = "mail-magic"
-	mailedReset  = "mail-reset"
-	mailedVerify = "mail-verify"
-	resetTries   = "reset-tries"
-	clientGuess  = "source/guess"
-	clientHashes = "source/hashes"
-	clientMail   = "source/mail"
-	clientSignUp = "source/signup"
+	firstFactor    = "first"
+	secondFactor   = "second"
+	mailedChange   = "mail-change"
+	mailedExists   = "mail-exists"
+	mailedMagic    = "mail-magic"
+	mailedReset    = "mail-reset"
+	mailedVerify   = "mail-verify"
+	resetTries     = "reset-tries"
+	clientCeremony = "source/ceremony"
+	clientGuess    = "source/guess"
+	clientHashes   = "source/hashes"
+	clientMail     = "source/mail"
+	clientSignUp   = "source/signup"
 )
 
 // Budgets lists every budget.
@@ -91,6 +92,7 @@ func Budgets() []Budget {
 		{mailedChange, "mailbox", few, nil, "anyone", []string{"moving to the address"}, ErrTooManyCodeRequests},
 		{mailedExists, "mailbox", few, nil, "anyone", nil, nil},
 		{resetTries, "token", []Bound{{5, 15 * time.Minute}}, nil, "the mailbox", []string{"this reset link"}, ErrTooManyRequests},
+		{clientCeremony, "client", []Bound{{600, 15 * time.Minute}}, nil, "the client", []string{"passkey"}, ErrTooManyRequests},
 		{clientGuess, "client", []Bound{{100, 15 * time.Minute}}, nil, "the client", []string{"password", "code", "second factor"}, ErrTooManyLoginAttempts},
 		{clientHashes, "client", []Bound{{600, 15 * time.Minute}}, nil, "the client", []string{"password", "reset"}, ErrTooManyLoginAttempts},
 		{clientMail, "client", []Bound{{60, time.Hour}}, nil, "the client", []string{"asking for a mail"}, ErrTooManyCodeRequests},

@@ -114,11 +114,15 @@ func (k *kernel) recent(c *caller) error {
 	return ErrReauthenticationRequired.detail("methods", reproofMethods(k, &c.user))
 }
 
-// reproofMethods are the ways in which an account can prove itself again.
+// reproofMethods are the ways in which an account can prove itself again, as far
+// as the account tells: nothing more is read for it.
 func reproofMethods(k *kernel, user *store.User) []string {
 	methods := []string{"password"}
 	if user.MFAEnabled {
 		methods = append(methods, FactorTOTP, FactorRecoveryCode)
+	}
+	if k.config.Passkeys.Engine != nil {
+		methods = append(methods, FactorPasskey)
 	}
 	if !k.config.MagicLink.Disabled {
 		methods = append(methods, "magiclink") // for those who have no password, too

@@ -137,7 +137,7 @@ func TestMountGoesBesideWhateverMethodPatternsTheHostHas(t *testing.T) {
 	}
 	var chi chiLike
 	h.Mount(&chi)
-	if want := []string{"/.well-known/jwks.json", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/v1/*"}; !slices.Equal(chi.patterns, want) {
+	if want := []string{"/.well-known/jwks.json", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known/webauthn", "/v1/*"}; !slices.Equal(chi.patterns, want) {
 		t.Errorf("chi is given %v, want %v", chi.patterns, want)
 	}
 }

@@ -103,6 +103,8 @@ type Config struct {
 	ConfirmOnGet bool
 	// MagicLink: see there.
 	MagicLink MagicLinkConfig
+	// Passkeys: see there.
+	Passkeys PasskeyConfig
 	// MFA: see there.
 	MFA MFAConfig
 	// Hooks: see there.
@@ -262,6 +264,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Sessions.MaxPerUser, 100)
 	setDefault(&c.Passwords.MinLength, 8)
 	setDefault(&c.MagicLink.TTL, 15*time.Minute)
+	c.Passkeys = c.Passkeys.withDefaults(c.BaseURL)
 	setDefault(&c.MFA.Issuer, c.SiteName)
 	setDefault(&c.RecentFor, 10*time.Minute)
 	setDefault(&c.RequestTimeout, 4*time.Second)

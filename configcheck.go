@@ -76,6 +76,10 @@ func (c Config) validate(p *problems) {
 	}
 	c.Sessions.validate(p)
 	c.Passwords.validate(p)
+	if c.Passkeys.Engine != nil && isNil(c.Passkeys.Engine) {
+		p.addf("Passkeys.Engine is a nil %T", c.Passkeys.Engine)
+	}
+	p.under("Passkeys", c.Passkeys.check(c.BaseURL))
 	if c.MagicLink.TTL < time.Minute || c.MagicLink.TTL > time.Hour {
 		p.addf("MagicLink.TTL %v: must be from 1m to 1h", c.MagicLink.TTL)
 	}

@@ -24,6 +24,8 @@ const (
 	// comes back from a provider.
 	kindTicket = "mfa-ticket"
 	kindOAuth  = "oauth-result"
+	// kindCeremony waits for the answer of a passkey.
+	kindCeremony = "passkey-ceremony"
 	// kindDevice opens nothing: it marks a device that an account has signed in
 	// from, so that an unknown one can be told of.
 	kindDevice = "device"
@@ -64,6 +66,7 @@ const (
 	afterNewReset      happening = "new reset link"
 	afterNewMagic      happening = "new magic link"
 	afterNewChange     happening = "new address change"
+	afterPasskeyChange happening = "passkey added or removed"
 )
 
 // killed is the table of the tokens that each happening ends. An undo outlives a
@@ -72,19 +75,21 @@ const (
 func killed(h happening) []string {
 	switch h {
 	case afterReset, afterChange, afterFactor, afterAddressChange:
-		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindOAuth, kindStartOver}
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindCeremony, kindOAuth, kindStartOver}
 	case afterBan, afterDelete, afterClaim, afterUndo:
-		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth, kindStartOver, kindClient}
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindCeremony, kindOAuth, kindStartOver, kindClient}
 	case afterContest: // the confirmation itself may be repeated
-		return []string{kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth, kindStartOver, kindClient}
+		return []string{kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindCeremony, kindOAuth, kindStartOver, kindClient}
 	case afterSignOutAll:
-		return []string{kindMagic, kindCode, kindChange, kindTicket, kindOAuth, kindStartOver}
+		return []string{kindMagic, kindCode, kindChange, kindTicket, kindCeremony, kindOAuth, kindStartOver}
 	case afterNewVerify:
 		return []string{kindVerify}
 	case afterNewReset:
 		return []string{kindReset}
 	case afterNewMagic:
 		return []string{kindMagic, kindCode}
+	case afterPasskeyChange:
+		return []string{kindTicket, kindCeremony, kindStartOver}
 	case afterNewChange:
 		return []string{kindChange}
 	}
@@ -96,7 +101,7 @@ func killed(h happening) []string {
 // the factor, the mailbox or the device.
 func forgets(h happening) bool {
 	switch h {
-	case afterReset, afterChange, afterFactor, afterBan, afterDelete, afterClaim, afterUndo, afterContest, afterSignOutAll:
+	case afterReset, afterChange, afterFactor, afterPasskeyChange, afterBan, afterDelete, afterClaim, afterUndo, afterContest, afterSignOutAll:
 		return true
 	}
 	return false

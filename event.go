@@ -29,6 +29,11 @@ const (
 	eventUserUnbanned      = "user.unbanned"
 	eventAPIKeyCreated     = "apikey.created"
 	eventAPIKeyRevoked     = "apikey.revoked"
+	eventPasskeyAdded      = "passkey.added"
+	eventPasskeyRenamed    = "passkey.renamed"
+	eventPasskeyRemoved    = "passkey.removed"
+	eventPasskeySynced     = "passkey.synced"     // it may be backed up from now on
+	eventPasskeyCount      = "passkey.count-fell" // there may be a copy of the authenticator
 	eventMFAEnabled        = "mfa.enabled"
 	eventMFADisabled       = "mfa.disabled"
 	eventMFAReset          = "mfa.reset" // by an operator

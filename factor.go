@@ -35,10 +35,12 @@ const (
 // Factor is a second factor of an account.
 type Factor struct {
 	ID string
-	// Type is FactorTOTP.
+	// Type is FactorTOTP or FactorPasskey.
 	Type string
-	// CreatedAt is when the setup began, ConfirmedAt when it was completed; zero
-	// while the setup waits, and such a factor is asked for nowhere.
+	// CreatedAt is when the setup began, ConfirmedAt when it was completed. It is
+	// zero while the setup waits, and for a passkey that has never verified its
+	// user or that the browser made without asking: no sign-in asks for such a
+	// factor.
 	CreatedAt, ConfirmedAt time.Time
 	// RecoveryCodesLeft counts the recovery codes that were not used.
 	RecoveryCodesLeft int
@@ -46,6 +48,8 @@ type Factor struct {
 	// planted says that the owner of the mailbox took the account over after the
 	// factor was confirmed: the factor may be a stranger's.
 	planted bool
+	// verifies says that a passkey has verified its user.
+	verifies bool
 }
 
 // factorKind is a kind of record that holds second factors.
@@ -55,7 +59,9 @@ type factorKind struct {
 }
 
 // factorKinds are the kinds of record that count as second factors.
-func factorKinds() []factorKind { return []factorKind{{kindFactor, readFactor}} }
+func factorKinds() []factorKind {
+	return []factorKind{{kindFactor, readFactor}, {recordPasskey, readPasskeyFactor}}
+}
 
 // totpKey is the key of an account's one authenticator app.
 func totpKey(userID string) string { return FactorTOTP + "/" + userID }
@@ -110,6 +116,18 @@ func readFactor(r store.Record) (Factor, error) {
 	f := Factor{ID: r.ID, Type: d.Type, CreatedAt: r.CreatedAt, RecoveryCodesLeft: d.Codes, planted: d.Planted}
 	if d.ConfirmedAt != 0 {
 		f.ConfirmedAt = time.UnixMicro(d.ConfirmedAt).UTC()
+	}
+	return f, err
+}
+
+// readPasskeyFactor reads a passkey as a factor. A passkey counts once it has
+// verified its user. One that a browser made without asking does not: its owner
+// may not know of it, and could not come in from another device.
+func readPasskeyFactor(r store.Record) (Factor, error) {
+	p, err := readPasskey(r)
+	f := Factor{ID: r.ID, Type: FactorPasskey, CreatedAt: r.CreatedAt, verifies: p.Verified}
+	if p.Verified && !p.Conditional {
+		f.ConfirmedAt = r.CreatedAt
 	}
 	return f, err
 }

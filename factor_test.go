@@ -14,14 +14,14 @@ import (
 // MF-04: a setup that waits to be confirmed is offered nowhere.
 func TestMF04_ASetupThatWaitsIsNoFactor(t *testing.T) {
 	waits, counts := Factor{Type: FactorTOTP}, Factor{Type: FactorTOTP, ConfirmedAt: time.Unix(1, 0), RecoveryCodesLeft: 1}
-	if methods := methodsOf([]Factor{waits}); methods != nil {
+	if methods := methodsOf([]Factor{waits}, "pwd"); methods != nil {
 		t.Errorf("a setup that waits offers %v", methods)
 	}
-	if methods := methodsOf([]Factor{waits, counts, counts}); !slices.Equal(methods, []string{FactorTOTP, FactorRecoveryCode}) {
+	if methods := methodsOf([]Factor{waits, counts, counts}, "pwd"); !slices.Equal(methods, []string{FactorTOTP, FactorRecoveryCode}) {
 		t.Errorf("a factor offers %v", methods)
 	}
 	counts.RecoveryCodesLeft = 0
-	if methods := methodsOf([]Factor{counts}); !slices.Equal(methods, []string{FactorTOTP}) {
+	if methods := methodsOf([]Factor{counts}, "pwd"); !slices.Equal(methods, []string{FactorTOTP}) {
 		t.Errorf("a factor without recovery codes offers %v", methods)
 	}
 }

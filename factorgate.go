@@ -41,7 +41,7 @@ func askFactor(ctx context.Context, t *txn, user *store.User, in proof) (*Error,
 	if err != nil {
 		return nil, err
 	}
-	pause := ErrMFARequired.detail("methods", methodsOf(factors))
+	pause := ErrMFARequired.detail("methods", methodsOf(factors, in.methods))
 	if !slices.ContainsFunc(confirmed(factors), func(f Factor) bool { return f.planted }) {
 		return pause, nil
 	}
@@ -56,17 +56,32 @@ func askEnrolment(_ context.Context, t *txn, user *store.User, _ proof) (*Error,
 	if user.MFAEnabled || !t.config.MFA.requires(user.Role, t.now()) {
 		return nil, nil
 	}
-	return ErrMFAEnrollmentRequired.detail("methods", []string{FactorTOTP}), nil
+	return ErrMFAEnrollmentRequired.detail("methods", enrolmentMethods(&t.config)), nil
 }
 
-// methodsOf are what a sign-in of an account can be completed with.
-func methodsOf(factors []Factor) (methods []string) {
+// enrolmentMethods are the factors that a host lets people set up.
+func enrolmentMethods(c *Config) []string {
+	if c.Passkeys.Engine == nil {
+		return []string{FactorTOTP}
+	}
+	return []string{FactorTOTP, FactorPasskey}
+}
+
+// methodsOf are what a sign-in of an account can be completed with, after a first
+// proof by methods (RFC 8176). A passkey that has never verified its user is no
+// second factor after a passkey.
+func methodsOf(factors []Factor, proven string) (methods []string) {
 	codes := 0
 	for _, f := range confirmed(factors) {
 		if !slices.Contains(methods, f.Type) {
 			methods = append(methods, f.Type)
 		}
 		codes += f.RecoveryCodesLeft
+	}
+	after := byPasskey(proven)
+	usable := func(f Factor) bool { return f.Type == FactorPasskey && (f.verifies || !after) }
+	if !slices.Contains(methods, FactorPasskey) && slices.ContainsFunc(factors, usable) {
+		methods = append(methods, FactorPasskey)
 	}
 	if codes > 0 {
 		methods = append(methods, FactorRecoveryCode)

@@ -93,11 +93,11 @@ func confirmSetup(ctx context.Context, t *txn, user *store.User, code factorCode
 	return secret.Codes, t.record(ctx, event{kind: eventMFAEnabled, subject: user.ID, data: eventData{"factor": record.ID, "type": FactorTOTP}})
 }
 
-// removeFactors takes the authenticator app and the recovery codes off an account
-// and ends what depended on them: every session but one, pending tokens and
+// removeFactors takes the factors of some kinds and the recovery codes off an
+// account and ends what depended on them: every session but one, pending tokens and
 // remembered devices.
-func removeFactors(ctx context.Context, t *txn, user *store.User, exceptSession string) error {
-	if _, err := t.DeleteRecordsOf(ctx, tenant, userRef(user.ID), kindFactor); err != nil {
+func removeFactors(ctx context.Context, t *txn, user *store.User, exceptSession string, kinds ...string) error {
+	if _, err := t.DeleteRecordsOf(ctx, tenant, userRef(user.ID), kinds...); err != nil {
 		return err
 	}
 	if err := dropRecoveryCodes(ctx, t, user.ID); err != nil {

@@ -162,6 +162,11 @@ func (t *txn) resume(ctx context.Context, at, ticket, methods string, meet func(
 	if err != nil {
 		return outcome{}, err
 	}
+	return resumeOpened(ctx, t, &opened, at, methods, meet, also...)
+}
+
+// resumeOpened is resume for a ticket that was redeemed.
+func resumeOpened(ctx context.Context, t *txn, opened *opened, at, methods string, meet func(user *store.User) error, also ...string) (outcome, error) {
 	state, err := readTicket(opened.token)
 	if err != nil {
 		return outcome{}, err

@@ -56,6 +56,7 @@ func newPausing(t *testing.T, change ...func(*Config)) *pausing {
 		BaseURL: "http://127.0.0.1:8080", Secrets: Secrets("q7Wm2ZpX9rTe4UvB8nKc1LsD6fGhJ0yAiR3oVtYu"), Store: memory.New(), Mailer: p.mail,
 		Passwords: PasswordConfig{InsecureFastHash: true}, Logger: slog.New(slog.DiscardHandler),
 		Now: p.time, RequestTimeout: time.Minute, // a busy machine is not what is tested
+		Passkeys: PasskeyConfig{Engine: paperEngine{}},
 	}
 	for _, c := range change {
 		c(&config)
@@ -284,6 +285,13 @@ func TestNoDoorGoesAroundACheckpoint(t *testing.T) {
 			_, err = p.MagicLinks.RedeemCode(t.Context(), RedeemCodeParams{RequestID: id, Code: code})
 			return err
 		},
+		"passkey": func(t *testing.T, p *pausing) error {
+			user, err := p.Users.GetByEmail(t.Context(), "ann@example.com")
+			if err != nil {
+				return err
+			}
+			return p.holdPasskey(t, user).signIn(t, PasskeySignInParams{}, p.Passkeys.SignIn)
+		},
 	}
 	for name, door := range doors {
 		t.Run(name, func(t *testing.T) {
@@ -307,7 +315,7 @@ func TestNoDoorGoesAroundACheckpoint(t *testing.T) {
 		}
 	}
 	slices.Sort(kinds)
-	if want := []string{"/auth/email/callback", "/auth/email/signin", "/auth/email/signup", "/auth/mfa/verify", "/auth/start-over"}; !slices.Equal(kinds, want) {
+	if want := []string{"/auth/email/callback", "/auth/email/signin", "/auth/email/signup", "/auth/mfa/verify", "/auth/passkeys/signin/options", "/auth/passkeys/signin/verify", "/auth/start-over"}; !slices.Equal(kinds, want) {
 		t.Errorf("the routes that sign in are %v, and this test walks %v", kinds, want)
 	}
 }

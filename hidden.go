@@ -16,7 +16,7 @@ import (
 // hiddenFields are the names of fields whose values are secrets.
 func hiddenFields() []string {
 	return []string{
-		"Password", "InsecurePassword", "CurrentPassword", "NewPassword", "PasswordHash", "Hash", "Token", "AccessToken", "RefreshToken", "Code", "RequestID", "Key", "Secrets", "Secret", "URI", "BackupCodes", "Ticket", "DeviceToken",
+		"Password", "InsecurePassword", "CurrentPassword", "NewPassword", "PasswordHash", "Hash", "Token", "AccessToken", "RefreshToken", "MFAToken", "CeremonyID", "Code", "RequestID", "Key", "Secrets", "Secret", "URI", "BackupCodes", "Ticket", "DeviceToken",
 	}
 }
 
@@ -235,6 +235,60 @@ func (x PreparePasswordParams) GoString() string { return redacted(x) }
 
 // LogValue is String, for log/slog.
 func (x PreparePasswordParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x BeginPasskeyParams) String() string { return redacted(x) }
+
+// GoString is String.
+func (x BeginPasskeyParams) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x BeginPasskeyParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x PasskeySignInParams) String() string { return redacted(x) }
+
+// GoString is String.
+func (x PasskeySignInParams) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x PasskeySignInParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x RegisteredPasskey) String() string { return redacted(x) }
+
+// GoString is String.
+func (x RegisteredPasskey) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x RegisteredPasskey) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x PasskeyOptions) String() string { return redacted(x) }
+
+// GoString is String.
+func (x PasskeyOptions) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x PasskeyOptions) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x PasskeyAnswer) String() string { return redacted(x) }
+
+// GoString is String.
+func (x PasskeyAnswer) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x PasskeyAnswer) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x FinishPasskeyParams) String() string { return redacted(x) }
+
+// GoString is String.
+func (x FinishPasskeyParams) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x FinishPasskeyParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
 
 // String writes the fields without secrets.
 func (x EnableMFAParams) String() string { return redacted(x) }

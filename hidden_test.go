@@ -41,7 +41,13 @@ func printed() map[string]any {
 		"SignInParams": admit.SignInParams{}, "SignOutParams": admit.SignOutParams{}, "SignUpAttempt": admit.SignUpAttempt{}, "SignUpParams": admit.SignUpParams{},
 		"SignUpResult": admit.SignUpResult{}, "SignUps": admit.SignUps{}, "SignedIn": admit.SignedIn{}, "TokenParams": admit.TokenParams{},
 		"MFAConfig": admit.MFAConfig{}, "Factor": admit.Factor{}, "MFA": admit.MFA{}, "EnableMFAParams": admit.EnableMFAParams{}, "MFASetup": admit.MFASetup{}, "ConfirmMFAParams": admit.ConfirmMFAParams{}, "ConfirmedMFA": admit.ConfirmedMFA{}, "VerifyMFAParams": admit.VerifyMFAParams{}, "VerifiedMFA": admit.VerifiedMFA{}, "ChangeMFAParams": admit.ChangeMFAParams{}, "ResetMFAParams": admit.ResetMFAParams{}, "ForgetDeviceParams": admit.ForgetDeviceParams{}, "Reauthentication": admit.Reauthentication{}, "ReauthenticateParams": admit.ReauthenticateParams{}, "RememberedDevice": admit.RememberedDevice{}, "StartOvers": admit.StartOvers{},
-		"Tokens": admit.Tokens{}, "Tx": admit.Tx{}, "Users": admit.Users{}, "Verifications": admit.Verifications{},
+		"Tokens": admit.Tokens{}, "Tx": admit.Tx{}, "Passkey": admit.Passkey{}, "Passkeys": admit.Passkeys{}, "PasskeyOptions": admit.PasskeyOptions{},
+		"BeginPasskeyParams": admit.BeginPasskeyParams{}, "FinishPasskeyParams": admit.FinishPasskeyParams{}, "RegisteredPasskey": admit.RegisteredPasskey{},
+		"PasskeySignInParams": admit.PasskeySignInParams{}, "RenamePasskeyParams": admit.RenamePasskeyParams{}, "RemovePasskeyParams": admit.RemovePasskeyParams{},
+		"PasskeyAnswer": admit.PasskeyAnswer{}, "PasskeyConfig": admit.PasskeyConfig{}, "PasskeySite": admit.PasskeySite{},
+		"PasskeyRegistration": admit.PasskeyRegistration{}, "PasskeyRequest": admit.PasskeyRequest{}, "PasskeyDescriptor": admit.PasskeyDescriptor{},
+		"PasskeyChallenge": admit.PasskeyChallenge{}, "PasskeyFlags": admit.PasskeyFlags{}, "PasskeyCredential": admit.PasskeyCredential{},
+		"PasskeyAssertion": admit.PasskeyAssertion{}, "Users": admit.Users{}, "Verifications": admit.Verifications{},
 	}
 }
 

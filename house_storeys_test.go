@@ -17,10 +17,10 @@ import (
 // nowhere breaks the rule.
 var storeys = [][]string{
 	{"doc", "errors", "records", "ending", "context", "hook", "instrument"},
-	{"config", "configcheck", "secret", "leaked"},
-	{"kernel", "recheck", "gate", "caller", "cookie", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox", "factor", "factorgate", "factorcode", "factorsetup", "remember", "reproof"},
+	{"config", "configcheck", "secret", "leaked", "passkey_engine"},
+	{"kernel", "recheck", "gate", "caller", "cookie", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox", "factor", "factorgate", "factorcode", "factorsetup", "remember", "reproof", "passkey_names", "passkey_record", "passkey_site", "passkey_ceremony", "passkey_enroll"},
 	{"feature", "reply", "page"},
-	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "apikey", "import", "mail", "reseal", "mfa", "mfaroutes", "reauthenticate", "startover"},
+	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "apikey", "import", "mail", "reseal", "mfa", "mfadevice", "mfaroutes", "reauthenticate", "startover", "passkey", "passkey_http"},
 	{"auth", "hidden", "serve", "middleware", "policy"},
 }
 
@@ -31,7 +31,10 @@ var uses = map[string][]string{
 	"user":      {"reset"},
 	"address":   {"verify", "reset"},
 	"email":     {"signup", "password", "magiclink", "mfa"},
-	"mfaroutes": {"mfa"},
+	"mfaroutes": {"mfa", "mfadevice"},
+	"mfadevice": {"mfa"},
+
+	"passkey_http": {"passkey"},
 }
 
 const (

@@ -274,7 +274,7 @@ type proof struct {
 	// factor. A pause keeps them with its ticket.
 	clears []string
 	// passed names the checkpoints that this proof has satisfied: those whose
-	// ticket was redeemed.
+	// ticket was redeemed, and those that a proof with two factors satisfies.
 	passed []string
 }
 

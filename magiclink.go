@@ -273,7 +273,7 @@ func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.T
 		return store.User{}, ErrInvalidToken
 	}
 	local, _, _ := strings.Cut(address.Display, "@")
-	name, ok := cleanName(local, 100)
+	name, ok := cleanName(local)
 	if !ok {
 		name = "New user"
 	}

@@ -3,7 +3,6 @@ package admit
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/admit-go/admit/internal/totp"
@@ -11,12 +10,8 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// ErrDeviceNotFound answers for a remembered device that does not exist or
-// belongs to somebody else.
-var ErrDeviceNotFound = &Error{Code: "auth/device-not-found", Status: http.StatusNotFound, Message: "There is no such device."}
-
 // MFA sets up second factors, completes sign-ins with them, and removes them. Its
-// routes stand in mfaroutes.go.
+// routes stand in mfaroutes.go, its devices in mfadevice.go.
 type MFA struct {
 	*kernel
 }
@@ -164,6 +159,9 @@ type VerifyMFAParams struct {
 	Ticket string
 	// Code is one of an authenticator app, or a recovery code.
 	Code string
+	// Passkey is the answer of a passkey, in place of Code and of Ticket: its
+	// ceremony is one that Passkeys.BeginSignIn has made for the ticket.
+	Passkey PasskeyAnswer
 	// Remember asks that this device needs no second factor for
 	// MFAConfig.Remember.
 	Remember bool
@@ -181,22 +179,34 @@ type VerifiedMFA struct {
 // against a budget of the account that no new ticket resets. It answers
 // ErrInvalidMFACode, ErrTokenExpired for a ticket that is used up, ErrInvalidToken
 // for what is no ticket, ErrAccountBanned, ErrTooManyLoginAttempts or
-// ErrUnavailable.
+// ErrUnavailable, and for a passkey what Passkeys.CompleteSignIn answers.
 func (m *MFA) Verify(ctx context.Context, in VerifyMFAParams) (VerifiedMFA, error) {
+	var done VerifiedMFA
+	remember := func(ctx context.Context, tx *txn, out outcome) (err error) {
+		if out.pause == nil && in.Remember && tx.config.MFA.Remember != 0 {
+			done.DeviceToken, err = rememberDevice(ctx, tx, out.user.ID)
+		}
+		return err
+	}
+	if in.Passkey.CeremonyID != "" {
+		var err error
+		if done.SignedIn, err = completeByPasskey(ctx, m.kernel, in.Passkey, remember); err != nil {
+			return VerifiedMFA{}, err
+		}
+		return done, nil
+	}
 	code, err := readFactorCode(in.Code)
 	if err != nil {
 		return VerifiedMFA{}, err
 	}
-	var done VerifiedMFA
 	done.SignedIn, err = m.completed(ctx, in.Ticket, atFactor, func(ctx context.Context, tx *txn) (outcome, error) {
 		out, err := tx.resume(ctx, atFactor, in.Ticket, secondMethods, func(user *store.User) error {
 			return passCode(ctx, tx, user, code)
 		})
-		if err != nil || out.pause != nil || !in.Remember || tx.config.MFA.Remember == 0 {
+		if err != nil {
 			return out, err
 		}
-		done.DeviceToken, err = rememberDevice(ctx, tx, out.user.ID)
-		return out, err
+		return out, remember(ctx, tx, out)
 	})
 	if err != nil {
 		return VerifiedMFA{}, err
@@ -259,7 +269,7 @@ type ChangeMFAParams struct {
 // ErrUnavailable.
 func (m *MFA) Disable(ctx context.Context, in ChangeMFAParams) error {
 	return m.changeWithProof(ctx, in, func(ctx context.Context, tx *txn, user *store.User) error {
-		if err := removeFactors(ctx, tx, user, currentSession(ctx, user.ID)); err != nil {
+		if err := removeFactors(ctx, tx, user, currentSession(ctx, user.ID), kindFactor); err != nil {
 			return err
 		}
 		return tx.record(ctx, event{kind: eventMFADisabled, subject: user.ID})
@@ -362,8 +372,8 @@ type ResetMFAParams struct {
 	UserID, Reason string
 }
 
-// Reset removes the authenticator app and the recovery codes of an account for
-// somebody who has lost both. Every session ends, and the account is told by
+// Reset removes the authenticator app, the recovery codes and the passkeys of an
+// account for somebody who has lost them. Every session ends, and the account is told by
 // mail. It answers ErrUserNotFound, ErrMFANotEnabled, ErrInvalidRequest without a
 // reason, or ErrUnavailable. The caller must be sure that the person who
 // asks is the owner.
@@ -379,63 +389,16 @@ func (m *MFA) Reset(ctx context.Context, in ResetMFAParams) error {
 		if err != nil {
 			return err
 		}
-		if _, d, err := totpOf(ctx, tx, user.ID); errors.Is(err, store.ErrNotFound) || err == nil && d.ConfirmedAt == 0 {
-			return ErrMFANotEnabled
-		} else if err != nil {
+		factors, err := factorsOf(ctx, tx, user.ID)
+		if err != nil {
 			return err
 		}
-		if err := removeFactors(ctx, tx, &user, ""); err != nil {
+		if len(confirmed(factors)) == 0 {
+			return ErrMFANotEnabled
+		}
+		if err := removeFactors(ctx, tx, &user, "", kindFactor, recordPasskey); err != nil {
 			return err
 		}
 		return tx.record(ctx, event{kind: eventMFAReset, subject: user.ID, data: eventData{"reason": in.Reason}})
-	})
-}
-
-// Devices lists the devices of an account that need no second factor, oldest
-// first.
-func (m *MFA) Devices(ctx context.Context, userID string) ([]RememberedDevice, error) {
-	records, _, err := m.store.ListRecords(ctx, tenant, kindRemembered, userRef(userID), store.Page{Number: 1, Limit: maxRemembered})
-	if err != nil {
-		return nil, fault(err)
-	}
-	devices := make([]RememberedDevice, 0, len(records))
-	for _, r := range records {
-		d, err := readRemembered(r)
-		if err != nil {
-			return nil, err
-		}
-		if m.now().Before(d.ExpiresAt) {
-			devices = append(devices, d)
-		}
-	}
-	return devices, nil
-}
-
-// ForgetDeviceParams names a remembered device of a user.
-type ForgetDeviceParams struct {
-	UserID, DeviceID string
-}
-
-// ForgetDevice makes a remembered device need the second factor again.
-// ErrDeviceNotFound when it is not one of that user.
-func (m *MFA) ForgetDevice(ctx context.Context, in ForgetDeviceParams) error {
-	if !uuid.Valid(in.DeviceID) {
-		return ErrDeviceNotFound
-	}
-	return m.change(ctx, in.UserID, func(ctx context.Context, tx *txn, user *store.User) error {
-		found, err := tx.Record(ctx, tenant, kindRemembered, in.DeviceID)
-		if err == nil && (len(found.Refs) != 1 || found.Refs[0] != userRef(user.ID)) {
-			err = store.ErrNotFound
-		}
-		if errors.Is(err, store.ErrNotFound) {
-			return ErrDeviceNotFound
-		}
-		if err != nil {
-			return err
-		}
-		if _, err := tx.DeleteRecord(ctx, tenant, kindRemembered, found.ID); err != nil {
-			return err
-		}
-		return tx.record(ctx, event{kind: eventDeviceForgotten, subject: user.ID, data: eventData{"device": found.ID}})
 	})
 }

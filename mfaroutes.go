@@ -47,6 +47,7 @@ type mfaInput struct {
 	Code     string `json:"code"`
 	MFAToken string `json:"mfaToken"`
 	Remember bool   `json:"remember"`
+	passkeyInput
 }
 
 // caller returns the id of the signed-in user, or refuses where there is neither
@@ -165,7 +166,7 @@ func (d *mfaDoors) handleVerify(w http.ResponseWriter, r *http.Request) error {
 	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
-	done, err := d.mfa.Verify(r.Context(), VerifyMFAParams{Ticket: in.MFAToken, Code: in.Code, Remember: in.Remember})
+	done, err := d.mfa.Verify(r.Context(), VerifyMFAParams{Ticket: in.MFAToken, Code: in.Code, Passkey: in.answer(), Remember: in.Remember})
 	if err != nil {
 		return err
 	}

@@ -135,9 +135,9 @@ func (a *Auth) RequireFactor(next http.Handler) http.Handler {
 		case c.session.ACR() == store.TwoFactors:
 			return nil
 		case c.user.MFAEnabled:
-			return ErrReauthenticationRequired.detail("methods", []string{FactorTOTP, FactorRecoveryCode})
+			return ErrReauthenticationRequired.detail("methods", append(enrolmentMethods(&a.config), FactorRecoveryCode))
 		}
-		return ErrMFAEnrollmentRequired.detail("methods", []string{FactorTOTP})
+		return ErrMFAEnrollmentRequired.detail("methods", enrolmentMethods(&a.config))
 	})
 }
 

@@ -115,30 +115,37 @@ func (t *txn) openSecret(ctx context.Context, secret string, kinds ...string) (o
 	if secret = cleanSecret(secret); !wellFormed(secret) {
 		return opened{}, ErrInvalidToken
 	}
-	now := t.now()
 	for _, kind := range kinds {
-		token, user, spent, err := t.SpendToken(ctx, tenant, kind, hashSecret(secret), now)
+		found, err := openHash(ctx, t, kind, hashSecret(secret))
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
-		if err != nil {
-			return opened{}, err
-		}
-		t.touch(user.ID)
-		found := opened{token: token, kind: kind, user: user, used: !spent}
-		err = usable(&user, now) // where it is not, the token is not spent after all
-		switch {
-		case errors.Is(err, ErrAuthUserNotFound):
-			return found, ErrInvalidToken
-		case err != nil:
-			return found, err
-		case !spent && token.UsedAt.IsZero():
-			return found, ErrTokenExpired
-		}
-		t.proven = user.ID
-		return found, nil
+		return found, err
 	}
 	return opened{}, ErrInvalidToken
+}
+
+// openHash is openSecret for the hash of a secret of one kind. It returns
+// store.ErrNotFound for a hash that is unknown.
+func openHash(ctx context.Context, t *txn, kind string, hash []byte) (opened, error) {
+	now := t.now()
+	token, user, spent, err := t.SpendToken(ctx, tenant, kind, hash, now)
+	if err != nil {
+		return opened{}, err
+	}
+	t.touch(user.ID)
+	found := opened{token: token, kind: kind, user: user, used: !spent}
+	err = usable(&user, now) // where it is not, the token is not spent after all
+	switch {
+	case errors.Is(err, ErrAuthUserNotFound):
+		return found, ErrInvalidToken
+	case err != nil:
+		return found, err
+	case !spent && token.UsedAt.IsZero():
+		return found, ErrTokenExpired
+	}
+	t.proven = user.ID
+	return found, nil
 }
 
 // seen is a mailed secret that was looked at and not used up.

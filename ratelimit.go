@@ -27,6 +27,9 @@ const (
 	limitSignUp limitClass = "signup"
 	// limitMail routes send mail to an address that the client names.
 	limitMail limitClass = "mail"
+	// limitCeremony routes begin or end a ceremony of a passkey. Nothing about it
+	// can be guessed, so only the client is counted.
+	limitCeremony limitClass = "ceremony"
 )
 
 // longestRetry is the most that Retry-After says: some bounds end only with a

@@ -30,6 +30,8 @@ type ReauthenticateParams struct {
 	Password string
 	// Code is one of an authenticator app, or a recovery code.
 	Code string
+	// Passkey is the answer of a passkey to a ceremony of Passkeys.BeginSignIn.
+	Passkey PasskeyAnswer
 }
 
 // reproof is a way to prove one's identity again.
@@ -46,14 +48,15 @@ func reproofs() []reproof {
 	return []reproof{
 		{func(in ReauthenticateParams) bool { return in.Password != "" }, reproveByPassword},
 		{func(in ReauthenticateParams) bool { return in.Code != "" }, reproveByCode},
+		{func(in ReauthenticateParams) bool { return in.Passkey.CeremonyID != "" }, reproveByPasskey},
 	}
 }
 
 // Prove gives the session of the context, which a guard has found, a recent proof:
 // its AuthTime is now, and its AMR has the method. Guesses count as they do at
 // sign-in. It answers ErrUnauthorized, ErrInvalidRequest unless exactly one proof
-// is given, ErrInvalidCredentials, ErrInvalidMFACode, ErrTooManyLoginAttempts or
-// ErrUnavailable.
+// is given, ErrInvalidCredentials, ErrInvalidMFACode, ErrInvalidPasskey,
+// ErrTooManyLoginAttempts, ErrTooManyRequests or ErrUnavailable.
 func (a *Reauthentication) Prove(ctx context.Context, in ReauthenticateParams) error {
 	c := callerFrom(ctx)
 	if c == nil || c.by != a.machinery || !c.signedIn {
@@ -70,7 +73,7 @@ func (a *Reauthentication) Prove(ctx context.Context, in ReauthenticateParams) e
 		found = &way
 	}
 	if found == nil {
-		return ErrInvalidRequest.detail("password", "or code is missing")
+		return ErrInvalidRequest.detail("password", "or another proof is missing")
 	}
 	return found.prove(ctx, a, &c.user, in)
 }
@@ -114,6 +117,20 @@ func reproveByCode(ctx context.Context, a *Reauthentication, user *store.User, i
 	return err
 }
 
+func reproveByPasskey(ctx context.Context, a *Reauthentication, user *store.User, in ReauthenticateParams) error {
+	held, err := holdsPasskey(ctx, a.kernel, in.Passkey, toSignIn)
+	if err == nil {
+		err = a.tx(ctx, func(ctx context.Context, tx *txn) error {
+			methods, err := passkeyProves(ctx, tx, held, user.ID)
+			if err != nil {
+				return err
+			}
+			return noteReproof(ctx, tx, user, methods)
+		})
+	}
+	return notePasskey(ctx, a.kernel, err)
+}
+
 // noteReproof writes a proof down in the session of the caller.
 func noteReproof(ctx context.Context, t *txn, user *store.User, methods string) error {
 	if err := proveSession(ctx, t, user.ID, methods); err != nil {
@@ -127,6 +144,7 @@ func noteReproof(ctx context.Context, t *txn, user *store.User, methods string) 
 type reauthenticateInput struct {
 	Password string `json:"password"`
 	Code     string `json:"code"`
+	passkeyInput
 }
 
 func (a *Reauthentication) handleReauthenticate(w http.ResponseWriter, r *http.Request) error {
@@ -134,7 +152,7 @@ func (a *Reauthentication) handleReauthenticate(w http.ResponseWriter, r *http.R
 	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
-	if err := a.Prove(r.Context(), ReauthenticateParams(in)); err != nil {
+	if err := a.Prove(r.Context(), ReauthenticateParams{in.Password, in.Code, in.answer()}); err != nil {
 		return err
 	}
 	return webio.Write(w, http.StatusOK, webio.Message("Your identity is confirmed."))

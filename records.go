@@ -246,6 +246,8 @@ const tenant = ""
 const (
 	// FactorTOTP is an authenticator app (RFC 6238).
 	FactorTOTP = "totp"
+	// FactorPasskey is a passkey (WebAuthn Level 3).
+	FactorPasskey = "passkey"
 	// FactorRecoveryCode is one of the codes to keep on paper.
 	FactorRecoveryCode = "recovery-code"
 )

@@ -64,6 +64,17 @@ func TestS2_RulesLookAtTheCallerAgain(t *testing.T) {
 			_, err := p.APIKeys.Create(ctx, CreateAPIKeyParams{Name: "n", Type: SecretKey, OwnerID: u.ID})
 			return err
 		},
+		"new passkey": func(ctx context.Context, u User) error {
+			_, err := p.Passkeys.BeginRegistration(ctx, BeginPasskeyParams{UserID: u.ID})
+			return err
+		},
+		"new name of a passkey": func(ctx context.Context, u User) error {
+			_, err := p.Passkeys.Rename(ctx, RenamePasskeyParams{UserID: u.ID, ID: p.newID(), Name: "n"})
+			return err
+		},
+		"end of a passkey": func(ctx context.Context, u User) error {
+			return p.Passkeys.Remove(ctx, RemovePasskeyParams{UserID: u.ID, ID: p.newID()})
+		},
 		"role of another": func(ctx context.Context, _ User) error {
 			other, _ := person(RoleUser)
 			return p.Users.SetRole(ctx, SetRoleParams{UserID: other.ID, Role: "editor"})

@@ -12,6 +12,7 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/passkey"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/store/storetest"
 )
@@ -158,6 +159,7 @@ func processOn(s *harness.Server, records store.Store) *admit.Auth {
 	auth, err := admit.New(admit.Config{
 		BaseURL: harness.BaseURL, Secrets: admit.Secrets(harness.Secret), Store: records, Mailer: s.Mail, Now: s.Clock.Now,
 		Logger: slog.New(slog.DiscardHandler), RequestTimeout: harness.Patience, Passwords: admit.PasswordConfig{InsecureFastHash: true}, InsecureNoLimits: true,
+		Passkeys: admit.PasskeyConfig{Engine: passkey.Engine{}},
 	})
 	if err != nil {
 		s.T.Fatal(err)

@@ -432,8 +432,8 @@ func waysToHold(r heldRoute) (ways []held) {
 		switch {
 		case !r.Exchanges:
 			bearer(cause)
-		case cause.name == signOut.name, cause.name == passwordReset.name && mailedTokens[r.kind].kind == "undo":
-			// A proof does not hang on a session, and an undo outlives a reset.
+		case cause.name == signOut.name, cause.name == passwordReset.name && (mailedTokens[r.kind].kind == "undo" || strings.Contains(r.Path, "/passkeys/")):
+			// A proof does not hang on a session. An undo and a passkey outlive a reset.
 		default:
 			ways = append(ways, held{cause.name, func(s *harness.Server, p *heldPerson) ([]harness.Set, func()) {
 				return nil, func() { cause.revoke(s, p) }
@@ -451,7 +451,10 @@ var unasked = []string{"mail.requested", "signin.failed", "limit.reached"}
 // it. Every route is tried, with every means of revoking what it was sent with.
 func TestS2_ARequestHeldOpenDoesNothingAfterARevocation(t *testing.T) {
 	h := &holding{}
-	s := harness.New(t, unlimited, remembering, func(c *admit.Config) { c.Store = storetest.Wrap(c.Store, h.around) })
+	s := harness.New(t, unlimited, remembering, func(c *admit.Config) {
+		c.Store = storetest.Wrap(c.Store, h.around)
+		c.Passkeys.Origins = []string{"https://app.example.de"}
+	})
 	h.Server = s
 	n := 0
 	for _, r := range s.Auth.Routes() {

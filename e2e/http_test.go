@@ -272,8 +272,15 @@ func TestAC187_HeadersAreBounded(t *testing.T) {
 
 func TestAC188_OtherMethodsAreRefused(t *testing.T) {
 	s := harness.New(t)
+	served := map[string]bool{}
+	for _, r := range s.Auth.Routes() {
+		served[r.Method+" "+r.Path] = true
+	}
 	for _, r := range s.Auth.Routes() {
 		for _, method := range []string{"TRACE", "PUT", "PATCH", "PROPFIND", "ADMIT", "get", "Post"} {
+			if served[method+" "+r.Path] {
+				continue
+			}
 			answer := s.Do(method, fill(r.Path, "x"), nil)
 			answer.Want(http.StatusMethodNotAllowed, "auth/method-not-allowed")
 			if !strings.Contains(answer.Header.Get("Allow"), r.Method) {

@@ -38,6 +38,8 @@ const (
 	EmailChanged       Kind = "email_changed"
 	NewDevice          Kind = "new_device"
 	AccountDeleted     Kind = "account_deleted"
+	PasskeyAdded       Kind = "passkey_added"
+	PasskeyRemoved     Kind = "passkey_removed"
 	MFAEnabled         Kind = "mfa_enabled"
 	MFADisabled        Kind = "mfa_disabled"
 	RecoveryCodesMade  Kind = "recovery_codes_made"
@@ -49,6 +51,7 @@ func Kinds() []Kind {
 	return []Kind{
 		SignupConfirmation, EmailVerification, PasswordReset, MagicLink, AccountExists,
 		PasswordChanged, EmailChanged, NewDevice, AccountDeleted,
+		PasskeyAdded, PasskeyRemoved,
 		MFAEnabled, MFADisabled, RecoveryCodesMade, RecoveryCodeUsed,
 	}
 }

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -9,6 +10,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/e2e/harness"
 )
 
 // racers is how many redeem a token at once.
@@ -178,8 +182,39 @@ func (p *pair) move(email, access, to string) string {
 	return p.mailed(email, linkTo(undoPath), func() answer { return p.post(movePath, "", object{"email": to, "token": token}) })
 }
 
+// begun asks for the options of a ceremony of a passkey.
+func (p *pair) begun(path, access string) (ceremonyID string, options *harness.Answer) {
+	p.Helper()
+	a := p.post("/v1/auth/passkeys/"+path, access, object{})
+	text, err := json.Marshal(a.body["publicKey"])
+	if err != nil || a.status != http.StatusOK {
+		p.Fatalf("%s: %+v, %v", path, a, err)
+	}
+	ceremonyID = a.text("ceremonyId")
+	return ceremonyID, harness.Begun(p, admit.PasskeyOptions{CeremonyID: ceremonyID, Options: text})
+}
+
 // redemptions are a race for each kind of token.
 var redemptions = map[string]func(p *pair){
+	"passkey": func(p *pair) {
+		email, access, token := p.person()
+		if a := p.post(confirmPath, "", object{"email": email, "token": token}); a.status != http.StatusOK {
+			p.Fatalf("confirming: %+v", a)
+		}
+		d := harness.NewDevice(p)
+		d.Origin = "http://localhost:1" // what the base URL of the servers means
+		id, options := p.begun("register/options", access)
+		if a := p.post("/v1/auth/passkeys/register/verify", access, object{"ceremonyId": id, "credential": d.Register(options)}); a.status != http.StatusCreated {
+			p.Fatalf("registering: %+v", a)
+		}
+		for range 4 {
+			id, options := p.begun("signin/options", "")
+			credential := d.Assert(options)
+			counts, _ := p.race("/v1/auth/passkeys/signin/verify", func(int) object { return object{"ceremonyId": id, "credential": credential} })
+			p.one(counts, "401 auth/invalid-passkey")
+		}
+		p.demand("sessions", p.events(access, "session.created"), 5)
+	},
 	"confirmation": func(p *pair) {
 		email, access, token := p.person()
 		counts, _ := p.race(confirmPath, func(int) object { return object{"email": email, "token": token} })

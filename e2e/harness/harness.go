@@ -22,6 +22,7 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/internal/contract"
 	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/passkey"
 	"github.com/admit-go/admit/store"
 )
 
@@ -143,6 +144,7 @@ func (w *World) process(t testing.TB, options ...Option) *Server {
 		Now:     w.Clock.Now,
 		// A machine that is busy with other tests is no store that is down.
 		RequestTimeout: Patience,
+		Passkeys:       admit.PasskeyConfig{Engine: passkey.Engine{}},
 	}
 	config.Passwords.InsecureFastHash = true
 	for _, option := range slices.Concat(w.options, options) {

@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"net/mail"
 	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/passkey"
 	"github.com/admit-go/admit/store"
 )
 
@@ -145,8 +147,20 @@ func (o *options) config(s store.Store, m mailer.Mailer, logger *slog.Logger) ad
 			AccessTTL: o.accessTTL, RefreshTTL: o.refreshTTL, Staleness: o.staleness,
 		},
 		Passwords: admit.PasswordConfig{InsecureFastHash: o.insecureFastHash},
+		Passkeys:  passkeys(o.baseURL),
 		MFA:       admit.MFAConfig{Required: o.mfaRequired, Remember: 30 * 24 * time.Hour},
 	}
+}
+
+// passkeys switches passkeys on where the server has a domain that they can belong
+// to. An address is none, a loopback address excepted, which means localhost.
+func passkeys(baseURL string) admit.PasskeyConfig {
+	if base, err := url.Parse(baseURL); err == nil {
+		if address, err := netip.ParseAddr(base.Hostname()); err == nil && !address.IsLoopback() {
+			return admit.PasskeyConfig{}
+		}
+	}
+	return admit.PasskeyConfig{Engine: passkey.Engine{}}
 }
 
 func list(text string) []string {

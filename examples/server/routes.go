@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,8 +13,14 @@ import (
 	"time"
 
 	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/passkey"
 	"github.com/admit-go/admit/store"
 )
+
+// passkeysPage adds and uses passkeys, with nothing but /passkey.js.
+//
+//go:embed passkeys.html
+var passkeysPage []byte
 
 // prepare makes what a first start needs: the administrator that -admin names,
 // and one key of each type, printed this once.
@@ -58,6 +65,11 @@ func routes(auth *admit.Auth, s store.Store, mailbox http.Handler) http.Handler 
 	mux.Handle("GET /app/admin", auth.RequireRole(admit.RoleAdmin)(http.HandlerFunc(adminOnly)))
 	owner := func(r *http.Request) string { return r.PathValue("owner") }
 	mux.Handle("GET /app/notes/{owner}", auth.RequirePolicy("admin | self", owner)(http.HandlerFunc(notes)))
+	mux.Handle("GET /passkey.js", passkey.ScriptHandler())
+	mux.HandleFunc("GET /app/passkeys", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(passkeysPage)
+	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 		defer cancel()

@@ -131,7 +131,7 @@ func planArguments() map[string][]any {
 	const now, later, user, id, email = rows / 2, rows, "u150000", "i150000", "e150000"
 	hash := []byte("h150000")
 	page := []any{20, 40}
-	userRow := []any{"", "new", "e", "new", 0, "", "", "", "", "", "", 0, 0, 0, "", 0, 0, 0, 1}
+	userRow := []any{"", "new", "e", "new", 0, "", "", "", "", "", "", 0, 0, 0, "", 0, 0, 0, 1, 0}
 	sessionRow := []any{"", "new", user, 1, hash, 1, 0, 0, "", "", "", "", 0, 0, 0, 0, 0, "", 0, 0, 0}
 	activity, ids := `[["","i150000",100001],["","i150002",100001]]`, `["i150000","i150001"]`
 	counters := `[[0,"","i150000",5,100],[1,"","new",5,100]]`
@@ -142,7 +142,8 @@ func planArguments() map[string][]any {
 		"read user and password by e-mail": {"", email}, "lock user and password": {"", user},
 		"lock user and consume token": {"", "k", hash, now}, "read token and user": {"", "k", hash},
 		"make room for session": {"", user, now, "", "r", 10, "a", "b", "l"},
-		"update user":           {"", user, 1, 0, "", "", "", "", "", "", 0, 0, 0, "", 0},
+		"update user":           {"", user, 1, 0, "", "", "", "", "", "", 0, 0, 0, "", 0, 0},
+		"prove session":         {"", id, now, "pwd"},
 		"look for user":         {"", user}, "verify e-mail": {"", user, email, now},
 		"change e-mail": {"", user, email, "n", "n", now, now}, "delete user": {"", user, now},
 		"claim address": {"", "n", user, now}, "reserve address": {"", email, user, later}, "free address": {"", email, user},
@@ -381,6 +382,7 @@ func explainPostgres(t *testing.T, db *sql.DB, q sqlstore.Statement, args []any)
 			t.Fatal(err)
 		}
 		if err := tx.QueryRow("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + execute).Scan(&text); err != nil {
+			_ = tx.Rollback() // the connection waits for it
 			t.Fatal(err)
 		}
 		if err := tx.Rollback(); err != nil {
