@@ -77,7 +77,7 @@ func (c *connection) signIn(who *credentials) error {
 			return c.signInBy(mechanism, who)
 		}
 	}
-	return fmt.Errorf("%w: %s", errNotOffered, strings.Join(who.mechanisms, " or "))
+	return fmt.Errorf("%w: %s", ErrNotOffered, strings.Join(who.mechanisms, " or "))
 }
 
 // longestAuth is how long the line of an AUTH command may be (RFC 4954); a
