@@ -137,6 +137,7 @@ func New(config Config) (*Auth, error) {
 		k.log.Warn("all limits are switched off")
 	}
 	k.hasher = passhash.New(params, hashLimits(config))
+	k.hasher.Use(verifiers(config.Passwords.Verifiers, config.Logger)...)
 	k.tokens = accesstoken.New(accesstoken.Options{
 		Issuer: config.Issuer, Audience: config.Audience, TTL: config.Sessions.AccessTTL, Algorithm: config.Sessions.Algorithm,
 		Type: config.Sessions.TokenType, Tenant: tenant, Ring: ring, Remembered: config.Sessions.RememberedTokens, Logger: config.Logger,

@@ -17,7 +17,7 @@ import (
 // nowhere breaks the rule.
 var storeys = [][]string{
 	{"doc", "errors", "records", "ending", "context", "hook", "instrument"},
-	{"config", "secret", "leaked"},
+	{"config", "secret", "leaked", "verifier"},
 	{"kernel", "recheck", "gate", "caller", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox"},
 	{"feature", "reply", "page"},
 	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "apikey", "import", "mail", "reseal"},

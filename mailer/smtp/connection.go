@@ -104,6 +104,7 @@ type StepError struct {
 	Err  error
 }
 
+// Error names the step and what happened.
 func (e *StepError) Error() string { return "smtp: " + e.Step + ": " + e.Err.Error() }
 
 // Unwrap returns Err.
