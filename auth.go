@@ -43,6 +43,7 @@ type Auth struct {
 	EmailChanges   *EmailChanges
 	Sessions       *Sessions
 	Users          *Users
+	Events         *Events
 	APIKeys        *APIKeys
 	Imports        *Imports
 	Outbox         *Outbox
@@ -60,6 +61,7 @@ func assemble(k *kernel) *Auth {
 		Passwords:  &Passwords{k},
 		MagicLinks: &MagicLinks{k},
 		Sessions:   &Sessions{k},
+		Events:     &Events{k},
 		APIKeys:    &APIKeys{k},
 		Imports:    &Imports{k},
 		Outbox:     &Outbox{k},
@@ -79,7 +81,7 @@ func declared(a *Auth) []feature {
 	return []feature{
 		(&emailDoors{k, a.SignUps, a.Passwords, a.MagicLinks}).feature(), a.SignUps.feature(), a.Passwords.feature(),
 		a.MagicLinks.feature(), (&keySet{k}).feature(), a.Sessions.feature(), a.PasswordResets.feature(),
-		a.Verifications.feature(), a.EmailChanges.feature(), (&me{k}).feature(), a.Users.feature(), a.Imports.feature(), a.APIKeys.feature(),
+		a.Verifications.feature(), a.EmailChanges.feature(), (&me{k}).feature(), a.Users.feature(), a.Events.feature(), a.Imports.feature(), a.APIKeys.feature(),
 	}
 }
 

@@ -20,7 +20,7 @@ var storeys = [][]string{
 	{"config", "secret", "leaked", "verifier"},
 	{"kernel", "recheck", "gate", "caller", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox"},
 	{"feature", "reply", "page"},
-	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "apikey", "import", "mail", "reseal"},
+	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "audit", "apikey", "import", "mail", "reseal"},
 	{"auth", "hidden", "serve", "middleware", "policy"},
 }
 

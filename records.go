@@ -44,6 +44,40 @@ const (
 	SecretKey = "secret"
 )
 
+// Listed is a part of a list that is read from one end to the other.
+type Listed[T any] struct {
+	Items []T
+	// Next is what After is for the next part; "" says that this is the last.
+	Next string
+}
+
+// listMost is the greatest number that one call lists, listUsual what it lists
+// where nothing is said.
+const (
+	listMost  = 1000
+	listUsual = 100
+)
+
+// listLimit returns how many are listed, or ErrInvalidRequest.
+func listLimit(limit int) (int, error) {
+	switch {
+	case limit == 0:
+		return listUsual, nil
+	case limit < 0 || limit > listMost:
+		return 0, ErrInvalidRequest.detail("limit", "must be from 1 to 1000")
+	}
+	return limit, nil
+}
+
+// listed makes a part of at most limit items. One more was asked for, which tells
+// that the list goes on.
+func listed[T any](items []T, limit int, id func(T) string) Listed[T] {
+	if len(items) <= limit {
+		return Listed[T]{Items: items}
+	}
+	return Listed[T]{Items: items[:limit], Next: id(items[limit-1])}
+}
+
 // Tokens is what a client gets for a proof of identity.
 type Tokens struct {
 	AccessToken  string `json:"accessToken"`

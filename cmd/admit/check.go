@@ -42,7 +42,7 @@ that --send-to asks for. Without a store it looks at the mail server alone.
 It changes nothing. The exit code is 1 when there is something to mend.`,
 		Example: `  admit check
   admit check --json | jq -r '.findings[].code'
-  admit check --mail --smtp smtp.example:587 --from "App <no-reply@app.example>" --smtp-user app --send-to ann@example.com`,
+  admit check --mail --smtp smtp.example:587 --from no-reply@app.example --smtp-user app --send-to ann@example.com`,
 		Args: cobra.NoArgs,
 	}
 	m.define(c)

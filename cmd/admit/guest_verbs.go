@@ -143,3 +143,8 @@ func (g guest) EndSession(ctx context.Context, tenant, userID, id string, at tim
 func (g guest) ListEvents(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
 	return g.app.ListEvents(ctx, q)
 }
+
+// ListUsers implements store.Users.
+func (g guest) ListUsers(ctx context.Context, q store.UserQuery) ([]store.User, error) {
+	return g.app.ListUsers(ctx, q)
+}
