@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/store"
+	"github.com/admit-go/admit/store/memory"
 )
 
 // kindsOf are the kinds of the events about an account, the oldest first.
@@ -114,7 +116,8 @@ func TestVerifyAndRenameAreRecorded(t *testing.T) {
 }
 
 func TestADeletedAccountHasNoWayInAndItsAddressIsFree(t *testing.T) {
-	h, ctx := newHost(t), context.Background()
+	records, ctx := memory.New(), context.Background()
+	h := newHost(t, func(c *admit.Config) { c.Store = records })
 	made, err := h.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Name: "Ann", Password: "quiet harbour lamp"})
 	if err != nil {
 		t.Fatal(err)
@@ -131,6 +134,12 @@ func TestADeletedAccountHasNoWayInAndItsAddressIsFree(t *testing.T) {
 	}
 	if _, err := h.signsIn("ann@example.com", "quiet harbour lamp"); !errors.Is(err, admit.ErrInvalidCredentials) {
 		t.Errorf("the password: %v", err)
+	}
+	if _, err := records.Password(ctx, "", user.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the hash is still stored: %v", err)
+	}
+	if live, _, err := records.ListSessions(ctx, "", user.ID, h.now, store.Page{Number: 1, Limit: 9}); err != nil || len(live) != 0 {
+		t.Errorf("%d sessions live on, %v", len(live), err)
 	}
 	if err := h.Users.Delete(ctx, admit.DeleteUserParams{UserID: user.ID}); !errors.Is(err, admit.ErrUserNotFound) {
 		t.Errorf("deleted again: %v", err)
