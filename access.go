@@ -12,21 +12,13 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// This file tells who an access token stands for.
-
-// identifyUser checks the access token when it is there.
-func (k *kernel) identifyUser(ctx context.Context, r *http.Request, c *caller, fresh bool) error {
-	raw, err := bearer(r)
-	if err != nil || raw == "" {
-		return err
-	}
-	return k.verifyAccess(ctx, raw, fresh, c)
-}
+// This file finds the session and the user of an access token, and the API key
+// of a request.
 
 // bearer returns the token of the Authorization header (RFC 6750, section 2.1),
-// or "" where there is none. An empty header and another scheme are meant for
-// somebody else, a proxy perhaps, and count as none. Tokens are taken from
-// nowhere else.
+// or "" if there is none. An empty header and a scheme other than Bearer may be
+// meant for a proxy, so they count as no token. Tokens are read from no other
+// place.
 func bearer(r *http.Request) (string, error) {
 	values := r.Header["Authorization"]
 	if len(values) == 0 {
@@ -49,8 +41,9 @@ func bearer(r *http.Request) (string, error) {
 	return token, nil
 }
 
-// verifyAccess fills in the caller that an access token stands for: the token
-// is genuine, its session lives, and its user may still be here.
+// verifyAccess fills in the caller of an access token: it checks that the token
+// is genuine, that its session is live, and that its user is neither deleted
+// nor banned.
 func (k *kernel) verifyAccess(ctx context.Context, raw string, fresh bool, c *caller) error {
 	now := k.now()
 	token, err := k.tokens.Verify(ctx, k.store, raw, now)
@@ -61,7 +54,7 @@ func (k *kernel) verifyAccess(ctx context.Context, raw string, fresh bool, c *ca
 		return fault(err)
 	}
 	if token.Generation > c.session.Generation && !fresh {
-		// What is remembered is older than a refresh in another process.
+		// Another process has refreshed the session since it was remembered.
 		if err := k.live.Find(ctx, k.store, token.Session, now, true, &c.session, &c.user); err != nil {
 			return fault(err)
 		}
@@ -70,7 +63,7 @@ func (k *kernel) verifyAccess(ctx context.Context, raw string, fresh bool, c *ca
 		return err
 	}
 	if forked(token, &c.session) && !fresh {
-		// What is remembered may be older than the truth.
+		// The remembered session may be old.
 		if err := k.live.Find(ctx, k.store, token.Session, now, true, &c.session, &c.user); err != nil {
 			return fault(err)
 		}
@@ -82,17 +75,22 @@ func (k *kernel) verifyAccess(ctx context.Context, raw string, fresh bool, c *ca
 		}
 		return ErrSessionExpired
 	case token.Generation == c.session.Generation && c.session.Confirmed < token.Generation:
-		if err := k.store.ConfirmSession(ctx, tenant, c.session.ID, token.Generation, token.Answer); err != nil {
-			// The session is read and lives; a store that cannot be written
-			// to at the moment must not shut its users out.
-			k.log.WarnContext(ctx, "could not confirm a refreshed session", "session", c.session.ID, "error", err)
-		} else {
-			k.live.Forget(c.user.ID)
-		}
+		confirmSession(ctx, k, c, token.Generation, token.Answer)
 	}
 	k.active.Seen(&c.session, now)
 	c.signedIn = true
 	return nil
+}
+
+// confirmSession notes that a token of the current generation was used.
+func confirmSession(ctx context.Context, k *kernel, c *caller, generation, answer int64) {
+	if err := k.store.ConfirmSession(ctx, tenant, c.session.ID, generation, answer); err != nil {
+		// The session is read and lives; a store that cannot be written to at the
+		// moment must not shut its users out.
+		k.log.WarnContext(ctx, "could not confirm a refreshed session", "session", c.session.ID, "error", err)
+		return
+	}
+	k.live.Forget(c.user.ID)
 }
 
 // forked says whether a token belongs to another answer of its generation than
@@ -109,9 +107,9 @@ func forked(token *accesstoken.Token, session *store.Session) bool {
 	return false
 }
 
-// reuse ends every session of a user whose refresh token is in two hands (RFC
-// 9700, section 4.14.2), or that session alone with Sessions.OnReuse "session".
-// It says so once: whoever comes second finds nothing live.
+// reuse ends every session of a user whose refresh token two clients have (RFC
+// 9700, section 4.14.2). With Sessions.OnReuse "session" it ends only this
+// session. It records the event once: a second call finds no live session.
 func (k *kernel) reuse(ctx context.Context, session *store.Session, now time.Time) error {
 	return k.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		if _, err := tx.lock(ctx, session.UserID); err != nil {
@@ -136,7 +134,8 @@ func (k *kernel) reuse(ctx context.Context, session *store.Session, now time.Tim
 	})
 }
 
-// verifyAPIKey asks the store each time, so that a revocation holds at once.
+// verifyAPIKey asks the store at each use, so that a revocation takes effect at
+// once.
 func (k *kernel) verifyAPIKey(ctx context.Context, text string, fromBrowser bool) (store.APIKey, error) {
 	secret := strings.HasPrefix(text, "sk_")
 	if !secret && !strings.HasPrefix(text, "pk_") || len(text) != apiKeyLength ||
@@ -163,7 +162,7 @@ func (k *kernel) verifyAPIKey(ctx context.Context, text string, fromBrowser bool
 	return key, nil
 }
 
-// identifyKey checks X-API-Key when it is there.
+// identifyKey checks the X-API-Key of a request, if there is one.
 func (k *kernel) identifyKey(r *http.Request, c *caller) error {
 	values := r.Header["X-Api-Key"]
 	if len(values) == 0 {

@@ -50,6 +50,9 @@ func deleteAccount(ctx context.Context, t *txn, user *store.User, why string, si
 	if _, err := t.DeleteTokens(ctx, store.TokenFilter{Tenant: tenant, UserID: user.ID}); err != nil {
 		return err
 	}
+	if _, err := t.DeleteRecordsOf(ctx, tenant, userRef(user.ID)); err != nil {
+		return err
+	}
 	if !silent {
 		if err := t.notify(ctx, user, mailer.AccountDeleted); err != nil {
 			return err
@@ -88,13 +91,19 @@ func claimAfter(ctx context.Context, t *txn, user *store.User, h happening) erro
 	if err := t.strip(ctx, user, h, endedByClaim); err != nil {
 		return err
 	}
+	if err := markPlanted(ctx, t, user); err != nil {
+		return err
+	}
 	now := t.now()
 	if _, err := t.VerifyEmail(ctx, tenant, user.ID, user.EmailKey, now); err != nil {
 		return err
 	}
 	user.EmailVerifiedAt = now
 	if hook := t.config.Hooks.AccountClaimed; hook != nil {
-		err := t.runHook(ctx, "AccountClaimed", func(ctx context.Context) error { return hook(ctx, Tx{t.Store}, *user) })
+		if err := flush(ctx, t); err != nil {
+			return err
+		}
+		err := t.runHook(ctx, "AccountClaimed", func(ctx context.Context) error { return hook(ctx, Tx{t.Store}, userOf(user)) })
 		if err != nil {
 			return err
 		}
@@ -105,24 +114,23 @@ func claimAfter(ctx context.Context, t *txn, user *store.User, h happening) erro
 // contestLife is how long it is remembered that an account was contested.
 const contestLife = 10 * 365 * 24 * time.Hour
 
-// contest marks an account whose address nobody has proven and with whose
-// address somebody signs up again: one of the two is not the owner of the
-// mailbox. Confirming the address then gives the account to whoever reads the
-// mailbox, without anything that was planted. The mark is made used, so that no
-// rule that ends pending secrets removes it.
+// contest marks an account whose address is not verified and with whose address
+// somebody signs up again: one of the two people does not own the mailbox. If the
+// address is confirmed later, the reader of the mailbox takes over the account,
+// and everything in it is removed. The mark is stored as a used token, so that no
+// rule that ends pending tokens removes it.
 func contest(ctx context.Context, t *txn, user *store.User) error {
-	now := t.now()
-	err := t.CreateToken(ctx, store.Token{
+	now, subject := t.now(), user.ID
+	addToken(t, store.Token{
 		Tenant: tenant, Kind: kindContest, Hash: contestHash(user), UserID: user.ID,
 		CreatedAt: now, UsedAt: now, ExpiresAt: now.Add(contestLife),
+	}, func(ctx context.Context, added bool) error {
+		if !added {
+			return nil // contested already
+		}
+		return t.record(ctx, event{kind: eventAccountContested, subject: subject})
 	})
-	if errors.Is(err, store.ErrConflict) {
-		return nil // contested already
-	}
-	if err != nil {
-		return err
-	}
-	return t.record(ctx, event{kind: eventAccountContested, subject: user.ID})
+	return nil
 }
 
 // contested answers whether an account was contested at its present address.
@@ -136,9 +144,9 @@ func contested(ctx context.Context, s store.Store, user *store.User) (bool, erro
 
 func contestHash(user *store.User) []byte { return hashSecret(user.ID + " " + user.EmailKey) }
 
-// mutable are the notices that an owner may switch off. Those of a change of
-// password, address, factor or key always arrive: whoever changes them could
-// switch them off first.
+// mutable says whether an owner may switch a notice off. Notices about a change of
+// password, address, factor or key always arrive, because a thief could switch
+// them off first.
 func mutable(kind mailer.Kind) bool {
 	return kind == mailer.NewDevice || kind == mailer.AccountDeleted
 }
@@ -179,13 +187,13 @@ func (t *txn) createUser(ctx context.Context, user store.User, hash string) erro
 		return err
 	}
 	if hash != "" {
-		err = t.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: user.CreatedAt})
-		if err != nil {
-			return err
-		}
+		t.batch.Passwords = append(t.batch.Passwords, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: user.CreatedAt})
 	}
 	if hook := t.config.Hooks.UserCreated; hook != nil {
-		err := t.runHook(ctx, "UserCreated", func(ctx context.Context) error { return hook(ctx, Tx{t.Store}, user) })
+		if err := flush(ctx, t); err != nil {
+			return err
+		}
+		err := t.runHook(ctx, "UserCreated", func(ctx context.Context) error { return hook(ctx, Tx{t.Store}, userOf(&user)) })
 		if err != nil {
 			return err
 		}
@@ -235,12 +243,12 @@ func validRole(role string) bool {
 }
 
 // existing answers ErrUserNotFound for an account that is not there or was deleted.
-func existing(user store.User, err error) (User, error) {
+func existing(user store.User, err error) (store.User, error) {
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && user.Deleted():
-		return User{}, ErrUserNotFound
+		return store.User{}, ErrUserNotFound
 	case err != nil:
-		return User{}, fault(err)
+		return store.User{}, fault(err)
 	}
 	return user, nil
 }

@@ -15,18 +15,18 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// addressMove is what a change of address keeps between its mail and its
-// confirmation, and its undoing.
+// addressMove is the data of a change of address. It is kept with the tokens of
+// the confirmation and of the undo.
 type addressMove struct {
-	// From and FromKey are the address left behind; the change counts only
-	// while the account still has it.
+	// From and FromKey are the old address. The change takes effect only while
+	// the account still has this address.
 	From    string `json:"from"`
 	FromKey string `json:"fromKey"`
 	// To is the new address as typed.
 	To string `json:"to"`
 }
 
-// EmailChanges moves accounts to another address, and takes that back.
+// EmailChanges moves accounts to another address, and undoes such moves.
 type EmailChanges struct {
 	*kernel
 	verifications *Verifications
@@ -47,21 +47,24 @@ func (e *EmailChanges) feature() feature {
 	}
 }
 
-// EmailChangeParams names a user and the address to move to.
+// EmailChangeParams is the input of EmailChanges.Request.
 type EmailChangeParams struct {
 	UserID, Email string
-	// CallbackURL is where the page that confirms leads. Default: nowhere.
+	// CallbackURL is the page of the host that the browser goes to after the
+	// confirmation. Default: none.
 	CallbackURL string
-	// Locale is the language (BCP 47) to write in. Default: the account's, else
-	// what the request's Accept-Language asks for.
+	// Locale is the language of the mail (BCP 47). Default: the language of the
+	// account, or else the best match for the Accept-Language of the request.
 	Locale string
 }
 
-// Request mails a link to an address that a user wants to move to.
-// Whether the address is free shows only to whoever reads its mail. It answers
-// ErrInvalidEmail, ErrAlreadyVerified when it is the user's own and verified,
-// ErrInvalidCallbackURL, ErrTooManyCodeRequests or ErrUnavailable. The caller
-// makes sure that the user has given a recent proof of identity.
+// Request mails a link to the address that a user wants to move to. The result
+// is the same if another account has the address. The owner of the address then
+// gets a notice, and no link is sent.
+// The caller must check that the user has given a recent proof of identity.
+// Request returns ErrInvalidEmail, ErrAlreadyVerified if the address is the
+// user's own and verified, ErrInvalidCallbackURL, ErrTooManyCodeRequests,
+// ErrUserNotFound or ErrUnavailable.
 func (e *EmailChanges) Request(ctx context.Context, in EmailChangeParams) error {
 	userID, callbackURL := in.UserID, in.CallbackURL
 	address, err := emailaddress.Parse(in.Email)
@@ -96,12 +99,18 @@ func (e *EmailChanges) Request(ctx context.Context, in EmailChangeParams) error 
 		case err != nil:
 			return err
 		case user.EmailKey != address.Key && taken:
-			// Its owner learns of it, and no token exists that could work.
+			// Its owner learns of it, and no token exists that could work. What was
+			// pending dies as for a free address, so that nobody learns which it is.
+			if err := tx.kill(ctx, afterNewChange, user.ID, user.EmailKey); err != nil {
+				return err
+			}
 			return tx.mail(ctx, mailer.AccountExists, holder.Email, holder.Locale, e.about(ctx, &holder, mailer.Values{}))
 		}
 		return inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, _ bool) error {
 			if user.EmailKey == address.Key {
-				// It may be a stranger's, typed at sign-up: its owner is asked as then.
+				// The address of the account is not verified, so it may belong
+				// to a stranger. Its reader gets the confirmation of the
+				// sign-up again.
 				return e.verifications.resend(ctx, tx, user, callbackURL, true)
 			}
 			return e.send(ctx, tx, user, address, callbackURL)
@@ -109,10 +118,10 @@ func (e *EmailChanges) Request(ctx context.Context, in EmailChangeParams) error 
 	})
 }
 
-// send replaces what was pending by one token, bound to both addresses. The mail
-// names the address that the account has, so that nobody moves the account of
-// another to a mailbox of their own; masked, since the new address may have been
-// mistyped.
+// send replaces the pending token by a new one that is bound to both addresses.
+// The mail shows the account's present address, so that its reader notices an
+// account that is not theirs. The present address is masked, because the new
+// address may be mistyped.
 func (e *EmailChanges) send(ctx context.Context, tx *txn, user *store.User, address emailaddress.Address, callbackURL string) error {
 	data, err := json.Marshal(addressMove{From: user.Email, FromKey: user.EmailKey, To: address.Display})
 	if err != nil {
@@ -127,10 +136,11 @@ func (e *EmailChanges) send(ctx context.Context, tx *txn, user *store.User, addr
 	})
 }
 
-// Confirm proves an address with a mailed token: the address that an account
-// moves to, which then becomes the account's, or the account's own. Repeating it
-// with the same token is a success. It answers ErrInvalidEmail, ErrInvalidToken,
-// ErrTokenExpired, ErrEmailAlreadyExists, ErrAccountBanned or ErrUnavailable.
+// Confirm verifies an address with a mailed token. With the token of a change,
+// the account gets the new address. With the token of a confirmation, the
+// account's own address is verified. A second call with the same token succeeds
+// too. Confirm returns ErrInvalidEmail, ErrInvalidToken, ErrTokenExpired,
+// ErrEmailAlreadyExists, ErrAccountBanned or ErrUnavailable.
 func (e *EmailChanges) Confirm(ctx context.Context, in TokenParams) error {
 	_, err := e.confirmWith(ctx, in)
 	return err
@@ -156,17 +166,17 @@ func (e *EmailChanges) confirmWith(ctx context.Context, in TokenParams) (done co
 			return err
 		case found.user.EmailKey == found.token.EmailKey:
 			done.email = found.user.Email
-			return nil // repeated
+			return nil // the same token again
 		}
 		return ErrInvalidToken
 	})
 	return done, err
 }
 
-// move gives an account the address that a token proved. The address it leaves
-// is told. One that was verified stays reserved, too, and can take the change
-// back. One that was only typed has no such right: it may be a stranger's, whom
-// the owner got rid of by moving.
+// move gives an account the address that a token proved. The old address gets a
+// mail. If the old address was verified, it stays reserved, and its mail has a
+// link that undoes the change. If the old address was not verified, it may
+// belong to a stranger, so its mail has no such link.
 func (e *EmailChanges) move(ctx context.Context, tx *txn, found opened) (email string, err error) {
 	var move addressMove
 	if err := json.Unmarshal(found.token.Data, &move); err != nil {
@@ -202,7 +212,7 @@ func (e *EmailChanges) move(ctx context.Context, tx *txn, found opened) (email s
 	}
 	if proven {
 		err = tx.mailLink(ctx, link{
-			kind: kindUndo, mail: mailer.EmailChanged, kills: afterAddressChange, life: undoLife, user: user,
+			kind: kindUndo, mail: mailer.EmailChanged, kills: afterAddressChange, clearsAddress: true, life: undoLife, user: user,
 			to: emailaddress.Address{Display: move.From, Key: move.FromKey}, data: found.token.Data, wanted: true,
 			url:    func(secret string) (string, error) { return e.callbackLink("", undoPath, "token", secret) },
 			values: mailer.Values{NewEmail: move.To},
@@ -216,8 +226,8 @@ func (e *EmailChanges) move(ctx context.Context, tx *txn, found opened) (email s
 	return move.To, tx.record(ctx, event{kind: eventEmailChanged, subject: user.ID})
 }
 
-// leave tells an address that was never proven that an account has moved away.
-// Its reader may be a stranger, who is not told where to.
+// leave mails a notice to an old address that was never verified. The reader
+// may be a stranger, so the notice shows the new address in masked form only.
 func (e *EmailChanges) leave(ctx context.Context, tx *txn, user *store.User, move addressMove) error {
 	if err := tx.kill(ctx, afterAddressChange, user.ID, move.FromKey); err != nil {
 		return err
@@ -226,8 +236,8 @@ func (e *EmailChanges) leave(ctx context.Context, tx *txn, user *store.User, mov
 	return tx.mail(ctx, mailer.EmailChanged, move.From, user.Locale, values)
 }
 
-// masked shows of an address what its owner recognises and a stranger cannot
-// write to: "a•••@example.com".
+// masked returns an address that its owner recognises and that a stranger
+// cannot write to, such as "a•••@example.com".
 func masked(email string) string {
 	at := strings.LastIndexByte(email, '@')
 	if at < 1 {
@@ -237,10 +247,10 @@ func masked(email string) string {
 	return email[:size] + "•••" + email[at:]
 }
 
-// Undo gives an account back to the address it had, with the token that was
-// mailed there. Every session, pending token and the password go, and a link to
-// set a new password is mailed. It answers ErrInvalidToken, ErrTokenExpired,
-// ErrAccountBanned or ErrUnavailable.
+// Undo gives an account its old address back, with the token that was mailed
+// there. The password is deleted, every session and every pending token ends,
+// and a link to set a new password is mailed. Undo returns ErrInvalidToken,
+// ErrTokenExpired, ErrAccountBanned or ErrUnavailable.
 func (e *EmailChanges) Undo(ctx context.Context, token string) error {
 	given, err := readSecret("", token)
 	if err != nil {
@@ -306,8 +316,8 @@ func (e *EmailChanges) handleVerifySend(w http.ResponseWriter, r *http.Request) 
 	return writeSent(w, http.StatusOK, in.Email, "")
 }
 
-// handleVerifyPage shows which account moves where. Both addresses come from the
-// token: what somebody wrote into the link is shown nowhere.
+// handleVerifyPage shows the account and its new address. Both addresses come
+// from the token. The page shows nothing from the link.
 func (e *EmailChanges) handleVerifyPage(w http.ResponseWriter, r *http.Request) error {
 	in, err := e.visitor(w, r).readLink()
 	if err != nil {
@@ -357,7 +367,7 @@ func (e *EmailChanges) handleVerifyConfirm(w http.ResponseWriter, r *http.Reques
 		return err
 	}
 	if in.Action != "" {
-		// Above all not "disown": confirming is the opposite.
+		// Above all "disown" is refused: it is the opposite of a confirmation.
 		return ErrInvalidRequest.detail("action", "must be left out")
 	}
 	found, err := e.visitor(w, r).lookAt(in.Token, kindVerify, kindChange)

@@ -38,5 +38,5 @@ func (e *Events) List(ctx context.Context, in ListEventsParams) (Listed[Event], 
 	if err != nil {
 		return Listed[Event]{}, fault(err)
 	}
-	return listed(events, limit, func(e Event) string { return e.ID }), nil
+	return listed(events, limit, eventOf, func(e Event) string { return e.ID }), nil
 }

@@ -138,7 +138,7 @@ func TestADeletedAccountHasNoWayInAndItsAddressIsFree(t *testing.T) {
 	if _, err := records.Password(ctx, "", user.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the hash is still stored: %v", err)
 	}
-	if live, _, err := records.ListSessions(ctx, "", user.ID, h.now, store.Page{Number: 1, Limit: 9}); err != nil || len(live) != 0 {
+	if live, _, err := records.ListSessions(ctx, "", user.ID, h.Clock.Now(), store.Page{Number: 1, Limit: 9}); err != nil || len(live) != 0 {
 		t.Errorf("%d sessions live on, %v", len(live), err)
 	}
 	if err := h.Users.Delete(ctx, admit.DeleteUserParams{UserID: user.ID}); !errors.Is(err, admit.ErrUserNotFound) {
@@ -168,7 +168,7 @@ func TestTheAddressOfADeletedAccountThatIsBannedStaysReserved(t *testing.T) {
 			user := h.imports(admit.ImportUserParams{Email: "eve@example.com", Name: "Eve", EmailVerified: true}).User
 			ban := admit.BanParams{UserID: user.ID}
 			if c.length > 0 {
-				ban.Until = h.now.Add(c.length)
+				ban.Until = h.Clock.Now().Add(c.length)
 			}
 			if err := errors.Join(h.Users.Ban(ctx, ban), h.Users.Delete(ctx, admit.DeleteUserParams{UserID: user.ID, NoMail: true})); err != nil {
 				t.Fatal(err)
@@ -180,7 +180,7 @@ func TestTheAddressOfADeletedAccountThatIsBannedStaysReserved(t *testing.T) {
 			if err := again(); !errors.Is(err, admit.ErrEmailAlreadyExists) {
 				t.Errorf("at once: %v", err)
 			}
-			h.now = h.now.Add(25 * time.Hour)
+			h.Clock.Advance(25 * time.Hour)
 			if err := again(); (err == nil) != c.free {
 				t.Errorf("a day later: %v", err)
 			}

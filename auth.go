@@ -16,6 +16,7 @@ import (
 	"github.com/admit-go/admit/internal/delivery"
 	"github.com/admit-go/admit/internal/letter"
 	"github.com/admit-go/admit/internal/liveness"
+	"github.com/admit-go/admit/internal/origin"
 	"github.com/admit-go/admit/internal/passhash"
 	"github.com/admit-go/admit/internal/redirect"
 	"github.com/admit-go/admit/internal/refreshtoken"
@@ -35,19 +36,22 @@ import (
 type Auth struct {
 	*kernel
 
-	SignUps        *SignUps
-	Passwords      *Passwords
-	PasswordResets *PasswordResets
-	MagicLinks     *MagicLinks
-	Verifications  *Verifications
-	EmailChanges   *EmailChanges
-	Sessions       *Sessions
-	Users          *Users
-	Events         *Events
-	APIKeys        *APIKeys
-	Imports        *Imports
-	Outbox         *Outbox
-	Sealing        *Sealing
+	SignUps          *SignUps
+	MFA              *MFA
+	Reauthentication *Reauthentication
+	StartOvers       *StartOvers
+	Passwords        *Passwords
+	PasswordResets   *PasswordResets
+	MagicLinks       *MagicLinks
+	Verifications    *Verifications
+	EmailChanges     *EmailChanges
+	Sessions         *Sessions
+	Users            *Users
+	Events           *Events
+	APIKeys          *APIKeys
+	Imports          *Imports
+	Outbox           *Outbox
+	Sealing          *Sealing
 
 	router   router.Router[*route]
 	features []feature
@@ -57,15 +61,18 @@ type Auth struct {
 // which feature stands on which.
 func assemble(k *kernel) *Auth {
 	a := &Auth{
-		kernel:     k,
-		Passwords:  &Passwords{k},
-		MagicLinks: &MagicLinks{k},
-		Sessions:   &Sessions{k},
-		Events:     &Events{k},
-		APIKeys:    &APIKeys{k},
-		Imports:    &Imports{k},
-		Outbox:     &Outbox{k},
-		Sealing:    &Sealing{k},
+		kernel:           k,
+		Passwords:        &Passwords{k},
+		MagicLinks:       &MagicLinks{k},
+		Sessions:         &Sessions{k},
+		Events:           &Events{k},
+		APIKeys:          &APIKeys{k},
+		Imports:          &Imports{k},
+		Outbox:           &Outbox{k},
+		Sealing:          &Sealing{k},
+		MFA:              &MFA{k},
+		Reauthentication: &Reauthentication{k},
+		StartOvers:       &StartOvers{k},
 	}
 	a.PasswordResets = &PasswordResets{k}
 	a.Verifications = &Verifications{k, a.PasswordResets}
@@ -79,9 +86,10 @@ func assemble(k *kernel) *Auth {
 func declared(a *Auth) []feature {
 	k := a.kernel
 	return []feature{
-		(&emailDoors{k, a.SignUps, a.Passwords, a.MagicLinks}).feature(), a.SignUps.feature(), a.Passwords.feature(),
+		(&emailDoors{k, a.SignUps, a.Passwords, a.MagicLinks, a.MFA}).feature(), a.SignUps.feature(), a.Passwords.feature(),
 		a.MagicLinks.feature(), (&keySet{k}).feature(), a.Sessions.feature(), a.PasswordResets.feature(),
 		a.Verifications.feature(), a.EmailChanges.feature(), (&me{k}).feature(), a.Users.feature(), a.Events.feature(), a.Imports.feature(), a.APIKeys.feature(),
+		(&mfaDoors{k, a.MFA}).feature(), a.Reauthentication.feature(), a.StartOvers.feature(),
 	}
 }
 
@@ -144,16 +152,22 @@ func New(config Config) (*Auth, error) {
 		Issuer: config.Issuer, Audience: config.Audience, TTL: config.Sessions.AccessTTL, Algorithm: config.Sessions.Algorithm,
 		Type: config.Sessions.TokenType, Tenant: tenant, Ring: ring, Remembered: config.Sessions.RememberedTokens, Logger: config.Logger,
 	})
-	k.refresh = refreshtoken.New(ring)
+	k.refresh, k.cookies = refreshtoken.New(ring), refreshtoken.NewFor(ring, cookiePurpose)
+	if k.origin, err = origin.Of(config.BaseURL); err != nil {
+		return nil, fmt.Errorf("admit: BaseURL: %w", err)
+	}
 	k.live = liveness.New(liveness.Options{Staleness: config.Sessions.Staleness, Tenant: tenant})
 	k.active = activity.New(activity.Options{Store: config.Store, Tenant: tenant, Logger: config.Logger})
 	holder := k.ids.New(time.Now())
 	k.outbox = newOutbox(config, ring, &k.ids, letters, holder)
 	k.events = delivery.NewDispatcher(delivery.Events{
-		Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger, OnEvent: config.OnEvent,
+		Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger, OnEvent: toldEvents(config.OnEvent),
 	})
-	k.sweeper = delivery.NewSweeper(delivery.Sweeps{Store: config.Store, Tenant: tenant, Holder: holder, Now: config.Now, Logger: config.Logger})
+	k.sweeper = delivery.NewSweeper(delivery.Sweeps{
+		Store: config.Store, Tenant: tenant, Holder: holder, EventRetention: config.EventRetention, Now: config.Now, Logger: config.Logger,
+	})
 	k.notices = newNotices(k)
+	k.checkpoints = checkpointsOf()
 	a := assemble(k)
 	a.features = declared(a)
 	k.mails, k.kinds = map[mailer.Kind]bool{}, map[string]bool{}

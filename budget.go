@@ -35,8 +35,8 @@ type Budget struct {
 	// spent. Nobody else can spend it. Empty where there is no such budget.
 	Known []Bound
 	// SpentBy is who can spend it: "anyone", "the client" (for itself alone),
-	// "the first factor" (whoever has given a right first factor) or "the
-	// mailbox" (whoever holds a secret that was mailed there).
+	// "the first factor" (a client that has given a right first factor) or "the
+	// mailbox" (a client that has a secret that was mailed there).
 	SpentBy string
 	// Shuts names the doors that are shut while it is spent.
 	Shuts []string
@@ -189,14 +189,11 @@ func rememberClient(ctx context.Context, t *txn, user *store.User) error {
 		return nil
 	}
 	now := t.now()
-	err := t.CreateToken(ctx, store.Token{
+	addToken(t, store.Token{
 		Tenant: tenant, Kind: kindClient, Hash: knownClient(user.EmailKey, client), UserID: user.ID,
 		CreatedAt: now, ExpiresAt: now.Add(deviceLife),
-	})
-	if errors.Is(err, store.ErrConflict) {
-		return nil
-	}
-	return err
+	}, func(context.Context, bool) error { return nil })
+	return nil
 }
 
 // knows tells whether the account of an address knows the client at the other

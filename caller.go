@@ -56,6 +56,8 @@ type caller struct {
 	// refusal is what was wrong with an access token where the route takes a
 	// refresh token as well.
 	refusal error
+	// cookie goes out with the answer: the session cookie was renewed.
+	cookie *http.Cookie
 }
 
 // inAdminGroup says whether the caller may use the routes of administration: by
@@ -109,11 +111,19 @@ func (k *kernel) recent(c *caller) error {
 	if now.Before(proven.Add(k.config.RecentFor)) && !proven.After(now.Add(time.Minute)) {
 		return nil
 	}
+	return ErrReauthenticationRequired.detail("methods", reproofMethods(k, &c.user))
+}
+
+// reproofMethods are the ways in which an account can prove itself again.
+func reproofMethods(k *kernel, user *store.User) []string {
 	methods := []string{"password"}
+	if user.MFAEnabled {
+		methods = append(methods, FactorTOTP, FactorRecoveryCode)
+	}
 	if !k.config.MagicLink.Disabled {
 		methods = append(methods, "magiclink") // for those who have no password, too
 	}
-	return ErrReauthenticationRequired.detail("methods", methods)
+	return methods
 }
 
 // scopesAllow says whether scopes cover a need such as "users:read". Nil

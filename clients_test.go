@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/authtest"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/store/memory"
@@ -150,7 +151,7 @@ func TestServicesThatKnowTheIssuerAloneFindTheKeys(t *testing.T) {
 			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
 				t.Fatalf("%s: %d %s", path, w.Code, w.Body)
 			}
-			if got["issuer"] != "https://id.example" || got["jwks_uri"] != "http://127.0.0.1:8080/.well-known/jwks.json" ||
+			if got["issuer"] != "https://id.example" || got["jwks_uri"] != "https://app.example/.well-known/jwks.json" ||
 				!slices.Equal(got["id_token_signing_alg_values_supported"].([]any), []any{algorithm}) {
 				t.Errorf("%s: %s", path, w.Body)
 			}
@@ -167,7 +168,7 @@ func TestServicesThatKnowTheIssuerAloneFindTheKeys(t *testing.T) {
 func TestSigningOutNeedsNoAccessTokenBesideARefreshToken(t *testing.T) {
 	h := newHost(t)
 	signIn := func() admit.Tokens {
-		signed, err := h.Passwords.SignIn(context.Background(), admit.SignInParams{Email: "ann@x.test", Password: "quiet-harbour-lamp"})
+		signed, err := h.Passwords.SignIn(context.Background(), admit.SignInParams{Email: "user1@example.com", Password: authtest.Password})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,12 +184,12 @@ func TestSigningOutNeedsNoAccessTokenBesideARefreshToken(t *testing.T) {
 			raw, _ := json.Marshal(body)
 			text = string(raw)
 		}
-		status, _ := h.callText(http.MethodPost, "/v1/auth/signout", access, text)
+		status, _ := h.call(http.MethodPost, "/v1/auth/signout", access, text)
 		return status
 	}
-	h.signUp("ann@x.test", "user")
+	h.SignedIn("")
 	leaving, staying := signIn(), signIn()
-	h.advance(2 * time.Hour) // the access tokens have expired
+	h.Clock.Advance(2 * time.Hour) // the access tokens have expired
 	if status := signOut(leaving.AccessToken, nil); status != http.StatusUnauthorized {
 		t.Errorf("an expired access token alone answered %d", status)
 	}
@@ -219,7 +220,7 @@ func TestSigningOutNeedsNoAccessTokenBesideARefreshToken(t *testing.T) {
 		t.Fatal(status)
 	}
 	h.call(http.MethodGet, "/v1/auth/me", second["accessToken"].(string), nil)
-	h.advance(time.Minute)
+	h.Clock.Advance(time.Minute)
 	if status := signOut("", map[string]any{"refreshToken": first.RefreshToken}); status != http.StatusUnauthorized {
 		t.Errorf("an old refresh token signed out: %d", status)
 	}
@@ -230,8 +231,8 @@ func TestSigningOutNeedsNoAccessTokenBesideARefreshToken(t *testing.T) {
 
 func TestEndingOtherSessionsAsksForAProofWhenTheSignInIsOld(t *testing.T) {
 	h := newHost(t)
-	signed := h.signUp("ann@x.test", "user")
-	h.advance(24 * time.Hour)
+	signed := h.SignedIn("")
+	h.Clock.Advance(24 * time.Hour)
 	renewed, err := h.Sessions.Refresh(context.Background(), signed.Tokens.RefreshToken)
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +240,7 @@ func TestEndingOtherSessionsAsksForAProofWhenTheSignInIsOld(t *testing.T) {
 	if status, body := h.call(http.MethodDelete, "/v1/auth/sessions", renewed.Tokens.AccessToken, nil); status != http.StatusOK {
 		t.Errorf("within a day: %d %v", status, body)
 	}
-	h.advance(time.Second)
+	h.Clock.Advance(time.Second)
 	if status, body := h.call(http.MethodDelete, "/v1/auth/sessions", renewed.Tokens.AccessToken, nil); status != http.StatusForbidden ||
 		body["error"].(map[string]any)["code"] != "auth/reauthentication-required" {
 		t.Errorf("after a day: %d %v", status, body)
@@ -331,11 +332,11 @@ func TestAHostsOwnFormsStandUnderTheSameLimits(t *testing.T) {
 
 func TestClientGivesTheAddressToAHostsOwnHandlers(t *testing.T) {
 	h := newHost(t)
-	h.signUp("ann@x.test", "user")
+	h.SignedIn("")
 	var signed admit.SignedIn
-	handler := h.Client(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	handler := h.Auth.Client(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		var err error
-		if signed, err = h.Passwords.SignIn(r.Context(), admit.SignInParams{Email: "ann@x.test", Password: "quiet-harbour-lamp"}); err != nil {
+		if signed, err = h.Passwords.SignIn(r.Context(), admit.SignInParams{Email: "user1@example.com", Password: authtest.Password}); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -344,7 +345,7 @@ func TestClientGivesTheAddressToAHostsOwnHandlers(t *testing.T) {
 		t.Errorf("the session comes from %q, %q", signed.Session.IPAddress, signed.Session.UserAgent)
 	}
 	for i := range 101 {
-		w := send(h.Client(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w := send(h.Auth.Client(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, err := h.Passwords.SignIn(r.Context(), admit.SignInParams{Email: strings.Repeat("x", i+1) + "@x.test", Password: "wrong"})
 			if errors.Is(err, admit.ErrTooManyLoginAttempts) {
 				w.WriteHeader(http.StatusTooManyRequests)
@@ -417,6 +418,15 @@ func TestNewListsWhatCannotWork(t *testing.T) {
 		"a life of 401 days":     {func(c *admit.Config) { c.Sessions.AbsoluteTTL = 401 * 24 * time.Hour }, "\nSessions.AbsoluteTTL 9624h0m0s: must be at most 400 days"},
 		"a refresh of 401 days":  {func(c *admit.Config) { c.Sessions.RefreshTTL = 401 * 24 * time.Hour }, "\nSessions.AbsoluteTTL"},
 		"http elsewhere":         {func(c *admit.Config) { c.BaseURL = "http://app.test" }, "InsecureHTTP"},
+		"a day's figure in ns":   {func(c *admit.Config) { c.EventRetention = 90 }, "\nEventRetention 90ns: must be 0 or at least 24h"},
+		"a negative retention":   {func(c *admit.Config) { c.EventRetention = -time.Hour }, "\nEventRetention -1h0m0s"},
+		"a day of events":        {func(c *admit.Config) { c.EventRetention = 24 * time.Hour }, ""},
+		"a device for 91 days":   {func(c *admit.Config) { c.MFA.Remember = 91 * 24 * time.Hour }, "\nMFA.Remember 2184h0m0s: must be from 0 to 90 days"},
+		"a device for less":      {func(c *admit.Config) { c.MFA.Remember = -1 }, "\nMFA.Remember"},
+		"a device for 90 days":   {func(c *admit.Config) { c.MFA.Remember = 90 * 24 * time.Hour }, ""},
+		"a factor of nobody":     {func(c *admit.Config) { c.MFA.RequiredFrom = time.Unix(1, 0) }, "\nMFA.RequiredFrom: means nothing"},
+		"a factor of no role":    {func(c *admit.Config) { c.MFA.Required = "No Role" }, "\nMFA.Required \"No Role\": must be everyone or a role"},
+		"a factor of a role":     {func(c *admit.Config) { c.MFA.Required = "admin" }, ""},
 		"400 days":               {func(c *admit.Config) { c.Sessions.AbsoluteTTL = 400 * 24 * time.Hour }, ""},
 	} {
 		config := good()
@@ -438,7 +448,7 @@ func TestInsecureHTTPTakesPlainHTTPAndWarns(t *testing.T) {
 		if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "http") {
 			t.Errorf("nobody is warned: %s", log.String())
 		}
-		if status, body := h.call(http.MethodGet, "/v1/auth/me", h.signUp("ann@x.test", "user").Tokens.AccessToken, nil); status != http.StatusOK {
+		if status, body := h.call(http.MethodGet, "/v1/auth/me", h.SignedIn("").Tokens.AccessToken, nil); status != http.StatusOK {
 			t.Errorf("%s: %d %v", url, status, body)
 		}
 	}

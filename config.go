@@ -2,18 +2,14 @@ package admit
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/netip"
 	"net/url"
-	"reflect"
 	"strings"
 	"time"
 
 	"github.com/admit-go/admit/internal/accesstoken"
-	origins "github.com/admit-go/admit/internal/origin"
 	"github.com/admit-go/admit/internal/refreshtoken"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
@@ -31,8 +27,8 @@ type Config struct {
 	// BaseURL.
 	HomeURL string
 	// InsecureHTTP takes an http BaseURL on any host, for development in a local
-	// network. It MUST NOT be set where real people sign in: whoever is on the
-	// way reads tokens and passwords.
+	// network. It MUST NOT be set where real people sign in: others on the network
+	// can read tokens and passwords.
 	InsecureHTTP bool
 	// BasePath is where the handler's routes start. Default "/v1".
 	BasePath string
@@ -86,6 +82,15 @@ type Config struct {
 	Sessions  SessionConfig
 	Passwords PasswordConfig
 
+	// Cookies lets clients sign in with a session cookie instead of tokens: they
+	// send the header X-Session-Mode: cookie. The cookie lives as long as a session
+	// (Sessions.RefreshTTL and AbsoluteTTL). Default: the header is ignored, and no
+	// cookie is read.
+	Cookies bool
+	// PartitionedCookies makes session cookies for a host that is shown in a frame
+	// of another site: SameSite=None; Partitioned. It needs https. Default: off.
+	PartitionedCookies bool
+
 	// RequireVerifiedEmail lets nobody sign in before the address is proven; a
 	// password sign-up then gives no tokens.
 	RequireVerifiedEmail bool
@@ -98,12 +103,18 @@ type Config struct {
 	ConfirmOnGet bool
 	// MagicLink: see there.
 	MagicLink MagicLinkConfig
+	// MFA: see there.
+	MFA MFAConfig
 	// Hooks: see there.
 	Hooks Hooks
 	// OnEvent is told every event, in order and at least once, by one process at
 	// a time, after it was committed. When it returns an error or panics, the
 	// same event comes again a little later, and those behind it wait.
 	OnEvent func(ctx context.Context, e Event) error
+	// EventRetention is how long events are kept, at least 24 hours; after that
+	// they are deleted. Events that OnEvent has not taken yet are kept longer.
+	// Default 0: events are kept for ever.
+	EventRetention time.Duration
 	// Instrument: see there.
 	Instrument Instrument
 	// Messages replaces the built-in texts of mails; nil keeps them.
@@ -155,8 +166,8 @@ type SessionConfig struct {
 	// RememberedTokens is how many access tokens are remembered as verified, at
 	// some 250 bytes each. Default 65,536; a negative number remembers none.
 	RememberedTokens int
-	// RefreshGrace is how long after a refresh the token before is answered with
-	// the same successor, whoever has used the successor: for lost answers, two
+	// RefreshGrace is how long after a refresh the previous token gives the same
+	// successor again, even if the successor was used. It is for lost answers, two
 	// tabs, and pages rendered on a server that cannot store the new token.
 	// Default 10 seconds, at most 5 minutes.
 	RefreshGrace time.Duration
@@ -200,6 +211,29 @@ type MagicLinkConfig struct {
 	TTL time.Duration
 }
 
+// RequiredOfEveryone is the MFAConfig.Required of a host whose users all need a
+// second factor.
+const RequiredOfEveryone = "everyone"
+
+// MFAConfig sets of whom a second factor is asked.
+type MFAConfig struct {
+	// Required is who must have a second factor: RequiredOfEveryone, or a role.
+	// Who has none sets one up during the next sign-in. Default "": nobody must.
+	Required string
+	// RequiredFrom is when Required begins to hold. Default: at once.
+	RequiredFrom time.Time
+	// Remember is how long a device needs no second factor after somebody asked
+	// for that, such as 30 days; at most 90. Default 0: devices are not remembered.
+	Remember time.Duration
+	// Issuer names the application in authenticator apps. Default: SiteName.
+	Issuer string
+}
+
+// requires says whether an account of a role must have a second factor.
+func (c MFAConfig) requires(role string, now time.Time) bool {
+	return (c.Required == RequiredOfEveryone || c.Required != "" && c.Required == role) && !now.Before(c.RequiredFrom)
+}
+
 // MessageConfig replaces texts of mails.
 type MessageConfig struct {
 	// Files holds templates named <kind>.subject.txt, <kind>.txt (text/template)
@@ -231,6 +265,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Sessions.MaxPerUser, 100)
 	setDefault(&c.Passwords.MinLength, 8)
 	setDefault(&c.MagicLink.TTL, 15*time.Minute)
+	setDefault(&c.MFA.Issuer, c.SiteName)
 	setDefault(&c.RecentFor, 10*time.Minute)
 	setDefault(&c.RequestTimeout, 4*time.Second)
 	if c.Logger == nil {
@@ -247,170 +282,4 @@ func setDefault[T comparable](field *T, value T) {
 	if *field == zero {
 		*field = value
 	}
-}
-
-// problems collects what is wrong with a configuration.
-type problems []error
-
-func (p *problems) addf(format string, args ...any) {
-	*p = append(*p, fmt.Errorf(format, args...))
-}
-
-// under names the field before each of the problems that its own check joined.
-func (p *problems) under(field string, err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, err := range joined.Unwrap() {
-			p.under(field, err)
-		}
-	} else if err != nil {
-		p.addf("%s: %w", field, err)
-	}
-}
-
-// validate expects the defaults to be filled in.
-func (c Config) validate(p *problems) {
-	if c.BaseURL == "" {
-		p.addf("BaseURL is missing: links in mails must start with it")
-	} else if err := checkBaseURL(c.BaseURL, c.InsecureHTTP); err != nil {
-		p.addf("BaseURL %q: %w", c.BaseURL, err)
-	}
-	if home, err := url.Parse(c.HomeURL); err != nil || home.Scheme != "https" && home.Scheme != "http" || home.Host == "" {
-		p.addf("HomeURL %q: must be a URL that starts with https:// or http://", c.HomeURL)
-	}
-	if err := checkBasePath(c.BasePath); err != nil {
-		p.addf("BasePath %q: %w", c.BasePath, err)
-	}
-	if isNil(c.Counters) && c.Counters != nil {
-		p.addf("Counters is a nil %T", c.Counters)
-	}
-	if c.Secrets == nil {
-		p.addf("Secrets is missing: use SecretFile or Secrets")
-	}
-	if c.Store == nil {
-		p.addf("Store is missing: there is no default store")
-	} else if isNil(c.Store) {
-		p.addf("Store is a nil %T: there is no default store", c.Store)
-	} else if s, ok := c.Store.(interface{ Problem() error }); ok {
-		p.under("Store", s.Problem())
-	}
-	if c.Mailer == nil {
-		p.addf("Mailer is missing: without mail nobody can confirm an address or reset a password")
-	} else if isNil(c.Mailer) {
-		p.addf("Mailer is a nil %T: without mail nobody can confirm an address or reset a password", c.Mailer)
-	} else if v, ok := c.Mailer.(interface{ Validate() error }); ok {
-		p.under("Mailer", v.Validate())
-	}
-	for _, origin := range c.AllowedOrigins {
-		if err := origins.Check(origin); err != nil {
-			p.addf("AllowedOrigins %q: %w", origin, err)
-		}
-	}
-	c.Sessions.validate(p)
-	c.Passwords.validate(p)
-	if c.MagicLink.TTL < time.Minute || c.MagicLink.TTL > time.Hour {
-		p.addf("MagicLink.TTL %v: must be from 1m to 1h", c.MagicLink.TTL)
-	}
-	if c.RecentFor < 0 {
-		p.addf("RecentFor is negative")
-	}
-	if c.RequestTimeout < 0 {
-		p.addf("RequestTimeout is negative")
-	}
-}
-
-func (c SessionConfig) validate(p *problems) {
-	if c.AccessTTL < time.Second || c.AccessTTL > 24*time.Hour {
-		p.addf("Sessions.AccessTTL %v: must be from 1s to 24h", c.AccessTTL)
-	}
-	if c.RefreshTTL < c.AccessTTL {
-		p.addf("Sessions.RefreshTTL %v: must not be shorter than AccessTTL", c.RefreshTTL)
-	}
-	if c.AbsoluteTTL < c.RefreshTTL {
-		p.addf("Sessions.AbsoluteTTL %v: must not be shorter than RefreshTTL", c.AbsoluteTTL)
-	}
-	if c.AbsoluteTTL > 400*24*time.Hour {
-		p.addf("Sessions.AbsoluteTTL %v: must be at most 400 days", c.AbsoluteTTL)
-	}
-	if c.Staleness < 0 || c.Staleness > 5*time.Minute {
-		p.addf("Sessions.Staleness %v: must be from 0 to 5m", c.Staleness)
-	}
-	if !accesstoken.Supports(c.Algorithm) {
-		p.addf("Sessions.Algorithm %q: must be ES256, EdDSA, RS256 or HS256", c.Algorithm)
-	}
-	if c.TokenType != accesstoken.TypeAccessToken && c.TokenType != accesstoken.TypeJWT {
-		p.addf("Sessions.TokenType %q: must be at+jwt or JWT", c.TokenType)
-	}
-	if c.RefreshGrace < time.Second || c.RefreshGrace > 5*time.Minute {
-		p.addf("Sessions.RefreshGrace %v: must be from 1s to 5m", c.RefreshGrace)
-	}
-	if c.OnReuse != reuseEndsAll && c.OnReuse != reuseEndsOne {
-		p.addf("Sessions.OnReuse %q: must be all or session", c.OnReuse)
-	}
-	if c.MaxPerUser < 1 {
-		p.addf("Sessions.MaxPerUser %d: must be at least 1", c.MaxPerUser)
-	}
-}
-
-func (c PasswordConfig) validate(p *problems) {
-	if c.MinLength < 8 || c.MinLength > 64 {
-		p.addf("Passwords.MinLength %d: must be from 8 to 64", c.MinLength)
-	}
-	if c.ExpiresAfter < 0 {
-		p.addf("Passwords.ExpiresAfter is negative")
-	}
-	for i, v := range c.Verifiers {
-		if isNil(v) {
-			p.addf("Passwords.Verifiers[%d] is nil", i)
-		}
-	}
-}
-
-func checkBaseURL(text string, insecure bool) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return err
-	case u.Scheme != "https" && u.Scheme != "http":
-		return errors.New("must start with https://")
-	case u.Host == "" || u.Hostname() == "":
-		return errors.New("names no host")
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(text, "#"):
-		return errors.New("must hold nothing but scheme, host, port and path")
-	case u.Scheme == "http" && !insecure && !isLoopback(u.Hostname()):
-		return errors.New("http is for loopback addresses only, use https (or InsecureHTTP in development)")
-	}
-	return nil
-}
-
-// isNil says whether an interface holds nothing, or a nil pointer of some type:
-// what a constructor returned beside an error that nobody looked at.
-func isNil(v any) bool {
-	value := reflect.ValueOf(v)
-	switch value.Kind() {
-	case reflect.Invalid:
-		return true
-	case reflect.Pointer, reflect.Map, reflect.Func:
-		return value.IsNil()
-	}
-	return false
-}
-
-func checkBasePath(path string) error {
-	if !strings.HasPrefix(path, "/") || strings.HasSuffix(path, "/") {
-		return errors.New("must start with a slash and not end with one")
-	}
-	for segment := range strings.SplitSeq(path[1:], "/") {
-		if segment == "" || segment == "." || segment == ".." || strings.ContainsAny(segment, "{}%?# \\") {
-			return errors.New("must be plain segments")
-		}
-	}
-	return nil
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

@@ -62,7 +62,7 @@ func (l living) token(kind mailer.Kind, to string) string {
 	return link.Query().Get("token")
 }
 
-func (l living) signUp(email, password string) (User, error) {
+func (l living) signUp(email, password string) (store.User, error) {
 	l.t.Helper()
 	_, err := l.SignUps.Create(l.t.Context(), SignUpParams{Email: email, Password: password, Name: "Ann"})
 	user, known := l.at(email)
@@ -72,7 +72,7 @@ func (l living) signUp(email, password string) (User, error) {
 	return user, err
 }
 
-func (l living) verified(email string) User {
+func (l living) verified(email string) store.User {
 	l.t.Helper()
 	_, err := l.signUp(email, password(0))
 	l.ok(err)
@@ -87,7 +87,7 @@ func (l living) signIn(email, password string) error {
 }
 
 // move asks for a change of address and returns the token that was mailed.
-func (l living) move(user User, to string) string {
+func (l living) move(user store.User, to string) string {
 	l.t.Helper()
 	l.ok(l.EmailChanges.Request(l.t.Context(), EmailChangeParams{UserID: user.ID, Email: to}))
 	return l.token(mailer.EmailVerification, to)

@@ -1,7 +1,7 @@
-// Package admit is authentication that lives inside a Go server.
+// Package admit is authentication inside a Go server.
 //
-// A host makes one [Auth] from a [Config], mounts its handler beside its own
-// routes, and puts guards before those that not everybody may call:
+// A host makes one [Auth] from a [Config], mounts its handler next to its own
+// routes, and puts guards before the routes that not everybody may call:
 //
 //	db, err := sqlite.Open("app.db") // the driver is the host's import
 //	if err != nil {
@@ -27,56 +27,60 @@
 //	mux.Handle("GET /notes", auth.RequireUser(http.HandlerFunc(notes)))
 //	mux.Handle("GET /office", auth.RequireRole("editor")(http.HandlerFunc(office)))
 //
-// Inside notes the caller is known:
+// The handler notes gets the user of the request:
 //
 //	user, _ := admit.UserFrom(r.Context())
 //
-// A front end now signs people up at POST /v1/auth/email/signup, in at POST
-// /v1/auth/email/signin, and sends the access token it is given as a bearer
-// token. The pages in docs/ tell, flow by flow, what it sends and what comes
-// back; openapi.yaml describes every route.
+// A front end signs people up with POST /v1/auth/email/signup and signs them in
+// with POST /v1/auth/email/signin. It sends the access token of the answer as a
+// bearer token. The pages in docs/ describe each flow with its requests and
+// answers. openapi.yaml describes every route.
 //
 // # Stores and processes
 //
-// Begin with SQLite or PostgreSQL (store/sqlite, store/postgres): both take the
-// host's *sql.DB and leave the driver to it. store/memory forgets everything at
-// the end of the process and serves tests. Any number of processes may share a
-// store; nothing else needs to be shared, and no request needs to come back to
-// the same process. A rule takes part in a host's own transaction through
-// [Auth.WithTx].
+// Start with SQLite or PostgreSQL (store/sqlite, store/postgres). Both take the
+// host's *sql.DB, so the host chooses the driver. store/memory is for tests: it
+// loses all data at the end of the process. Any number of processes may share a
+// store. They share nothing else, and every process can serve every request.
+// With [Auth.WithTx] rules take part in a transaction of the host.
 //
 // # Rules, handlers, errors
 //
-// Everything that can be done over HTTP is a method that takes plain values and
-// knows no HTTP: [SignUps.Create], [Passwords.SignIn], [Sessions.Refresh],
-// [PasswordResets.Confirm] and so on, reached by the fields of Auth:
-// auth.Passwords.SignIn. Each answers an [*Error] with a stable code;
-// compare with [errors.Is]. A store that cannot do its work is
-// [ErrUnavailable], and nobody gets in.
+// Everything that the HTTP API does is also a method that takes plain values:
+// [SignUps.Create], [Passwords.SignIn], [Sessions.Refresh],
+// [PasswordResets.Confirm] and so on. The methods are reached by the fields of
+// Auth: auth.Passwords.SignIn. A refusal is an [*Error] with a stable code;
+// compare it by [errors.Is]. If the store does not answer, the error is
+// [ErrUnavailable], and nobody gets access.
 //
-// Limits per client address stand before the HTTP routes; the budgets of
-// accounts and mailboxes hold for calls from Go too. [WithClient] tells a rule
-// where a call comes from.
+// The rules count attempts and mails, so their limits also hold for calls from
+// Go. Only the limit of sign-ups per client address belongs to the HTTP route.
+// [WithClient] tells a rule the client address of a call.
 //
 // # What to decide
 //
-// The defaults are safe and suit most hosts. Worth a thought are
-// Config.RequireVerifiedEmail (nobody signs in before the address is proven),
-// Config.PrivateSignUp (a sign-up does not show whether an address is taken),
-// Config.AllowedRedirects (pages of a front end elsewhere), Config.TrustedProxies
-// (without it all clients behind a proxy share one limit; over a Unix socket
-// Config.TrustUnixSocket) and
-// SessionConfig.Staleness (answers from memory instead of the store). What is
-// named Insecure is for tests of load, and warns at every start.
+// The defaults are safe and suit most hosts. Decide about these settings:
 //
-// Keep the file of [SecretFile] out of backups of the database: with both,
-// whatever is sealed can be opened. To replace a secret, append the new one to
-// the file of every process, then move it to the first line.
+//   - Config.RequireVerifiedEmail: nobody signs in before the address is
+//     verified.
+//   - Config.PrivateSignUp: a sign-up does not show whether an address has an
+//     account.
+//   - Config.AllowedRedirects: the pages of a front end with another origin.
+//   - Config.TrustedProxies, or Config.TrustUnixSocket for a Unix socket: without
+//     it all clients behind a proxy share one limit.
+//   - SessionConfig.Staleness: guards may use a cached session.
+//
+// Settings with Insecure in their names are for development and for load tests.
+// They log a warning at every start.
+//
+// Keep the file of [SecretFile] apart from backups of the database: a person who
+// has both can open everything that is sealed. docs/operations.md describes how
+// to rotate secrets.
 //
 // # Compatibility
 //
-// Before v1 the API may change and the store contract may grow, with a note in
-// the changelog. The HTTP API, its codes, and the schema of the stores only
-// grow: migrations go forward, and a process refuses a newer schema than it
+// Before v1 the Go API and the contract of the store may change, with a note in
+// the changelog. The HTTP API, its codes, and the schema of the stores only grow.
+// Migrations go forward only. A process refuses a schema that is newer than it
 // knows.
 package admit

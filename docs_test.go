@@ -78,7 +78,7 @@ func TestThePageOfErrorsListsEachCodeWithItsStatus(t *testing.T) {
 
 func TestThePagesOfSettingsAndHooksNameEveryField(t *testing.T) {
 	pages := map[string]string{
-		"Config": "config", "SessionConfig": "config", "PasswordConfig": "config", "MagicLinkConfig": "config",
+		"Config": "config", "SessionConfig": "config", "PasswordConfig": "config", "MagicLinkConfig": "config", "MFAConfig": "config",
 		"MessageConfig": "config", "Hooks": "hook",
 	}
 	files := []string{"config.go", "hook.go"}
@@ -204,5 +204,61 @@ func TestLinksBetweenPagesLeadSomewhere(t *testing.T) {
 				t.Errorf("%s links to %s: there is no such heading", name, link)
 			}
 		}
+	}
+}
+
+// Every route that takes a proof in place of a session stands on the page of ways
+// in, and the page names no budget that is not one and leaves none out.
+func TestThePageOfWaysInListsEveryProofWithItsBudgets(t *testing.T) {
+	text := page(t, "docs/waysin.md")
+	row := map[string]string{}
+	for line := range strings.Lines(text) {
+		if route := found("^\\| `([A-Z]+ /[^`]*)`", line); len(route) == 1 {
+			row[route[0]] = line
+		}
+	}
+	budgets := map[string]admit.Budget{}
+	for _, b := range admit.Budgets() {
+		budgets[b.Name] = b
+		if !strings.Contains(text, "`"+b.Name+"`") {
+			t.Errorf("the page does not name the budget %s", b.Name)
+		}
+	}
+	for _, r := range newHost(t).Routes() {
+		name := r.Method + " " + r.Path
+		line, listed := row[name]
+		delete(row, name)
+		switch {
+		case !r.Exchanges || r.Method != http.MethodPost:
+			if listed {
+				t.Errorf("%s stands on the page, but asks for a session", name)
+			}
+			continue
+		case !listed:
+			t.Errorf("%s takes a proof and does not stand on the page", name)
+			continue
+		}
+		cell := strings.Split(line, "|")[4]
+		per := map[string]bool{}
+		for _, budget := range found("`([^`]+)`", cell) {
+			b, ok := budgets[budget]
+			if !ok {
+				t.Errorf("%s: there is no budget %s", name, budget)
+			}
+			per[b.Per] = true
+		}
+		switch {
+		case r.Limit == "guess" && !(per["account"] && per["client"]):
+			t.Errorf("%s is a guess, and its row does not name a budget of the account and one of the client: %s", name, cell)
+		case r.Limit == "mail" && !(per["mailbox"] && per["client"]):
+			t.Errorf("%s sends mail, and its row does not name a budget of the mailbox and one of the client: %s", name, cell)
+		case r.Limit == "signup" && !strings.Contains(cell, "source/signup"):
+			t.Errorf("%s is a sign-up, and its row says %s", name, cell)
+		case !strings.Contains(cell, "`") && !strings.Contains(cell, "cannot be guessed"):
+			t.Errorf("%s has no budget, and its row does not say why: %s", name, cell)
+		}
+	}
+	for name := range row {
+		t.Errorf("%s stands on the page, but is not served", name)
 	}
 }

@@ -1,18 +1,21 @@
 package admit
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
 
 	"github.com/admit-go/admit/internal/webio"
 )
 
-// emailDoors are the two routes that take an address and either a password or
-// nothing more: sign-up and sign-in. What the body says decides the feature.
+// emailDoors has the two routes that take an address and perhaps a password:
+// sign-up and sign-in. The body decides which feature serves the request.
 type emailDoors struct {
 	*kernel
 	signUps    *SignUps
 	passwords  *Passwords
 	magicLinks *MagicLinks
+	mfa        *MFA
 }
 
 func (e *emailDoors) feature() feature {
@@ -32,6 +35,8 @@ type signInInput struct {
 	Password    string  `json:"password"`
 	CallbackURL string  `json:"callbackUrl"`
 	Locale      string  `json:"locale"`
+	MFACode     string  `json:"mfaCode"`
+	DeviceToken string  `json:"deviceToken"`
 }
 
 func (e *emailDoors) handleSignIn(w http.ResponseWriter, r *http.Request) error {
@@ -46,11 +51,17 @@ func (e *emailDoors) handleSignIn(w http.ResponseWriter, r *http.Request) error 
 	if byLink {
 		return e.answerMagicLink(w, r, http.StatusOK, MagicLinkParams{Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale})
 	}
-	signed, err := e.passwords.SignIn(r.Context(), SignInParams{Email: in.Email, Password: in.Password})
+	ctx := WithDeviceToken(r.Context(), cmp.Or(in.DeviceToken, rememberedIn(e.kernel, r)))
+	signed, err := e.passwords.SignIn(ctx, SignInParams{Email: in.Email, Password: in.Password})
+	if in.MFACode != "" && errors.Is(err, ErrMFARequired) {
+		ticket, _ := asError(err).Details["mfaToken"].(string)
+		done, completion := e.mfa.Verify(ctx, VerifyMFAParams{Ticket: ticket, Code: in.MFACode})
+		signed, err = done.SignedIn, completion
+	}
 	if err != nil {
 		return err
 	}
-	return webio.Write(w, http.StatusOK, signed.Tokens)
+	return writeSignedIn(e.kernel, w, r, http.StatusOK, &signed, false)
 }
 
 type signUpInput struct {
@@ -83,10 +94,10 @@ func (e *emailDoors) handleSignUp(w http.ResponseWriter, r *http.Request) error 
 	if result.SignedIn == nil {
 		return writeSent(w, http.StatusCreated, in.Email, "")
 	}
-	return webio.Write(w, http.StatusCreated, result.SignedIn.Tokens)
+	return writeSignedIn(e.kernel, w, r, http.StatusCreated, result.SignedIn, false)
 }
 
-// byMagicLink reads the method of a sign-up or sign-in; left out, it is
+// byMagicLink reads the method of a sign-up or sign-in. The default is
 // "password".
 func byMagicLink(method *string) (bool, error) {
 	switch {
@@ -98,8 +109,9 @@ func byMagicLink(method *string) (bool, error) {
 	return false, ErrInvalidRequest.detail("method", "must be password or magiclink")
 }
 
-// answerMagicLink answers a request for a link, whoever it is for: signing up
-// with an address that has an account signs in to it.
+// answerMagicLink answers a request for a magic link. The answer is the same
+// for every address. A sign-up with an address that has an account signs in to
+// this account.
 func (e *emailDoors) answerMagicLink(w http.ResponseWriter, r *http.Request, status int, in MagicLinkParams) error {
 	in.SignUp = status == http.StatusCreated
 	id, err := e.magicLinks.Request(asked(r), in)

@@ -30,10 +30,21 @@ const (
 	// kindContest opens nothing either: it marks an account that a second
 	// sign-up has contested while nobody had proven its address.
 	kindContest = "contest"
+	// kindRecovery stands in for a second factor, once.
+	kindRecovery = "recovery-code"
+	// kindStartOver retires an account whose second factor its owner cannot
+	// present, and gives an empty one.
+	kindStartOver = "start-over"
 	// kindClient opens nothing either: it marks a client address that an account
 	// has signed in from, which has a budget of its own.
 	kindClient = "client"
 )
+
+// kindRemembered are the records of devices that need no second factor.
+const kindRemembered = "mfa-device"
+
+// userRef is the ref of all records of an account.
+func userRef(userID string) string { return "user/" + userID }
 
 // happening is something after which pending tokens may be worth nothing.
 type happening string
@@ -41,6 +52,7 @@ type happening string
 const (
 	afterReset         happening = "password reset"
 	afterChange        happening = "password change"
+	afterFactor        happening = "factor change"
 	afterAddressChange happening = "address change"
 	afterUndo          happening = "address change undone"
 	afterBan           happening = "ban"
@@ -54,19 +66,19 @@ const (
 	afterNewChange     happening = "new address change"
 )
 
-// killed is the one table of what kills what. An undo outlives a reset and a
-// change of password, since whoever hijacked an account could ask for those.
-// Signing out everywhere leaves what gives no session.
+// killed is the table of the tokens that each happening ends. An undo outlives a
+// reset and a change of password, because a thief of an account could ask for
+// both. Signing out everywhere leaves the tokens that give no session.
 func killed(h happening) []string {
 	switch h {
-	case afterReset, afterChange, afterAddressChange:
-		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
+	case afterReset, afterChange, afterFactor, afterAddressChange:
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindOAuth, kindStartOver}
 	case afterBan, afterDelete, afterClaim, afterUndo:
-		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth, kindClient}
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth, kindStartOver, kindClient}
 	case afterContest: // the confirmation itself may be repeated
-		return []string{kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth, kindClient}
+		return []string{kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindOAuth, kindStartOver, kindClient}
 	case afterSignOutAll:
-		return []string{kindMagic, kindCode, kindChange, kindTicket, kindOAuth}
+		return []string{kindMagic, kindCode, kindChange, kindTicket, kindOAuth, kindStartOver}
 	case afterNewVerify:
 		return []string{kindVerify}
 	case afterNewReset:
@@ -77,6 +89,17 @@ func killed(h happening) []string {
 		return []string{kindChange}
 	}
 	return nil
+}
+
+// forgets says whether the devices that need no second factor are forgotten,
+// too: after whatever may have been done because somebody else had the password,
+// the factor, the mailbox or the device.
+func forgets(h happening) bool {
+	switch h {
+	case afterReset, afterChange, afterFactor, afterBan, afterDelete, afterClaim, afterUndo, afterContest, afterSignOutAll:
+		return true
+	}
+	return false
 }
 
 // Why sessions end.
@@ -93,4 +116,5 @@ const (
 	endedByClaim    = "claimed"
 	endedByUndo     = "address-undone"
 	endedByBan      = "banned"
+	endedByFactor   = "factor"
 )

@@ -14,19 +14,22 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// Error is what every rule of this package answers when it refuses. Compare
-// with [errors.Is] against the predeclared values (ErrInvalidCredentials …):
-// two Errors are the same when their codes are.
+// Error is the error of a rule that refuses. Compare it with the predeclared
+// values (ErrInvalidCredentials …) by [errors.Is]: two Errors are equal if
+// their codes are equal.
 type Error struct {
-	// Code is stable and for programs, such as "auth/invalid-credentials".
+	// Code is for programs, such as "auth/invalid-credentials". It never
+	// changes.
 	Code string
-	// Status is the HTTP status that goes with it.
+	// Status is the HTTP status of the error.
 	Status int
 	// Message is for people, in English.
 	Message string
-	// Details are facts that a client needs to go on, by field; nil without.
+	// Details are facts that a client needs for its next step, by field. Nil if
+	// there are none.
 	Details map[string]any
-	// RetryAfter is how long to wait before trying again; zero without.
+	// RetryAfter is how long to wait before the next try. Zero if it is
+	// unknown.
 	RetryAfter time.Duration
 
 	cause error
@@ -41,13 +44,13 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Is answers whether target is an *Error of the same code.
+// Is reports whether target is an *Error with the same code.
 func (e *Error) Is(target error) bool {
 	other, ok := target.(*Error)
 	return ok && other.Code == e.Code
 }
 
-// Unwrap returns the cause, which is never shown to a client.
+// Unwrap returns the cause. A client never sees it.
 func (e *Error) Unwrap() error { return e.cause }
 
 func (e *Error) because(cause error) *Error {
@@ -84,7 +87,7 @@ var (
 	ErrTooManyRequests      = &Error{Code: "auth/too-many-requests", Status: http.StatusTooManyRequests, Message: "Too many requests. Please wait a while."}
 )
 
-// Errors of credentials that are no longer good.
+// Errors of credentials that are not valid.
 var (
 	ErrInvalidToken     = &Error{Code: "auth/invalid-token", Status: http.StatusUnauthorized, Message: "The token is not valid."}
 	ErrTokenExpired     = &Error{Code: "auth/token-expired", Status: http.StatusUnauthorized, Message: "The token has expired."}
@@ -93,9 +96,10 @@ var (
 	ErrAccountBanned    = &Error{Code: "auth/account-banned", Status: http.StatusForbidden, Message: "The account is banned."}
 )
 
-// fault turns an error of the store into one that can leave a rule: an *Error
-// stays, text that no store can hold is the caller's mistake, and everything
-// else means that the store could not do its work, so nobody gets in.
+// fault turns an error of the store into an error that a rule may return. An
+// *Error stays as it is. Text that no store can keep is a mistake of the
+// caller. Any other error means that the store could not work, so nobody gets
+// access.
 func fault(err error) error {
 	if err == nil {
 		return nil
@@ -126,8 +130,8 @@ func fault(err error) error {
 	return ErrUnavailable.because(err)
 }
 
-// asError gives the *Error that a response is made of. What no rule foresaw is
-// internal.
+// asError returns the *Error for a response. An unexpected error becomes
+// ErrInternal.
 func asError(err error) *Error {
 	if known, ok := errors.AsType[*Error](err); ok {
 		return known

@@ -31,6 +31,15 @@ const (
 	eventUserUnbanned      = "user.unbanned"
 	eventAPIKeyCreated     = "apikey.created"
 	eventAPIKeyRevoked     = "apikey.revoked"
+	eventMFAEnabled        = "mfa.enabled"
+	eventMFADisabled       = "mfa.disabled"
+	eventMFAReset          = "mfa.reset" // by an operator
+	eventRecoveryCodesMade = "mfa.recovery-codes-made"
+	eventRecoveryCodeUsed  = "mfa.recovery-code-used"
+	eventDeviceRemembered  = "mfa.device-remembered"
+	eventDeviceForgotten   = "mfa.device-forgotten"
+	eventReauthenticated   = "session.reauthenticated"
+	eventStartedOver       = "account.started-over"
 
 	// These tell of what did not succeed, or not yet: see notice.go.
 	eventSignInFailed  = "signin.failed"
@@ -47,10 +56,9 @@ type event struct {
 	data    eventData
 }
 
-// record appends an event. It is the one place that says who did it: the user
-// who is signed in, or the secret key (by its id; data says so), or whoever gave
-// a proof in this transaction, or "" for the operator and for the library
-// itself.
+// record appends an event. Only record sets the actor: the signed-in user, or the
+// secret key (by its id, and data says so), or the account whose proof was
+// accepted in this transaction, or "" for the operator and for the library itself.
 func (t *txn) record(ctx context.Context, e event) error {
 	if !t.kinds[e.kind] {
 		return ErrInternal.because(fmt.Errorf("no feature declares the event %q", e.kind))
@@ -76,9 +84,10 @@ func (t *txn) record(ctx context.Context, e event) error {
 	}
 	client := clientFrom(ctx)
 	now := t.now()
-	return t.AppendEvent(ctx, store.Event{
+	t.batch.Events = append(t.batch.Events, store.Event{
 		Tenant: tenant, ID: t.ids.New(now), Kind: e.kind, ActorID: actor, SubjectID: e.subject,
 		IPAddress: client.IPAddress, UserAgent: client.UserAgent, RequestID: client.RequestID,
 		Data: data, At: now, Delivered: t.config.OnEvent == nil,
 	})
+	return nil
 }

@@ -1,43 +1,26 @@
 package admit_test
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"time"
 
 	"github.com/admit-go/admit"
-	"github.com/admit-go/admit/mailer"
-	"github.com/admit-go/admit/store/memory"
+	"github.com/admit-go/admit/authtest"
 )
 
 // A program sends a secret key in X-API-Key. It is shown once, may be limited
 // to scopes, and is worth nothing from the moment it is revoked.
 func Example_apiKey() {
-	auth, err := admit.New(admit.Config{
-		BaseURL: "https://app.example",
-		Secrets: admit.Secrets("5f0d6c2b9e8a71430c4b6d1f8e2a973551b0c7d96e3f8a24"),
-		Store:   memory.New(),
-		Mailer:  &mailer.Recorder{},
-		Logger:  slog.New(slog.DiscardHandler),
-		Now:     func() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) },
-	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	ctx := context.Background()
-	defer auth.Close(ctx)
+	auth := authtest.New(t).Auth
 
-	key, err := auth.APIKeys.Create(ctx, admit.CreateAPIKeyParams{
+	key, err := auth.APIKeys.Create(t.Context(), admit.CreateAPIKeyParams{
 		Name: "nightly report", Type: admit.SecretKey, Environment: "prod",
 		Scopes: []string{"posts:read"}, ExpiresAt: time.Date(2027, 5, 1, 0, 0, 0, 0, time.UTC),
 	})
 	if err != nil {
-		fmt.Println(err)
-		return
+		t.Fatal(err)
 	}
 	fmt.Println(key.Name, key.Scopes, len(key.Key))
 
@@ -54,7 +37,7 @@ func Example_apiKey() {
 	}
 	call(http.MethodGet)
 	call(http.MethodPost)
-	fmt.Println(auth.APIKeys.Revoke(ctx, key.ID))
+	fmt.Println(auth.APIKeys.Revoke(t.Context(), key.ID))
 	call(http.MethodGet)
 
 	// Output:

@@ -1,33 +1,17 @@
 package admit_test
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/admit-go/admit"
-	"github.com/admit-go/admit/mailer"
-	"github.com/admit-go/admit/store/memory"
+	"github.com/admit-go/admit/authtest"
 )
 
 // Accounts of another system keep their passwords: a hash is taken as it is
 // and replaced by Argon2id at the next sign-in.
 func Example_import() {
-	auth, err := admit.New(admit.Config{
-		BaseURL: "https://app.example",
-		Secrets: admit.Secrets("5f0d6c2b9e8a71430c4b6d1f8e2a973551b0c7d96e3f8a24"),
-		Store:   memory.New(),
-		Mailer:  &mailer.Recorder{},
-		Logger:  slog.New(slog.DiscardHandler),
-		Now:     func() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) },
-	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	ctx := context.Background()
-	defer auth.Close(ctx)
+	auth := authtest.New(t).Auth
 
 	ann := admit.ImportUserParams{
 		Email: "ann@example.com", Name: "Ann", EmailVerified: true,
@@ -35,10 +19,10 @@ func Example_import() {
 		CreatedAt:    time.Date(2019, 8, 7, 0, 0, 0, 0, time.UTC),
 	}
 	for range 2 { // an import that was cut off is simply run again
-		imported, err := auth.Imports.User(ctx, ann)
+		imported, err := auth.Imports.User(t.Context(), ann)
 		fmt.Println(imported.User.Email, imported.Outcome, err)
 	}
-	_, err = auth.Passwords.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "quiet harbour lamp"})
+	_, err := auth.Passwords.SignIn(t.Context(), admit.SignInParams{Email: "ann@example.com", Password: "quiet harbour lamp"})
 	fmt.Println("the old password:", err)
 
 	// Output:

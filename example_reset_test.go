@@ -1,70 +1,41 @@
 package admit_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/url"
-	"time"
 
 	"github.com/admit-go/admit"
-	"github.com/admit-go/admit/mailer"
-	"github.com/admit-go/admit/store/memory"
+	"github.com/admit-go/admit/authtest"
 )
 
 // A forgotten password is replaced with a mailed token. A password that is
 // refused leaves the token usable; one that is taken ends every session.
 func Example_reset() {
-	mail := &mailer.Recorder{}
-	auth, err := admit.New(admit.Config{
-		BaseURL: "https://app.example",
-		Secrets: admit.Secrets("5f0d6c2b9e8a71430c4b6d1f8e2a973551b0c7d96e3f8a24"),
-		Store:   memory.New(),
-		Mailer:  mail,
-		Logger:  slog.New(slog.DiscardHandler),
-		Now:     func() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) },
-	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	defer auth.Close(ctx)
-	ann, err := auth.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.com", Password: "quiet harbour lamp", Name: "Ann"})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	kit := authtest.New(t)
+	auth, ann := kit.Auth, kit.SignedIn("")
 
 	// Both answer alike; only one of them sends something.
-	fmt.Println(auth.PasswordResets.Request(ctx, admit.LinkParams{Email: "nobody@example.com", CallbackURL: ""}))
-	fmt.Println(auth.PasswordResets.Request(ctx, admit.LinkParams{Email: "ann@example.com", CallbackURL: "https://app.example/new-password"}))
-	letter, err := mail.Wait(ctx, func(m mailer.Message) bool { return m.Kind == mailer.PasswordReset })
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	link, err := url.Parse(letter.Values.Link)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	token := link.Query().Get("token")
+	fmt.Println(auth.PasswordResets.Request(t.Context(), admit.LinkParams{Email: "nobody@example.com"}))
+	fmt.Println(auth.PasswordResets.Request(t.Context(), admit.LinkParams{Email: ann.User.Email, CallbackURL: "https://app.example/new-password"}))
+	fmt.Println("mails:", len(kit.Mailbox.Messages()))
 
-	_, err = auth.PasswordResets.Confirm(ctx, admit.ConfirmPasswordResetParams{Email: "ann@example.com", Token: token, NewPassword: "password123"})
-	fmt.Println("too common:", errors.Is(err, admit.ErrWeakPassword))
-	_, err = auth.PasswordResets.Confirm(ctx, admit.ConfirmPasswordResetParams{Email: "ann@example.com", Token: token, NewPassword: "green bicycle tower"})
-	fmt.Println("taken:", err)
-	_, _, err = auth.VerifyToken(ctx, ann.SignedIn.Tokens.AccessToken)
+	confirm := func(password string) error {
+		_, err := auth.PasswordResets.Confirm(t.Context(), admit.ConfirmPasswordResetParams{
+			Email: ann.User.Email, Token: kit.Mailbox.Link(ann.User.Email).Query().Get("token"), NewPassword: password,
+		})
+		return err
+	}
+	fmt.Println("too common:", errors.Is(confirm("password123"), admit.ErrWeakPassword))
+	fmt.Println("taken:", confirm("green bicycle tower"))
+	_, _, err := auth.VerifyToken(t.Context(), ann.Tokens.AccessToken)
 	fmt.Println("the old session has ended:", errors.Is(err, admit.ErrSessionExpired))
-	_, err = auth.Passwords.SignIn(ctx, admit.SignInParams{Email: "ann@example.com", Password: "green bicycle tower"})
+	_, err = auth.Passwords.SignIn(t.Context(), admit.SignInParams{Email: ann.User.Email, Password: "green bicycle tower"})
 	fmt.Println("the new password:", err)
 
 	// Output:
 	// <nil>
 	// <nil>
+	// mails: 1
 	// too common: true
 	// taken: <nil>
 	// the old session has ended: true

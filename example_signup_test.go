@@ -42,7 +42,7 @@ func Example_signUp() {
 	mux.ServeHTTP(answer, request)
 	fmt.Println(answer.Code, strings.HasPrefix(answer.Body.String(), `{"accessToken":"`))
 
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	letter, err := mail.Wait(ctx, func(m mailer.Message) bool { return m.Kind == mailer.SignupConfirmation })
 	fmt.Println(letter.To, "|", letter.Subject, err)

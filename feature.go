@@ -6,15 +6,16 @@ import (
 	"github.com/admit-go/admit/mailer"
 )
 
-// feature is one thing that Admit can do, declared at the top of its file. The
-// list of features in auth.go builds the router; Routes shows it to the test
-// that compares it with openapi.yaml.
+// feature is the declaration of one feature, at the top of its file. auth.go
+// builds the router from the list of features. A test compares the result of
+// Routes with openapi.yaml.
 type feature struct {
 	name   string
 	routes []route
-	// mails are the letters that the feature sends, events the facts that it
-	// records, errors the refusals that it adds to the general ones. Each is
-	// declared by one feature: a rule that sends or records anything else fails.
+	// mails are the messages that the feature sends, events the facts that it
+	// records, and errors the refusals that it adds to the general ones. Each
+	// of them is declared by one feature. A rule that sends or records anything
+	// else fails.
 	mails  []mailer.Kind
 	events []string
 	errors []*Error
@@ -24,41 +25,42 @@ type feature struct {
 type access string
 
 const (
-	// anyone: with or without an account.
+	// anyone needs no account.
 	anyone access = "anyone"
-	// signedIn: every account, guests too.
+	// signedIn needs an account. Guests may use the route too.
 	signedIn access = "user"
-	// adminGroup: an administrator's token or a secret key.
+	// adminGroup needs the token of an administrator or a secret key.
 	adminGroup access = "admin"
 )
 
 // route is one method on one path.
 type route struct {
 	method string
-	// path stands under Config.BasePath, or at the root of the host when root
-	// is set. A segment in braces is a parameter.
+	// path starts at Config.BasePath, or at the root of the host if root is
+	// set. A segment in braces is a parameter.
 	path string
 	root bool
 	who  access
-	// scope is what an API key needs to pass.
+	// scope is the scope that an API key needs.
 	scope string
-	// exact asks for the scope itself: a wildcard does not cover it.
+	// exact needs the exact scope: a wildcard does not include it.
 	exact bool
-	// exchanges says that the route takes another proof, so it ignores
-	// Authorization and cookies: clients attach stale ones.
+	// exchanges says that the route takes another proof and ignores
+	// Authorization and cookies, because clients attach old ones there.
 	exchanges bool
-	// orRefresh says that a refresh token in the body may stand in for an access
-	// token that is missing or no good. The rule of the route refuses the caller
-	// otherwise.
+	// orRefresh says that a refresh token in the body may replace an access
+	// token that is missing or invalid. The rule of the route refuses the
+	// caller if both are.
 	orRefresh bool
-	// navigated says that a browser reaches it by following a link or sending
-	// a form, where no header can be set: such requests need no API key.
+	// navigated says that a browser reaches the route by following a link or
+	// sending a form. A browser cannot set headers then, so the request needs
+	// no API key.
 	navigated bool
-	// cacheable responses are public and the same for everyone.
+	// cacheable says that the response is public and the same for everyone.
 	cacheable bool
-	// limit bounds how often it is used, see ratelimit.go.
+	// limit is the class of the route. ratelimit.go describes the classes.
 	limit limitClass
-	// fresh asks the store about the session, whatever Sessions.Staleness.
+	// fresh reads the session from the store, whatever Sessions.Staleness is.
 	fresh bool
 	serve func(w http.ResponseWriter, r *http.Request) error
 }

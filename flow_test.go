@@ -1,88 +1,36 @@
 package admit_test
 
 import (
-	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/authtest"
 	"github.com/admit-go/admit/mailer"
-	"github.com/admit-go/admit/store/memory"
 )
 
-// host is an Auth on a memory store with a clock that tests move.
+// host is an Auth in a kit, and calls its API.
 type host struct {
 	*admit.Auth
-	t    testing.TB
-	mail *mailer.Recorder
-
-	clock sync.Mutex
-	now   time.Time
-}
-
-// time is what the clock says; advance moves it.
-func (h *host) time() time.Time {
-	h.clock.Lock()
-	defer h.clock.Unlock()
-	return h.now
-}
-
-func (h *host) advance(by time.Duration) {
-	h.clock.Lock()
-	defer h.clock.Unlock()
-	h.now = h.now.Add(by)
+	*authtest.Kit
+	t testing.TB
 }
 
 func newHost(t testing.TB, change ...func(*admit.Config)) *host {
 	t.Helper()
-	h := &host{t: t, mail: &mailer.Recorder{}, now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
-	config := admit.Config{
-		BaseURL: "http://127.0.0.1:8080", Secrets: admit.Secrets("wHs8kX2nPq5vB9tLz4rYcJ7mD1fG6hAe3uTo"),
-		Store: memory.New(), Mailer: h.mail, Now: h.time,
-		Passwords: admit.PasswordConfig{InsecureFastHash: true},
-		Logger:    slog.New(slog.DiscardHandler),
-	}
-	for _, c := range change {
-		c(&config)
-	}
-	a, err := admit.New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = a.Close(context.Background()) })
-	h.Auth = a
-	return h
+	kit := authtest.New(t, change...)
+	return &host{kit.Auth, kit, t}
 }
 
-// call sends one request and returns the status and the decoded body.
+// call sends one request, with a token unless it is "", and returns the status
+// and the decoded body.
 func (h *host) call(method, path, token string, body any) (int, map[string]any) {
 	h.t.Helper()
-	if body == nil {
-		return h.callText(method, path, token, "")
-	}
-	text, err := json.Marshal(body)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return h.callText(method, path, token, string(text))
-}
-
-// callText is call with a body that is JSON already, or none.
-func (h *host) callText(method, path, token, body string) (int, map[string]any) {
-	h.t.Helper()
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
 	w := httptest.NewRecorder()
-	h.Handler().ServeHTTP(w, r)
+	h.Handler().ServeHTTP(w, h.Request(admit.SignedIn{Tokens: admit.Tokens{AccessToken: token}}, method, path, body))
 	var answer map[string]any
 	if w.Body.Len() > 0 {
 		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
@@ -105,7 +53,7 @@ func TestMainJobFromSignUpToSignOut(t *testing.T) {
 	if status != http.StatusOK || me["email"] != "Ann@example.test" || me["name"] != "Ann" || me["emailVerified"] != nil {
 		t.Fatalf("me: %d %v", status, me)
 	}
-	h.advance(time.Minute)
+	h.Clock.Advance(time.Minute)
 	status, next := h.call(http.MethodPost, "/v1/auth/refresh", "", map[string]string{"refreshToken": refresh})
 	if status != http.StatusOK || next["refreshToken"] == refresh {
 		t.Fatalf("refresh: %d %v", status, next)
@@ -130,9 +78,7 @@ func TestMainJobFromSignUpToSignOut(t *testing.T) {
 	if status != http.StatusUnauthorized {
 		t.Fatalf("refresh after sign-out: %d %v", status, body)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if _, err := h.mail.Wait(ctx, func(m mailer.Message) bool { return m.Kind == mailer.SignupConfirmation }); err != nil {
-		t.Fatal("no confirmation was mailed:", err)
+	if kind := h.Mailbox.Last("Ann@example.test").Kind; kind != mailer.SignupConfirmation {
+		t.Errorf("the mail after a sign-up is %s", kind)
 	}
 }

@@ -53,6 +53,7 @@ type ticketState struct {
 	Methods    string   `json:"methods"`
 	Created    bool     `json:"created,omitzero"`
 	Passed     []string `json:"passed,omitempty"`
+	Clears     []string `json:"clears,omitempty"`
 }
 
 // SignedIn is what a successful sign-in gives.
@@ -70,7 +71,11 @@ type SignedIn struct {
 // or it refuses (an error, and the transaction rolls back).
 func (t *txn) enter(ctx context.Context, in proof) (outcome, error) {
 	now := t.now()
-	user, err := t.lock(ctx, in.userID)
+	lock := in.lock
+	if lock == nil {
+		lock = func(ctx context.Context, t *txn) (store.User, error) { return t.lock(ctx, in.userID) }
+	}
+	user, err := lock(ctx, t)
 	if errors.Is(err, store.ErrNotFound) {
 		return outcome{}, ErrInvalidCredentials
 	}
@@ -99,11 +104,21 @@ func (t *txn) enter(ctx context.Context, in proof) (outcome, error) {
 		}
 	}
 	if hook := t.config.Hooks.BeforeSignIn; hook != nil {
-		if err := t.runHook(ctx, "BeforeSignIn", func(ctx context.Context) error { return hook(ctx, user) }); err != nil {
+		if err := t.runHook(ctx, "BeforeSignIn", func(ctx context.Context) error { return hook(ctx, userOf(&user)) }); err != nil {
 			return outcome{}, err
 		}
 	}
 	return openSession(ctx, t, user, in)
+}
+
+// alreadyLocked is the lock of a proof whose account was locked, or made, in the
+// same transaction. Where a hook was told of it, the account is read again: hooks
+// may change it.
+func alreadyLocked(t *txn, user *store.User) func(context.Context, *txn) (store.User, error) {
+	if t.config.Hooks.UserCreated != nil || t.config.Hooks.AccountClaimed != nil {
+		return nil
+	}
+	return func(context.Context, *txn) (store.User, error) { return *user, nil }
 }
 
 // mayEnter is what every way in asks of the account itself.
@@ -123,7 +138,7 @@ func (k *kernel) mayEnter(user *store.User, now time.Time) error {
 // pauseAt stores a ticket for what is still missing. The ticket is no session: it
 // opens the completion of its own checkpoint and nothing else.
 func pauseAt(ctx context.Context, t *txn, at string, answer *Error, user *store.User, in proof) (outcome, error) {
-	data, err := json.Marshal(ticketState{Checkpoint: at, Methods: in.methods, Created: in.created, Passed: in.passed})
+	data, err := json.Marshal(ticketState{Checkpoint: at, Methods: in.methods, Created: in.created, Passed: in.passed, Clears: in.clears})
 	if err != nil {
 		return outcome{}, ErrInternal.because(err)
 	}
@@ -138,22 +153,30 @@ func pauseAt(ctx context.Context, t *txn, at string, answer *Error, user *store.
 }
 
 // resume redeems the ticket of a pause at a checkpoint whose demand was met by
-// methods, and goes on through the gate. The ticket is single-use. It answers
-// ErrInvalidToken or ErrTokenExpired.
-func (t *txn) resume(ctx context.Context, at, ticket, methods string) (outcome, error) {
+// methods, and goes on through the gate. Meet, which may be nil, verifies with the
+// account locked that the demand is met. Also names further checkpoints that are
+// met by the same. The ticket is single-use. It answers ErrInvalidToken,
+// ErrTokenExpired, or the error of meet.
+func (t *txn) resume(ctx context.Context, at, ticket, methods string, meet func(user *store.User) error, also ...string) (outcome, error) {
 	opened, err := t.openSecret(ctx, ticket, kindTicket)
 	if err != nil {
 		return outcome{}, err
 	}
-	var state ticketState
-	if err := json.Unmarshal(opened.token.Data, &state); err != nil {
-		return outcome{}, ErrInternal.because(err)
+	state, err := readTicket(opened.token)
+	if err != nil {
+		return outcome{}, err
 	}
 	if opened.used || state.Checkpoint != at {
 		return outcome{}, ErrInvalidToken
 	}
+	if meet != nil {
+		if err := meet(&opened.user); err != nil {
+			return outcome{}, err
+		}
+	}
 	return t.enter(ctx, proof{
-		userID: opened.user.ID, methods: state.Methods + " " + methods, created: state.Created, passed: append(state.Passed, at),
+		userID: opened.user.ID, methods: withMethods(state.Methods, methods), created: state.Created, clears: state.Clears,
+		passed: append(append(state.Passed, at), also...),
 	})
 }
 
@@ -176,21 +199,11 @@ func openSession(ctx context.Context, t *txn, user store.User, in proof) (outcom
 		ExpiresAt:         now.Add(lifetime.RefreshTTL),
 		AbsoluteExpiresAt: now.Add(lifetime.AbsoluteTTL),
 	}
-	if err := endFormer(ctx, t, &o.session); err != nil {
-		return outcome{}, err
-	}
-	if err := t.CreateSession(ctx, o.session); err != nil {
-		return outcome{}, err
-	}
 	if !in.created {
-		end := store.SessionEnd{Tenant: tenant, UserID: user.ID, At: now, Reason: endedByLimit}
-		if _, err := t.EndOldestSessions(ctx, end, lifetime.MaxPerUser); err != nil {
-			return outcome{}, err
-		}
+		endSurplus(t, &o.session)
 	}
-	if err := noteDevice(ctx, t, &o.user, &o.session, in.created); err != nil {
-		return outcome{}, err
-	}
+	t.batch.Sessions = append(t.batch.Sessions, o.session)
+	noteDevice(t, o.user, &o.session, in.created)
 	if err := rememberClient(ctx, t, &o.user); err != nil {
 		return outcome{}, err
 	}
@@ -199,47 +212,42 @@ func openSession(ctx context.Context, t *txn, user store.User, in proof) (outcom
 	}})
 }
 
-// endFormer ends the sessions that a browser leaves behind when somebody signs
-// in with it again: those of the same account with the same User-Agent from the
-// same address. Programs are left alone: many of one kind may share an address
-// and sign in at once.
-func endFormer(ctx context.Context, t *txn, next *store.Session) error {
-	if !strings.HasPrefix(next.UserAgent, "Mozilla/") || next.IPAddress == "" {
+// endSurplus ends, at the end of the transaction, the oldest sessions of an account
+// that has as many as it may, and the sessions that a browser leaves behind when
+// somebody signs in with it again: those of the same account with the same
+// User-Agent from the same address. Programs are left alone: many of one kind may
+// share an address and sign in at once.
+func endSurplus(t *txn, next *store.Session) {
+	room := store.Room{
+		Tenant: tenant, UserID: next.UserID, At: next.CreatedAt, Keep: t.config.Sessions.MaxPerUser - 1, Reason: endedByLimit,
+	}
+	if strings.HasPrefix(next.UserAgent, "Mozilla/") && next.IPAddress != "" {
+		room.UserAgent, room.IPAddress, room.Left = next.UserAgent, next.IPAddress, endedByAgain
+	}
+	t.batch.Rooms = append(t.batch.Rooms, room)
+	t.found = append(t.found, func(ctx context.Context, w store.Written) error {
+		for _, id := range w.Left {
+			err := t.record(ctx, event{kind: eventSessionEnded, subject: room.UserID, data: eventData{"session": id, "reason": endedByAgain}})
+			if err != nil {
+				return err
+			}
+		}
 		return nil
-	}
-	live, _, err := t.ListSessions(ctx, tenant, next.UserID, next.CreatedAt, store.Page{Number: 1, Limit: 100})
-	if err != nil {
-		return err
-	}
-	for _, former := range live {
-		if former.UserAgent != next.UserAgent || former.IPAddress != next.IPAddress {
-			continue
-		}
-		if _, err := t.EndSession(ctx, tenant, next.UserID, former.ID, next.CreatedAt, endedByAgain); err != nil {
-			return err
-		}
-		err := t.record(ctx, event{kind: eventSessionEnded, subject: next.UserID, data: eventData{"session": former.ID, "reason": endedByAgain}})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 // noteDevice remembers the device of a session by its name, and mails a notice
 // when it is a new one to an account that has been used before.
-func noteDevice(ctx context.Context, t *txn, user *store.User, session *store.Session, first bool) error {
-	err := t.CreateToken(ctx, store.Token{
+func noteDevice(t *txn, user store.User, session *store.Session, first bool) {
+	addToken(t, store.Token{
 		Tenant: tenant, Kind: kindDevice, Hash: hashSecret(user.ID + " " + device.Name(session.UserAgent)), UserID: user.ID,
 		CreatedAt: session.CreatedAt, ExpiresAt: session.CreatedAt.Add(deviceLife),
+	}, func(ctx context.Context, added bool) error {
+		if !added || first {
+			return nil
+		}
+		return t.notify(ctx, &user, mailer.NewDevice)
 	})
-	if errors.Is(err, store.ErrConflict) {
-		return nil
-	}
-	if err != nil || first {
-		return err
-	}
-	return t.notify(ctx, user, mailer.NewDevice)
 }
 
 // admit runs a rule that ends at the gate. It makes the tokens of the session
@@ -271,7 +279,7 @@ func (k *kernel) admit(ctx context.Context, guess *attempt, rule func(ctx contex
 			}
 			return guess.takeBack(ctx, tx)
 		}
-		signed = SignedIn{User: out.user, Session: out.session, IsNewUser: out.created}
+		signed = SignedIn{User: userOf(&out.user), Session: sessionOf(&out.session), IsNewUser: out.created}
 		signed.Tokens, err = k.makeTokens(ctx, key, &out.session, &out.user, out.secret)
 		switch {
 		case err != nil || out.created:
@@ -296,7 +304,7 @@ func (k *kernel) makeTokens(ctx context.Context, key *accesstoken.Key, session *
 	if hook := k.config.Hooks.AccessTokenClaims; hook != nil {
 		err := k.runHook(ctx, "AccessTokenClaims", func(ctx context.Context) error {
 			var err error
-			extra, err = hook(ctx, *user, *session)
+			extra, err = hook(ctx, userOf(user), sessionOf(session))
 			return err
 		})
 		if err != nil {
@@ -316,3 +324,49 @@ func (k *kernel) makeTokens(ctx context.Context, key *accesstoken.Key, session *
 		ExpiresIn: int(k.config.Sessions.AccessTTL / time.Second),
 	}, nil
 }
+
+// ticketAt finds a ticket that completes a checkpoint, without using it up. It
+// answers ErrInvalidToken for what cannot be a ticket, and ErrTokenExpired for one
+// that is used, dead, too old, or for another checkpoint.
+func ticketAt(ctx context.Context, k *kernel, s store.Store, ticket, at string) (store.Token, error) {
+	if ticket = cleanSecret(ticket); !wellFormed(ticket) {
+		return store.Token{}, ErrInvalidToken
+	}
+	found, err := s.Token(ctx, tenant, kindTicket, hashSecret(ticket))
+	if errors.Is(err, store.ErrNotFound) {
+		return found, ErrTokenExpired
+	}
+	if err != nil {
+		return found, fault(err)
+	}
+	state, err := readTicket(found)
+	if err != nil {
+		return found, err
+	}
+	if state.Checkpoint != at || !found.UsedAt.IsZero() || !k.now().Before(found.ExpiresAt) {
+		return found, ErrTokenExpired
+	}
+	return found, nil
+}
+
+func readTicket(found store.Token) (state ticketState, err error) {
+	if err := json.Unmarshal(found.Data, &state); err != nil {
+		return state, ErrInternal.because(err)
+	}
+	return state, nil
+}
+
+// withMethods adds authentication methods (RFC 8176) to those of a session, each
+// once.
+func withMethods(amr, more string) string {
+	var all []string
+	for method := range strings.FieldsSeq(amr + " " + more) {
+		if !slices.Contains(all, method) {
+			all = append(all, method)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// secondMethods are what a code adds to the methods of a session.
+const secondMethods = "otp mfa"

@@ -16,7 +16,7 @@ import (
 // hiddenFields are the names of fields whose values are secrets.
 func hiddenFields() []string {
 	return []string{
-		"Password", "InsecurePassword", "CurrentPassword", "NewPassword", "PasswordHash", "Hash", "Token", "AccessToken", "RefreshToken", "Code", "RequestID", "Key", "Secrets",
+		"Password", "InsecurePassword", "CurrentPassword", "NewPassword", "PasswordHash", "Hash", "Token", "AccessToken", "RefreshToken", "Code", "RequestID", "Key", "Secrets", "Secret", "URI", "BackupCodes", "Ticket", "DeviceToken",
 	}
 }
 
@@ -244,6 +244,78 @@ func (x PreparePasswordParams) GoString() string { return redacted(x) }
 
 // LogValue is String, for log/slog.
 func (x PreparePasswordParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x EnableMFAParams) String() string { return redacted(x) }
+
+// GoString is String.
+func (x EnableMFAParams) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x EnableMFAParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (s MFASetup) String() string { return redacted(s) }
+
+// GoString is String.
+func (s MFASetup) GoString() string { return redacted(s) }
+
+// LogValue is String, for log/slog.
+func (s MFASetup) LogValue() slog.Value { return slog.StringValue(redacted(s)) }
+
+// String writes the fields without secrets.
+func (x ConfirmMFAParams) String() string { return redacted(x) }
+
+// GoString is String.
+func (x ConfirmMFAParams) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x ConfirmMFAParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x ConfirmedMFA) String() string { return redacted(x) }
+
+// GoString is String.
+func (x ConfirmedMFA) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x ConfirmedMFA) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x VerifyMFAParams) String() string { return redacted(x) }
+
+// GoString is String.
+func (x VerifyMFAParams) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x VerifyMFAParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x VerifiedMFA) String() string { return redacted(x) }
+
+// GoString is String.
+func (x VerifiedMFA) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x VerifiedMFA) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x ChangeMFAParams) String() string { return redacted(x) }
+
+// GoString is String.
+func (x ChangeMFAParams) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x ChangeMFAParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x ReauthenticateParams) String() string { return redacted(x) }
+
+// GoString is String.
+func (x ReauthenticateParams) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x ReauthenticateParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
 
 func (secretList) String() string       { return "[hidden]" }
 func (secretList) GoString() string     { return "[hidden]" }

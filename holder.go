@@ -8,16 +8,16 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// This file finds the account of an address. Every rule that is given an address
-// stands on it.
+// This file finds the account of an address. Every rule with an address uses
+// it.
 
-// holder finds the account of an address: the one whose present address it is.
-// store.ErrNotFound means that there is none. Accounts that an earlier version
-// has stored under another key are found too, and get the key of today.
+// holder finds the account whose current address it is. It returns
+// store.ErrNotFound if there is none. It also finds an account that an earlier
+// version stored under another key, and gives it today's key.
 func holder(ctx context.Context, k *kernel, s store.Store, address emailaddress.Address) (store.User, error) {
 	user, err := s.UserByEmail(ctx, tenant, address.Key)
 	if err == nil && misfiled(&user) {
-		// It is another mailbox, whose key was this one.
+		// The account has another mailbox, whose former key was this key.
 		if _, err := rekey(ctx, k, s, user); err != nil {
 			return store.User{}, err
 		}
@@ -35,6 +35,42 @@ func holder(ctx context.Context, k *kernel, s store.Store, address emailaddress.
 	return user, err
 }
 
+// holderPassword is holder, and returns the password of the account: without a
+// hash where it has none.
+func holderPassword(ctx context.Context, k *kernel, address emailaddress.Address) (store.User, store.Password, error) {
+	user, stored, err := k.store.UserPassword(ctx, tenant, address.Key)
+	if filed(&user, address, err) {
+		return user, stored, err
+	}
+	if user, err = holder(ctx, k, k.store, address); err == nil {
+		stored, err = k.store.Password(ctx, tenant, user.ID)
+	}
+	return user, stored, err
+}
+
+// lockHolder is holder, and locks the account until the transaction ends. The
+// account may have left the address by then: its EmailKey tells.
+func lockHolder(ctx context.Context, t *txn, address emailaddress.Address) (store.User, error) {
+	user, err := t.LockUserByEmail(ctx, tenant, address.Key)
+	if filed(&user, address, err) {
+		t.touch(user.ID)
+		return user, err
+	}
+	if user, err = holder(ctx, t.kernel, t.Store, address); err != nil {
+		return user, err
+	}
+	return t.lock(ctx, user.ID)
+}
+
+// filed answers whether a look-up by the key of an address, which found user or
+// returned err, needs no other one: no account is stored under another key.
+func filed(user *store.User, address emailaddress.Address, err error) bool {
+	if err != nil {
+		return address.FormerKey() == "" || !errors.Is(err, store.ErrNotFound)
+	}
+	return !misfiled(user)
+}
+
 // rekey stores an account under the key of its address, where it was stored
 // under another one. Its pending links die with the former key.
 func rekey(ctx context.Context, k *kernel, s store.Store, user store.User) (store.User, error) {
@@ -44,15 +80,15 @@ func rekey(ctx context.Context, k *kernel, s store.Store, user store.User) (stor
 		VerifiedAt: user.EmailVerifiedAt, Now: k.now(),
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return s.UserByEmail(ctx, tenant, key) // another process did it, or it has moved
+		return s.UserByEmail(ctx, tenant, key) // another process did it, or the account has moved
 	}
 	user.EmailKey = key
 	return user, err
 }
 
-// create stores a new account, unless its mailbox has one, under whatever key.
-// store.ErrConflict when it has, or the address is reserved, or the id is
-// another account's.
+// create stores a new account, unless its mailbox has an account, under any
+// key. It returns store.ErrConflict if the mailbox has an account, if the
+// address is reserved, or if another account has the id.
 func create(ctx context.Context, t *txn, user store.User) error {
 	if err := refile(ctx, t, user.Email); err != nil {
 		return err
@@ -84,8 +120,8 @@ func refile(ctx context.Context, t *txn, email string) error {
 	return nil
 }
 
-// makeRoom frees a key that another mailbox's account was stored under, and
-// answers whether it did.
+// makeRoom frees a key under which the account of another mailbox was stored,
+// and returns whether it did.
 func makeRoom(ctx context.Context, t *txn, key string) (bool, error) {
 	user, err := t.UserByEmail(ctx, tenant, key)
 	if errors.Is(err, store.ErrNotFound) || err == nil && !misfiled(&user) {
@@ -97,14 +133,14 @@ func makeRoom(ctx context.Context, t *txn, key string) (bool, error) {
 	return err == nil, err
 }
 
-// misfiled answers whether an account is stored under another key than its
-// address has.
+// misfiled reports whether an account is stored under another key than the key
+// of its address.
 func misfiled(user *store.User) bool {
 	key := keyOf(user.Email)
 	return key != "" && key != user.EmailKey
 }
 
-// keyOf is the key of an address that was parsed before.
+// keyOf returns the key of an address that was parsed before.
 func keyOf(display string) string {
 	address, err := emailaddress.Parse(display)
 	if err != nil {

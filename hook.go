@@ -6,40 +6,40 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// Hooks let a host veto, add to, or follow what happens. Each may be nil. A
-// hook that returns an *[Error] refuses with it; any other error, a panic, and
-// taking longer than Config.RequestTimeout refuse with ErrInternal. Only the
-// request that called the hook is harmed.
+// Hooks are functions of the host that Admit calls inside its rules. Each may
+// be nil. A hook that returns an *[Error] refuses with this error. Any other
+// error, a panic, and a hook that takes longer than Config.RequestTimeout
+// refuse with ErrInternal. Only the request that called the hook is affected.
 type Hooks struct {
-	// BeforeSignUp is asked before an account is made by its owner.
+	// BeforeSignUp is called before a person makes an account.
 	BeforeSignUp func(ctx context.Context, in SignUpAttempt) error
-	// BeforeSignIn is asked when a proof was given, before the session is made.
+	// BeforeSignIn is called after a proof of identity was accepted and before
+	// the session is made.
 	BeforeSignIn func(ctx context.Context, user User) error
-	// UserCreated runs in the transaction that makes an account, whichever way
-	// the account is made. It may run more than once. Only tx may be used inside,
-	// with the given context; tx.SQL writes the host's own rows, which are
-	// committed with the account or vanish with it.
+	// UserCreated runs in the transaction that makes an account, in every way
+	// to make one. It may run more than once. It must use tx and the given
+	// context, and no other store. tx.SQL writes the host's own rows, which are
+	// committed or rolled back together with the account.
 	UserCreated func(ctx context.Context, tx Tx, user User) error
-	// AccountClaimed is told, in the transaction, that the owner of a mailbox
-	// took over an account whose address was never proven: what its registrant
-	// had planted is gone. It may run more than once.
+	// AccountClaimed runs in the transaction in which the owner of a mailbox
+	// takes over an account whose address was never verified. Everything that
+	// the registrant set up is removed. It may run more than once.
 	AccountClaimed func(ctx context.Context, tx Tx, user User) error
-	// AccessTokenClaims adds claims to an access token. Names that the token
-	// has already are refused with ErrInternal.
+	// AccessTokenClaims adds claims to an access token. If it returns a claim
+	// that the token already has, the rule fails with ErrInternal.
 	AccessTokenClaims func(ctx context.Context, user User, session Session) (map[string]any, error)
 }
 
-// Tx is the transaction that a hook runs in: the store inside it, and its
-// database.
+// Tx is the transaction that a hook runs in.
 type Tx struct {
-	store.Store
+	inside store.Store
 }
 
 // SQL gives the host's statements the very transaction of the hook. Where the
 // store has no SQL, every statement answers [store.ErrNoSQL].
-func (t Tx) SQL() store.Querier { return store.SQL(t.Store) }
+func (t Tx) SQL() store.Querier { return store.SQL(t.inside) }
 
-// SignUpAttempt is what somebody who signs up has given, without the secret.
+// SignUpAttempt is the input of a sign-up, without the secret.
 type SignUpAttempt struct {
 	Email, Name string
 	// Method is "password" or "magiclink".

@@ -34,6 +34,16 @@ func TestEveryRuleOfTheHouseCanFail(t *testing.T) {
 			map[string]string{"kernel.go": "package admit\ntype kernel int\n" + methods("kernel", maxKernelMethods+1)},
 			map[string]string{"auth.go": "package admit\n// Auth is.\ntype Auth int\n" + methods("Auth", maxAuthMethods)},
 		},
+		"the surface is admit's own": {
+			map[string]string{
+				"store/store.go": "package store\n// User is.\ntype User struct{}",
+				"kernel.go":      "package admit\nimport \"" + module + "/store\"\n// F is.\nfunc F() map[string][]*store.User { return nil }",
+			},
+			map[string]string{
+				"store/store.go": "package store\n// User is.\ntype User struct{}\n// Store is.\ntype Store interface{ User() User }",
+				"kernel.go":      "package admit\nimport \"" + module + "/store\"\n// Config is.\ntype Config struct {\n\t// Store keeps.\n\tStore store.Store\n\tkept store.User\n}\nfunc f() store.User { return store.User{} }",
+			},
+		},
 		"errors are named by their codes": {
 			map[string]string{"gate.go": "package admit\n// ErrWrong is.\nvar ErrWrong = &Error{Code: \"auth/not-right\"}"},
 			map[string]string{"gate.go": "package admit\n// These are.\nvar (\n\tErrNotRight = &Error{Code: \"auth/not-right\"}\n\tErrUserNotFound = &Error{Code: \"user/not-found\"}\n)"},
@@ -113,6 +123,33 @@ func TestEveryRuleOfTheHouseCanFail(t *testing.T) {
 	}
 }
 
+// TestAuthtestStandsAboveEverything: nothing that a host links may import it, and
+// it uses what a host's own tests could use.
+func TestAuthtestStandsAboveEverything(t *testing.T) {
+	found := func(file, imported string) (all []string) {
+		h := build(t, map[string]string{file: "package x\nimport _ \"" + module + imported + "\""})
+		for _, r := range rules {
+			if r.name == "arrows point down" || r.name == "test support stays in tests" {
+				all = append(all, r.check(h)...)
+			}
+		}
+		return all
+	}
+	for _, file := range []string{"x.go", "internal/x/x.go", "mailer/x.go", "store/x.go", "store/memory/x.go", "ui/x.go"} {
+		if len(found(file, "/authtest")) == 0 {
+			t.Errorf("%s may import authtest", file)
+		}
+	}
+	if len(found("authtest/x.go", "/internal/uuid")) == 0 {
+		t.Error("authtest may import what no host can")
+	}
+	for file, imported := range map[string]string{"x_test.go": "/authtest", "authtest/x.go": "", "authtest/y.go": "/store/memory", "authtest/z.go": "/mailer"} {
+		if all := found(file, imported); len(all) > 0 {
+			t.Errorf("%s: %q", file, all)
+		}
+	}
+}
+
 // TestModuleFilesAreReadWhole covers the other lines that checkModules refuses.
 func TestModuleFilesAreReadWhole(t *testing.T) {
 	for name, text := range map[string]string{
@@ -150,4 +187,32 @@ func build(t *testing.T, files map[string]string) *house {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// TestEveryWayOfShowingTheStoreIsFound covers the places where a type can stand.
+func TestEveryWayOfShowingTheStoreIsFound(t *testing.T) {
+	for name, text := range map[string]string{
+		"an alias":                 "type T = store.User",
+		"a type of its shape":      "type T []store.User",
+		"a field":                  "type T struct{ F *store.User }",
+		"an embedded field":        "type T struct{ store.User }",
+		"a field that is lent":     "type inner struct{ F store.User }\ntype T struct{ *inner }",
+		"a parameter":              "func F(u store.User) {}",
+		"a result":                 "func F() (int, store.User) { return 0, store.User{} }",
+		"a function as a field":    "type T struct{ F func(func(store.User)) }",
+		"a method":                 "type T int\nfunc (*T) M(u store.User) {}",
+		"a method that is lent":    "type inner int\nfunc (inner) M(u store.User) {}\ntype T struct{ inner }",
+		"a method of an interface": "type T interface{ M() store.User }",
+		"an argument of a type":    "type P[T any] struct{ items []T }\nfunc F() P[store.User] { return P[store.User]{} }",
+		"a variable":               "var V [2]store.User",
+		"a channel":                "var V chan map[store.User]int",
+	} {
+		h := build(t, map[string]string{
+			"store/store.go": "package store\ntype User struct{}",
+			"x.go":           "package admit\nimport \"" + module + "/store\"\n" + text,
+		})
+		if found := checkSurface(h); len(found) == 0 {
+			t.Errorf("%s is not found", name)
+		}
+	}
 }

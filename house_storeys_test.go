@@ -17,20 +17,21 @@ import (
 // nowhere breaks the rule.
 var storeys = [][]string{
 	{"doc", "errors", "records", "ending", "context", "hook", "instrument"},
-	{"config", "secret", "leaked", "verifier"},
-	{"kernel", "recheck", "gate", "caller", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox"},
+	{"config", "configcheck", "secret", "leaked", "verifier"},
+	{"kernel", "recheck", "gate", "caller", "cookie", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox", "factor", "factorgate", "factorcode", "factorsetup", "remember", "reproof"},
 	{"feature", "reply", "page"},
-	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "audit", "apikey", "import", "mail", "reseal"},
+	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "audit", "apikey", "import", "mail", "reseal", "mfa", "mfaroutes", "reauthenticate", "startover"},
 	{"auth", "hidden", "serve", "middleware", "policy"},
 }
 
 // uses are the features that another feature may call: what assemble hands over.
 var uses = map[string][]string{
-	"signup":  {"verify"},
-	"verify":  {"reset"},
-	"user":    {"reset"},
-	"address": {"verify", "reset"},
-	"email":   {"signup", "password", "magiclink"},
+	"signup":    {"verify"},
+	"verify":    {"reset"},
+	"user":      {"reset"},
+	"address":   {"verify", "reset"},
+	"email":     {"signup", "password", "magiclink", "mfa"},
+	"mfaroutes": {"mfa"},
 }
 
 const (

@@ -11,7 +11,7 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// Imports brings in accounts from another system.
+// Imports makes accounts from the records of another system.
 type Imports struct {
 	*kernel
 }
@@ -20,47 +20,47 @@ func (m *Imports) feature() feature {
 	return feature{name: "import", events: []string{eventUserImported}}
 }
 
-// ImportUserParams is an account that comes from another system.
+// ImportUserParams is an account of another system.
 type ImportUserParams struct {
 	// Email is required.
 	Email string
-	// Name is what the account is called. An account without a name is called
-	// what stands before the @.
+	// Name is the name of the account. Default: the part of Email before the @.
 	Name string
-	// ID keeps a UUIDv7 that the account already has; "" makes one.
+	// ID is a UUIDv7 that the account already has. Default: a new id.
 	ID string
-	// PasswordHash is as the other system stored it; "" imports none. It is
-	// replaced by our own at the next sign-in. See docs/import.md for formats.
+	// PasswordHash is the hash as the other system stored it. "" imports no
+	// password. The next sign-in replaces the hash by one of Admit.
+	// docs/import.md lists the formats.
 	PasswordHash string
-	// EmailVerified says that the other system had proven the address.
+	// EmailVerified says that the other system had verified the address.
 	EmailVerified bool
 	// Role defaults to RoleUser.
 	Role string
 	// Locale is the language of the account, such as "de" or "pt-BR".
 	Locale string
-	// Banned imports an account that the other system had disabled, banned for
-	// good with BanReason.
+	// Banned imports an account that the other system had disabled. The account
+	// is banned for ever, with BanReason.
 	Banned    bool
 	BanReason string
 	// CreatedAt defaults to now.
 	CreatedAt time.Time
 }
 
-// ImportOutcome says what an import did to an account.
+// ImportOutcome is what an import did to an account.
 type ImportOutcome string
 
-// What an import does to an account.
+// The outcomes of an import.
 const (
-	// ImportCreated is a new account.
+	// ImportCreated means that the account is new.
 	ImportCreated ImportOutcome = "created"
-	// ImportClaimed is an account that existed, with an address that nobody had
-	// verified, where the other system had verified it. Whatever the account had
-	// is gone, and it has the imported password and name.
+	// ImportClaimed means that the account existed with an unverified address,
+	// which the other system had verified. Everything in the account was
+	// removed. The account has the imported password and name.
 	ImportClaimed ImportOutcome = "claimed"
-	// ImportUpdated is an account of an earlier import that nobody has changed
-	// since and that now has what the record says.
+	// ImportUpdated means that an earlier import made the account, that nothing
+	// has changed it since, and that it now has the values of the record.
 	ImportUpdated ImportOutcome = "updated"
-	// ImportUnchanged is an account that stays as it is.
+	// ImportUnchanged means that the account was not changed.
 	ImportUnchanged ImportOutcome = "unchanged"
 )
 
@@ -70,11 +70,11 @@ type ImportedUser struct {
 	Outcome ImportOutcome
 }
 
-// User brings in one account. Importing it again does no harm: an account
-// that nobody has changed since its import takes what the record now says, and
-// any other account stays as it is. It answers ErrInvalidEmail, ErrInvalidName,
-// ErrInvalidRole, ErrInvalidRequest for a hash or id that cannot be used, or
-// ErrUnavailable.
+// User imports one account. A second import of the same record does no harm: an
+// account that has not changed since its import takes the values of the record,
+// and any other account is not changed. User returns ErrInvalidEmail,
+// ErrInvalidName, ErrInvalidRole, ErrInvalidRequest for a hash or id that
+// cannot be used, or ErrUnavailable.
 func (m *Imports) User(ctx context.Context, in ImportUserParams) (ImportedUser, error) {
 	users, err := m.Users(ctx, []ImportUserParams{in})
 	if err != nil {
@@ -83,8 +83,8 @@ func (m *Imports) User(ctx context.Context, in ImportUserParams) (ImportedUser, 
 	return users[0], nil
 }
 
-// Users is User for many accounts in one transaction: all or none.
-// An error says which record it is about in Details["record"], counted from 0.
+// Users imports many accounts in one transaction: all of them or none. An error
+// has the index of its record, counted from 0, in Details["record"].
 func (m *Imports) Users(ctx context.Context, batch []ImportUserParams) ([]ImportedUser, error) {
 	prepared := make([]importing, len(batch))
 	for i, in := range batch {
@@ -111,11 +111,11 @@ func (m *Imports) Users(ctx context.Context, batch []ImportUserParams) ([]Import
 	return imported, nil
 }
 
-// importing is a record that was checked: the account as it would be new.
+// importing is a record that was checked, in the form of a new account.
 type importing struct {
 	user store.User
 	hash string
-	// name, role say that the record names one.
+	// name and role say that the record has a name and a role.
 	name, role bool
 }
 
@@ -167,8 +167,9 @@ func (m *Imports) prepareImport(in ImportUserParams) (importing, error) {
 	return prepared, nil
 }
 
-// importOne makes the account, or decides what the record means to the one that
-// has its address. ErrUserNotFound says that neither can be.
+// importOne makes the account, or applies the record to the account that has
+// its address. It returns ErrUserNotFound if the address is reserved or the id
+// is taken.
 func (m *Imports) importOne(ctx context.Context, tx *txn, in importing) (ImportedUser, error) {
 	err := create(ctx, tx, in.user)
 	if errors.Is(err, store.ErrConflict) {
@@ -180,14 +181,14 @@ func (m *Imports) importOne(ctx context.Context, tx *txn, in importing) (Importe
 	if err == nil {
 		err = tx.record(ctx, event{kind: eventUserCreated, subject: in.user.ID, data: eventData{"imported": true}})
 	}
-	return ImportedUser{in.user, ImportCreated}, err
+	return ImportedUser{userOf(&in.user), ImportCreated}, err
 }
 
-// importAgain is for an address that has an account.
+// importAgain applies a record to the account that has its address.
 func (m *Imports) importAgain(ctx context.Context, tx *txn, in importing) (ImportedUser, error) {
 	user, err := existing(tx.UserByEmail(ctx, tenant, in.user.EmailKey))
 	if err == nil {
-		user, err = existing(tx.lock(ctx, user.ID)) // and forget its cached sessions after the commit
+		user, err = existing(tx.lock(ctx, user.ID)) // also forgets the cached sessions after the commit
 	}
 	if err != nil {
 		return ImportedUser{}, err
@@ -199,7 +200,7 @@ func (m *Imports) importAgain(ctx context.Context, tx *txn, in importing) (Impor
 	changed := in.changed(user)
 	verify := user.EmailVerifiedAt.IsZero() && !in.user.EmailVerifiedAt.IsZero()
 	if changed == user && !verify && hash == "" {
-		return ImportedUser{user, ImportUnchanged}, nil
+		return ImportedUser{userOf(&user), ImportUnchanged}, nil
 	}
 	ours, err := importedAndUntouched(ctx, tx, user)
 	if err != nil {
@@ -210,11 +211,11 @@ func (m *Imports) importAgain(ctx context.Context, tx *txn, in importing) (Impor
 		changed.EmailVerifiedAt = in.user.EmailVerifiedAt
 	case ours:
 	case verify:
-		// Whoever made the account never proved the mailbox, and the owner did,
-		// in the other system: TestS12_… holds it.
+		// The person who made the account never proved the mailbox. The owner
+		// did, in the other system. TestS12_… fails without this rule.
 		return m.importClaim(ctx, tx, user, in)
 	default:
-		return ImportedUser{user, ImportUnchanged}, nil
+		return ImportedUser{userOf(&user), ImportUnchanged}, nil
 	}
 	if hash != "" {
 		if err := tx.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: m.now()}); err != nil {
@@ -224,13 +225,13 @@ func (m *Imports) importAgain(ctx context.Context, tx *txn, in importing) (Impor
 	return m.importOver(ctx, tx, changed, ImportUpdated)
 }
 
-// importClaim gives an account whose address nobody has verified to its owner.
-// What is banned here stays banned.
+// importClaim lets the owner of an unverified address take over the account. If
+// the account is banned here, it stays banned.
 func (m *Imports) importClaim(ctx context.Context, tx *txn, user store.User, in importing) (ImportedUser, error) {
 	if err := tx.claim(ctx, &user); err != nil {
 		return ImportedUser{}, err
 	}
-	user, err := existing(tx.lock(ctx, user.ID)) // claim has moved the version
+	user, err := existing(tx.lock(ctx, user.ID)) // claim has raised the version
 	if err != nil {
 		return ImportedUser{}, err
 	}
@@ -246,7 +247,7 @@ func (m *Imports) importClaim(ctx context.Context, tx *txn, user store.User, in 
 	return m.importOver(ctx, tx, user, ImportClaimed)
 }
 
-// importOver writes an account and remembers that an import did.
+// importOver stores an account and records that an import changed it.
 func (m *Imports) importOver(ctx context.Context, tx *txn, user store.User, outcome ImportOutcome) (ImportedUser, error) {
 	user.UpdatedAt = m.now()
 	if err := tx.UpdateUser(ctx, user); err != nil {
@@ -254,11 +255,11 @@ func (m *Imports) importOver(ctx context.Context, tx *txn, user store.User, outc
 	}
 	user.Version++
 	told := event{kind: eventUserImported, subject: user.ID, data: eventData{"outcome": string(outcome), "version": user.Version}}
-	return ImportedUser{user, outcome}, tx.record(ctx, told)
+	return ImportedUser{userOf(&user), outcome}, tx.record(ctx, told)
 }
 
-// changed is the account as the record now says it: what the record leaves out
-// stays.
+// changed returns the account with the values of the record. A value that the
+// record leaves out does not change.
 func (in importing) changed(user store.User) store.User {
 	if in.name {
 		user.Name = in.user.Name
@@ -275,9 +276,9 @@ func (in importing) changed(user store.User) store.User {
 	return user
 }
 
-// importedHash is the hash to store over the one that an account has: "" where
-// the record has none, or the account has that one or one of our own, which its
-// owner has made by signing in.
+// importedHash returns the hash to store, or "" to keep the stored one. The
+// stored hash stays if the record has no hash, if both are equal, or if the
+// stored hash is one of Admit, which the owner's sign-in has made.
 func importedHash(ctx context.Context, tx *txn, userID, hash string) (string, error) {
 	if hash == "" {
 		return "", nil
@@ -294,9 +295,9 @@ func importedHash(ctx context.Context, tx *txn, userID, hash string) (string, er
 	return hash, nil
 }
 
-// importedAndUntouched says that an import made the account, and that nothing
-// has changed it since the last import: its version is the one that the import
-// left.
+// importedAndUntouched says that an import made the account and that nothing
+// has changed it since the last import. Then its version is the version that
+// the import recorded.
 func importedAndUntouched(ctx context.Context, tx *txn, user store.User) (bool, error) {
 	q := store.EventQuery{Tenant: tenant, SubjectID: user.ID, Kind: eventUserCreated, Limit: 1}
 	made, err := tx.ListEvents(ctx, q)
@@ -308,7 +309,7 @@ func importedAndUntouched(ctx context.Context, tx *txn, user store.User) (bool, 
 		Version  int64 `json:"version"`
 	}
 	if err := json.Unmarshal(made[0].Data, &data); err != nil || !data.Imported {
-		return false, nil //nolint:nilerr // an event without that fact is of another way in
+		return false, nil //nolint:nilerr // without this fact the account was made in another way
 	}
 	last := int64(1)
 	q.Kind, q.Limit = eventUserImported, 100

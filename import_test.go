@@ -94,7 +94,7 @@ func TestImportingAgainMendsWhatTheFileNowSays(t *testing.T) {
 		t.Errorf("a record without facts: %+v", got)
 	}
 	record.Banned, record.BanReason = true, "disabled in phc"
-	if got := h.imports(record); got.Outcome != admit.ImportUpdated || !got.User.Banned(h.time()) {
+	if got := h.imports(record); got.Outcome != admit.ImportUpdated || !got.User.Banned(h.Clock.Now()) {
 		t.Errorf("banned: %+v", got)
 	}
 }

@@ -6,55 +6,55 @@ import (
 	"time"
 )
 
-// Instrument lets a host watch what goes on here; the module
-// github.com/admit-go/admit/otel fills it in for OpenTelemetry. Each may be
-// nil, which costs nothing. They are called where the thing happens, by any
-// number of goroutines, so they must be fast; one that panics is logged and
-// changes nothing. None is told a secret, a mail or network address, or a path
-// that somebody typed.
+// Instrument lets a host watch Admit. The module github.com/admit-go/admit/otel
+// fills it in for OpenTelemetry. Each function may be nil and then costs
+// nothing. Many goroutines call the functions while requests wait, so they must
+// be fast. A function that panics is logged and changes nothing. No function
+// gets a secret, a mail address, a network address, or a path that somebody
+// typed.
 type Instrument struct {
-	// RequestBegan is told of a request to the handler before anything is done
-	// with it. The context that it returns must be derived from ctx; it goes with
-	// the request to the store, the hooks and RequestEnded.
+	// RequestBegan is called for a request to the handler before any work is
+	// done for it. The returned context must be derived from ctx. The store,
+	// the hooks and RequestEnded get it.
 	RequestBegan func(ctx context.Context) context.Context
-	// RequestEnded is told of every request to the handler.
+	// RequestEnded is called after every request to the handler.
 	RequestEnded func(ctx context.Context, r RequestFacts)
-	// MailTried is told of each try to send a message.
+	// MailTried is called after each try to send a message.
 	MailTried func(ctx context.Context, m MailFacts)
-	// HashRefused is told of each password that was not looked at because too
-	// many others were: its request is answered 503.
+	// HashRefused is called for each password that was not checked because too
+	// many passwords were waiting. The request is answered 503.
 	HashRefused func(ctx context.Context)
 }
 
-// RequestFacts tell of a request that was answered.
+// RequestFacts describe a request that was answered.
 type RequestFacts struct {
 	// ID is the X-Request-Id of the answer.
 	ID string
-	// Method is one of HTTP's own, or "other".
+	// Method is a method that HTTP defines, or "other".
 	Method string
-	// Route is the pattern, such as "/v1/auth/sessions/{sessionId}"; "" where there is
-	// none for the path and method.
+	// Route is the pattern, such as "/v1/auth/sessions/{sessionId}". It is ""
+	// if no route has the path and the method.
 	Route string
-	// Status is 0 where the connection was broken off.
+	// Status is 0 if the connection was broken off.
 	Status   int
 	Duration time.Duration
 }
 
-// MailFacts tell of one try to send a message.
+// MailFacts describe one try to send a message.
 type MailFacts struct {
-	// Kind is that of the message, such as "reset".
+	// Kind is the kind of the message, such as "password_reset".
 	Kind string
 	// Outcome is "sent", "deferred" (it is tried again), or "dead" (it was given
 	// up).
 	Outcome string
-	// Tries counts this one too.
+	// Tries is the number of tries, this one included.
 	Tries int
 	// Age is how long ago the message was queued.
 	Age time.Duration
 }
 
-// tell calls a function of Instrument and survives it: what is only watched
-// must not break, and a panic in a worker would end the process.
+// tell calls a function of Instrument and recovers from a panic, because a
+// panic in a worker would end the process.
 func tell(ctx context.Context, log *slog.Logger, name string, call func()) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -50,14 +50,18 @@ type machinery struct {
 	unknownClient sync.Once
 	tokens        *accesstoken.Tokens
 	refresh       *refreshtoken.Sealer
-	live          *liveness.Cache
-	active        *activity.Writer
-	outbox        *outbox.Outbox[queuedMail]
-	events        *delivery.Dispatcher
-	sweeper       *delivery.Sweeper
-	notices       *notices
-	pages         *ui.Renderer
-	redirects     *redirect.Matcher
+	// cookies seals what session cookies hold. It is used with Config.Cookies.
+	cookies *refreshtoken.Sealer
+	// origin is that of BaseURL, as browsers send it.
+	origin    string
+	live      *liveness.Cache
+	active    *activity.Writer
+	outbox    *outbox.Outbox[queuedMail]
+	events    *delivery.Dispatcher
+	sweeper   *delivery.Sweeper
+	notices   *notices
+	pages     *ui.Renderer
+	redirects *redirect.Matcher
 	// begin is done first in each transaction: recheck.
 	begin func(ctx context.Context, t *txn) error
 	// mails and kinds are the letters and the events that features declare.
@@ -88,6 +92,10 @@ type txn struct {
 	proven string
 	// then is done after the commit, once.
 	then []func()
+	// batch is written at the end; what is added there is read by no rule of the
+	// transaction. found is told what was there already.
+	batch store.Batch
+	found []func(ctx context.Context, w store.Written) error
 }
 
 // tx runs fn in a transaction of the store and maps the error that comes back.
@@ -101,7 +109,10 @@ func (k *kernel) tx(ctx context.Context, fn func(ctx context.Context, tx *txn) e
 		if err := k.begin(ctx, last); err != nil {
 			return err
 		}
-		return fn(ctx, last)
+		if err := fn(ctx, last); err != nil {
+			return err
+		}
+		return flush(ctx, last)
 	}))
 	if err == nil {
 		k.afterCommit(func() {
@@ -117,6 +128,49 @@ func (k *kernel) tx(ctx context.Context, fn func(ctx context.Context, tx *txn) e
 	return err
 }
 
+// flush writes what the transaction has collected, all at once. What was there
+// already may lead to more.
+func flush(ctx context.Context, t *txn) error {
+	for !t.batch.Empty() {
+		batch, found := t.batch, t.found
+		t.batch, t.found = store.Batch{}, nil
+		written, err := t.Write(ctx, batch)
+		if err != nil {
+			return err
+		}
+		if written.Taken > 0 {
+			return ErrInternal.because(errIDTaken)
+		}
+		for _, tell := range found {
+			if err := tell(ctx, written); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// errIDTaken says that a new record has the id of another one.
+var errIDTaken = errors.New("a new id or secret is in use already")
+
+// addToken adds a token at the end of the transaction, and tells then whether it
+// was added: not where its kind and hash exist.
+func addToken(t *txn, token store.Token, then func(ctx context.Context, added bool) error) {
+	at := len(t.batch.Tokens)
+	t.batch.Tokens = append(t.batch.Tokens, token)
+	t.found = append(t.found, func(ctx context.Context, w store.Written) error { return then(ctx, w.Tokens[at]) })
+}
+
+// addNewToken adds a token that nobody has added before.
+func addNewToken(t *txn, token store.Token) {
+	addToken(t, token, func(_ context.Context, added bool) error {
+		if !added {
+			return ErrInternal.because(errIDTaken)
+		}
+		return nil
+	})
+}
+
 // lock reads an account and locks it until the transaction ends. The account's
 // cached sessions are forgotten after the commit. It returns store.ErrNotFound
 // for an unknown id.
@@ -128,14 +182,19 @@ func (t *txn) lock(ctx context.Context, userID string) (store.User, error) {
 // touch makes the account's cached sessions be forgotten after the commit.
 func (t *txn) touch(userID string) { t.touched = append(t.touched, userID) }
 
-// mail queues a message. It is sent after the commit.
-func (t *txn) mail(ctx context.Context, kind mailer.Kind, to, locale string, values mailer.Values) error {
+// mail queues a message. It is stored at the end of the transaction, and sent after the commit.
+func (t *txn) mail(_ context.Context, kind mailer.Kind, to, locale string, values mailer.Values) error {
 	if kind != outbox.Decoy && !t.mails[kind] {
 		return ErrInternal.because(fmt.Errorf("no feature declares the mail %q", kind))
 	}
 	t.mailed = true
 	values.SiteName = t.config.SiteName
-	return t.outbox.Add(ctx, t.Store, string(kind), queuedMail{To: to, Locale: locale, Values: values})
+	message, err := t.outbox.Seal(string(kind), queuedMail{To: to, Locale: locale, Values: values})
+	if err != nil {
+		return err
+	}
+	t.batch.Mails = append(t.batch.Mails, message)
+	return nil
 }
 
 // afterCommit collects what must wait until a host's transaction is committed.
@@ -202,11 +261,18 @@ type proof struct {
 	userID string
 	// methods are those of RFC 8176, separated by spaces.
 	methods string
+	// lock reads the account and locks it until the transaction ends; nil where
+	// that takes no more than its id. Where the account was locked, or made, in
+	// the same transaction, it returns what is known.
+	lock func(ctx context.Context, tx *txn) (store.User, error)
 	// still asks once more, with the account locked, whether the proof holds;
 	// nil where the proof was consumed in the same transaction.
 	still func(ctx context.Context, tx *txn) error
 	// created says that the account was made in the same transaction.
 	created bool
+	// clears are the keys of counters that a session clears: those of the first
+	// factor. A pause keeps them with its ticket.
+	clears []string
 	// passed names the checkpoints that this proof has satisfied: those whose
 	// ticket was redeemed.
 	passed []string

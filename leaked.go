@@ -16,30 +16,31 @@ import (
 	"time"
 )
 
-// LeakedPasswordOptions set how a corpus of leaked passwords is asked.
+// LeakedPasswordOptions are the settings of LeakedPasswords.
 type LeakedPasswordOptions struct {
-	// BaseURL is a server that speaks the range protocol of Have I Been Pwned.
-	// Default "https://api.pwnedpasswords.com". http is for loopback addresses.
+	// BaseURL is a server with the range protocol of Have I Been Pwned.
+	// Default: "https://api.pwnedpasswords.com". http is allowed for loopback
+	// addresses.
 	BaseURL string
-	// WhenDown says what becomes of a new password while the server cannot be
-	// asked. There is no default: AcceptWhenDown keeps sign-ups going,
-	// RefuseWhenDown keeps leaked passwords out. Each such password is logged as
-	// a warning.
+	// WhenDown says what happens with a new password while the server does not
+	// answer. It is required: AcceptWhenDown keeps sign-ups working,
+	// RefuseWhenDown keeps leaked passwords out. Each such password logs a
+	// warning.
 	WhenDown WhenDown
-	// Timeout bounds one question. Default 2 seconds.
+	// Timeout bounds one request to the server. Default: 2 seconds.
 	Timeout time.Duration
-	// Logger takes the warnings. Default [slog.Default].
+	// Logger gets the warnings. Default: [slog.Default].
 	Logger *slog.Logger
 }
 
-// WhenDown says what becomes of a new password while nobody can tell whether it
-// has leaked.
+// WhenDown says what happens with a new password while the server does not
+// answer.
 type WhenDown string
 
 const (
-	// AcceptWhenDown takes the password: the check fails open.
+	// AcceptWhenDown accepts the password.
 	AcceptWhenDown WhenDown = "accept"
-	// RefuseWhenDown answers ErrUnavailable: the check fails closed.
+	// RefuseWhenDown refuses the password with ErrUnavailable.
 	RefuseWhenDown WhenDown = "refuse"
 )
 
@@ -48,9 +49,9 @@ const (
 	rangePrefix = 5
 )
 
-// LeakedPasswords makes the function for PasswordConfig.Leaked that asks a
-// corpus by k-anonymity: only the first five hex digits of the password's SHA-1
-// leave this process, and padding hides how many answers there are.
+// LeakedPasswords makes the function for PasswordConfig.Leaked. It sends only
+// the first five hex digits of the password's SHA-1 to the server
+// (k-anonymity), and asks for padding, which hides the number of results.
 func LeakedPasswords(options LeakedPasswordOptions) (func(ctx context.Context, password string) (bool, error), error) {
 	setDefault(&options.BaseURL, "https://api.pwnedpasswords.com")
 	setDefault(&options.Timeout, 2*time.Second)
@@ -82,8 +83,9 @@ func LeakedPasswords(options LeakedPasswordOptions) (func(ctx context.Context, p
 	}, nil
 }
 
-// outboundClient asks servers that a host has configured: no proxy from the
-// environment, no redirects, bounded time.
+// outboundClient makes the client for a server that the host has configured: it
+// uses no proxy from the environment, follows no redirects, and has a time
+// limit.
 func outboundClient(timeout time.Duration) *http.Client {
 	return &http.Client{
 		Timeout:   timeout,
@@ -94,7 +96,8 @@ func outboundClient(timeout time.Duration) *http.Client {
 	}
 }
 
-// askRange asks for all hashes that share the first digits and looks for ours.
+// askRange requests all hashes with the same first digits and looks for the
+// hash of the password.
 func askRange(ctx context.Context, client *http.Client, base, password string) (bool, error) {
 	sum := sha1.Sum([]byte(password))
 	digest := strings.ToUpper(hex.EncodeToString(sum[:]))
@@ -118,7 +121,7 @@ func askRange(ctx context.Context, client *http.Client, base, password string) (
 		if !ok || !strings.EqualFold(suffix, digest[rangePrefix:]) {
 			continue
 		}
-		// Padding comes with a count of zero.
+		// The count of a padding entry is zero.
 		n, err := strconv.Atoi(count)
 		return err == nil && n > 0, nil
 	}

@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -10,17 +11,15 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
-	"golang.org/x/text/unicode/norm"
 )
 
-// ErrMagicLinkDisabled answers where signing in by link is switched off.
+// ErrMagicLinkDisabled means that sign-in by mail is switched off.
 var ErrMagicLinkDisabled = &Error{Code: "auth/magiclink-disabled", Status: http.StatusBadRequest, Message: "Signing in by link is not switched on."}
 
 const (
@@ -48,17 +47,18 @@ func (m *MagicLinks) feature() feature {
 	}
 }
 
-// MagicLinkParams says where a link is mailed.
+// MagicLinkParams is the input of MagicLinks.Request.
 type MagicLinkParams struct {
 	Email string
-	// CallbackURL is the page of the host that the link leads to. Default: a page
-	// of this API that tells to type the code.
+	// CallbackURL is the page of the host that the link opens. Default: a page
+	// of this API that asks the person to type the code.
 	CallbackURL string
-	// SignUp makes an account for an address that has none, once the link is
-	// followed.
+	// SignUp makes an account when the link or the code is redeemed, if the
+	// address has no account.
 	SignUp bool
-	// Locale is the language (BCP 47) to write in, and that of a new account.
-	// Default: the account's, else what the request's Accept-Language asks for.
+	// Locale is the language of the mail and of a new account (BCP 47).
+	// Default: the language of the account, or else the best match for the
+	// Accept-Language of the request.
 	Locale string
 }
 
@@ -67,13 +67,12 @@ type RedeemCodeParams struct {
 	RequestID, Code string
 }
 
-// Request mails a link, and a 6-digit code, that sign in to the
-// account of an address; with signUp also one that makes the account first. It
-// answers the same, and costs the same, whether or not there is an account: an
-// id with which alone the code is worth something. The link leads to callbackURL
-// or, where that is "", to a page of this API that tells to type the code.
-// ErrInvalidEmail, ErrMagicLinkDisabled, ErrInvalidCallbackURL, ErrTooManyCodeRequests or
-// ErrUnavailable.
+// Request mails a link and a code of six digits. Both sign in to the account of
+// the address. With SignUp they also make an account for an address without
+// one. Request returns the request id, which RedeemCode needs together with the
+// code. The result and the cost are the same whether the address has an account
+// or not. Request returns ErrInvalidEmail, ErrMagicLinkDisabled,
+// ErrInvalidCallbackURL, ErrTooManyCodeRequests or ErrUnavailable.
 func (m *MagicLinks) Request(ctx context.Context, in MagicLinkParams) (requestID string, err error) {
 	callbackURL := in.CallbackURL
 	if m.config.MagicLink.Disabled {
@@ -99,9 +98,9 @@ func (m *MagicLinks) Request(ctx context.Context, in MagicLinkParams) (requestID
 	return requestID, nil
 }
 
-// send stores the link's and the code's tokens and queues the mail. Where none
-// is wanted it does the same with a code that nobody knows and a message that
-// nobody gets.
+// send stores the tokens of the link and of the code, and queues the mail. If
+// wanted is false it does the same work, with a code that nobody knows and a
+// message that nobody receives.
 func (m *MagicLinks) send(ctx context.Context, tx *txn, user *store.User, callbackURL string, wanted bool) (requestID string, err error) {
 	code, err := newCode()
 	if err != nil {
@@ -112,7 +111,7 @@ func (m *MagicLinks) send(ctx context.Context, tx *txn, user *store.User, callba
 		return "", err
 	}
 	err = tx.mailLink(ctx, link{
-		kind: kindMagic, mail: mailer.MagicLink, kills: afterNewMagic, life: m.config.MagicLink.TTL, user: user, data: mailedTo(user), wanted: wanted,
+		kind: kindMagic, mail: mailer.MagicLink, kills: afterNewMagic, clearsAddress: true, life: m.config.MagicLink.TTL, user: user, data: mailedTo(user), wanted: wanted,
 		url:    func(secret string) (string, error) { return m.callbackLink(callbackURL, callbackPath, "token", secret) },
 		values: mailer.Values{Code: code, CodeOnly: callbackURL == ""},
 	})
@@ -128,10 +127,11 @@ func (m *MagicLinks) send(ctx context.Context, tx *txn, user *store.User, callba
 		keyID, mac := m.ring.MAC(codePurpose, hash, []byte(code))
 		request.CodeHash = append(keyID[:], mac[:]...)
 	}
-	return requestID, tx.CreateToken(ctx, request)
+	addNewToken(tx, request)
+	return requestID, nil
 }
 
-// newCode makes six digits, all of which are as likely.
+// newCode returns six random digits. All codes are equally likely.
 func newCode() (string, error) {
 	const codes = 1_000_000
 	for {
@@ -139,59 +139,20 @@ func newCode() (string, error) {
 		if _, err := rand.Read(raw[:]); err != nil {
 			return "", ErrInternal.because(err)
 		}
-		// Below the greatest multiple of codes no remainder is favoured.
+		// Numbers above the greatest multiple of codes would favour small
+		// remainders, so they are drawn again.
 		if n := binary.BigEndian.Uint32(raw[:]); n < 1<<32/codes*codes {
 			return fmt.Sprintf("%06d", n%codes), nil
 		}
 	}
 }
 
-// noCode is ErrInvalidToken for what cannot be a code: whoever typed it is told
-// so, and loses no try.
+// noCode is ErrInvalidToken for a text that cannot be a code. Its message says
+// so. The text costs no try.
 func noCode() *Error {
 	e := *ErrInvalidToken
 	e.Message = "A code has six digits. Please look at the mail again."
 	return &e
-}
-
-// cleanCode reads a code as somebody types or pastes it: with blanks, hyphens
-// and invisible characters, in digits of any width or script. It answers whether
-// six digits are left.
-func cleanCode(typed string) (code string, ok bool) {
-	const longest = 256 // bytes looked at
-	if len(typed) > longest {
-		return "", false
-	}
-	var digits []byte
-	for _, r := range norm.NFKC.String(typed) {
-		switch value, digit := digitOf(r); {
-		case digit:
-			digits = append(digits, '0'+value)
-		case unicode.IsSpace(r), unicode.In(r, unicode.Cf, unicode.Pd):
-		default:
-			return "", false
-		}
-	}
-	return string(digits), len(digits) == 6
-}
-
-// digitOf is the value of a decimal digit of any script. Their digits stand in
-// rows of ten, in order, so that the row's first is found by counting back.
-func digitOf(r rune) (byte, bool) {
-	if !unicode.Is(unicode.Nd, r) {
-		return 0, false
-	}
-	for _, row := range unicode.Nd.R16 {
-		if rune(row.Lo) <= r && r <= rune(row.Hi) {
-			return byte((r - rune(row.Lo)) % 10), true
-		}
-	}
-	for _, row := range unicode.Nd.R32 {
-		if rune(row.Lo) <= r && r <= rune(row.Hi) {
-			return byte((r - rune(row.Lo)) % 10), true
-		}
-	}
-	return 0, false
 }
 
 // Redeem signs in with the token of a mailed link, and makes the account where
@@ -205,9 +166,9 @@ func (m *MagicLinks) Redeem(ctx context.Context, token string) (SignedIn, error)
 	return m.redeem(ctx, kindMagic, hashSecret(given.token), nil)
 }
 
-// RedeemCode signs in with a mailed code and the id of the request for it. Five
-// codes may be tried, and wrong ones count against the account's budget. It
-// answers as RedeemMagicLink does, and ErrTooManyLoginAttempts.
+// RedeemCode signs in with a mailed code and the id of its request. A code has
+// five tries. A wrong code spends the budget of the account. RedeemCode returns
+// the errors of Redeem, ErrInvalidRequest and ErrTooManyLoginAttempts.
 func (m *MagicLinks) RedeemCode(ctx context.Context, in RedeemCodeParams) (SignedIn, error) {
 	requestID, code := in.RequestID, in.Code
 	if requestID == "" || code == "" {
@@ -238,8 +199,8 @@ func (m *MagicLinks) RedeemCode(ctx context.Context, in RedeemCodeParams) (Signe
 }
 
 func (m *MagicLinks) redeemCode(ctx context.Context, try *attempt, hash []byte, code string) (SignedIn, error) {
-	// The try is taken before the code is looked at, and a client that hangs
-	// up does not get it back.
+	// The try is counted before the code is compared. A client that hangs up
+	// does not get the try back.
 	beyond, cancel := m.beyondHangUp(ctx)
 	defer cancel()
 	now := m.now()
@@ -260,7 +221,7 @@ func (m *MagicLinks) redeemCode(ctx context.Context, try *attempt, hash []byte, 
 	return m.redeem(ctx, kindCode, hash, try)
 }
 
-// redeem uses a token up and signs its account in, or makes the account.
+// redeem consumes a token and signs its account in, or makes the account.
 func (m *MagicLinks) redeem(ctx context.Context, kind string, hash []byte, try *attempt) (SignedIn, error) {
 	return m.admit(ctx, try, func(ctx context.Context, tx *txn) (outcome, error) {
 		isNew := false
@@ -284,7 +245,8 @@ func (m *MagicLinks) redeem(ctx context.Context, kind string, hash []byte, try *
 		if err != nil {
 			return outcome{}, err
 		}
-		// The proof of the mailbox comes before the gate, which may wait for it.
+		// The owner takes over the account before the gate is asked, because
+		// the gate may pause the sign-in.
 		if user.Banned(now) {
 			return outcome{}, ErrAccountBanned
 		}
@@ -294,11 +256,16 @@ func (m *MagicLinks) redeem(ctx context.Context, kind string, hash []byte, try *
 		if err := tx.kill(ctx, afterNewMagic, user.ID, user.EmailKey); err != nil {
 			return outcome{}, err
 		}
-		return tx.enter(ctx, proof{userID: user.ID, methods: "otp", created: isNew})
+		clears := ownersCounters(user.EmailKey, mailedMagic)
+		if try != nil {
+			clears = keysOf(try.account)
+		}
+		return tx.enter(ctx, proof{userID: user.ID, methods: "otp", created: isNew, clears: clears, lock: alreadyLocked(tx, &user)})
 	})
 }
 
-// userFromMailbox makes an account for an address that its owner has proven.
+// userFromMailbox makes an account for an address whose owner has proven the
+// mailbox.
 func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.Token) (store.User, error) {
 	email, language := readMailedTo(found)
 	address, err := emailaddress.Parse(email)
@@ -318,9 +285,9 @@ func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.T
 	return user, tx.createUser(ctx, user, "")
 }
 
-// handleCallbackPage is where the link of a mail leads when no page of the host
-// was named. It says who would sign in, and spends nothing: tokens would be of
-// no use to a browser that no page of the host waits in.
+// handleCallbackPage serves the page that the link of a mail opens if the host
+// named no page of its own. The page shows the account and uses nothing up. It
+// gives no tokens, because no page of the host waits for them in this browser.
 func (m *MagicLinks) handleCallbackPage(w http.ResponseWriter, r *http.Request) error {
 	in, err := m.visitor(w, r).readLink()
 	if err != nil {
@@ -335,15 +302,15 @@ func (m *MagicLinks) handleCallbackPage(w http.ResponseWriter, r *http.Request) 
 		Languages: languagesOf(language),
 		Title:     "Sign in with your code",
 		Paragraphs: []string{
-			"To sign in, go back to where you asked for this mail and type the six digits that stand in it.",
+			"To sign in, go back to where you asked for this mail and type the six digits from the mail.",
 			"If you did not ask to sign in, close this page: nobody was signed in by opening it.",
 		},
 		Facts: []ui.Fact{{Label: "Account", Value: email}},
 	})
 }
 
-// lookAtLink finds the token of a link whose code still works, without using it
-// up.
+// lookAtLink finds the token of a link whose code still works. It does not use
+// the token up.
 func (m *MagicLinks) lookAtLink(ctx context.Context, token string) (store.Token, error) {
 	if !wellFormed(token) {
 		return store.Token{}, ErrInvalidToken
@@ -364,11 +331,8 @@ type callbackInput struct {
 	Token     string `json:"token"`
 	RequestID string `json:"requestId"`
 	Code      string `json:"code"`
-}
-
-type callbackBody struct {
-	Tokens
-	IsNewUser bool `json:"is_new_user"`
+	// DeviceToken is that of a device that needs no second factor.
+	DeviceToken string `json:"deviceToken"`
 }
 
 func (m *MagicLinks) handleCallback(w http.ResponseWriter, r *http.Request) error {
@@ -376,18 +340,19 @@ func (m *MagicLinks) handleCallback(w http.ResponseWriter, r *http.Request) erro
 	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
+	ctx := WithDeviceToken(r.Context(), cmp.Or(in.DeviceToken, rememberedIn(m.kernel, r)))
 	var signed SignedIn
 	var err error
 	switch {
 	case in.Token != "" && in.RequestID+in.Code != "":
 		return ErrInvalidRequest.detail("token", "must not come with requestId and code")
 	case in.RequestID+in.Code != "":
-		signed, err = m.RedeemCode(r.Context(), RedeemCodeParams{RequestID: in.RequestID, Code: in.Code})
+		signed, err = m.RedeemCode(ctx, RedeemCodeParams{RequestID: in.RequestID, Code: in.Code})
 	default:
-		signed, err = m.Redeem(r.Context(), in.Token)
+		signed, err = m.Redeem(ctx, in.Token)
 	}
 	if err != nil {
 		return err
 	}
-	return webio.Write(w, http.StatusOK, callbackBody{signed.Tokens, signed.IsNewUser})
+	return writeSignedIn(m.kernel, w, r, http.StatusOK, &signed, true)
 }

@@ -6,20 +6,20 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// Outbox shows mail that could not be sent and sends it again.
+// Outbox shows mail that was given up and sends it again.
 type Outbox struct {
 	*kernel
 }
 
-// Dead returns one page of the messages that were given up, oldest first,
-// and their total.
+// Dead returns one page of the messages that were given up, oldest first, and
+// the number of all of them.
 func (o *Outbox) Dead(ctx context.Context, page PageParams) (Page[Mail], error) {
-	list, total, err := o.store.ListMail(ctx, tenant, store.QueueMail, true, page)
-	return Page[Mail]{list, total}, fault(err)
+	list, total, err := o.store.ListMail(ctx, tenant, store.QueueMail, true, store.Page(page))
+	return pageOf(list, total, mailOf), fault(err)
 }
 
-// Retry makes a message that was given up go out again. ErrNotFound when it
-// is not one of those.
+// Retry sends a message that was given up again. It returns ErrNotFound if no
+// such message has the id, or ErrUnavailable.
 func (o *Outbox) Retry(ctx context.Context, id string) error {
 	revived, err := o.store.ReviveMail(ctx, tenant, id, o.now())
 	switch {

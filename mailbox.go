@@ -135,24 +135,16 @@ type languagesKey struct{}
 // mailQuietly does so without a limit. With strangers a message is wanted by an
 // address without an account too; its user has no id then.
 func (k *kernel) mailQuietly(ctx context.Context, address emailaddress.Address, strangers bool, send sender) error {
-	found, err := holder(ctx, k, k.store, address)
-	unknown := errors.Is(err, store.ErrNotFound)
-	if err != nil && !unknown {
-		return fault(err)
-	}
 	return k.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		nobody := k.nobody(address)
-		id := found.ID
-		if unknown {
-			id = nobody.ID
-		}
-		user, err := tx.lock(ctx, id)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		user, err := lockHolder(ctx, tx, address)
+		unknown := errors.Is(err, store.ErrNotFound)
+		if err != nil && !unknown {
 			return err
 		}
 		if err == nil && !user.Deleted() && !user.Banned(k.now()) && user.EmailKey == address.Key {
 			return send(ctx, tx, &user, true)
 		}
+		nobody := k.nobody(address)
 		if unknown && strangers {
 			nobody.ID = ""
 		}
@@ -167,8 +159,12 @@ type link struct {
 	mail mailer.Kind
 	// kills says which older tokens the new one replaces.
 	kills happening
-	life  time.Duration
-	user  *store.User
+	// clearsAddress says that the new token replaces older tokens by the address
+	// that they were mailed to, too: the token of an address without an account
+	// is found by nothing else.
+	clearsAddress bool
+	life          time.Duration
+	user          *store.User
 	// to is where the mail goes: the account's address where it is zero.
 	to emailaddress.Address
 	// data is kept with the token.
@@ -189,14 +185,14 @@ func (t *txn) mailLink(ctx context.Context, l link) error {
 	}
 	asked := notice{kind: eventMailRequested, emailKey: l.to.Key, about: string(l.mail), data: eventData{"mail": string(l.mail)}}
 	t.then = append(t.then, func() { t.notice(ctx, asked) })
-	killed := l.to.Key // tokens that were sent there before there was an account
+	cleared := l.to.Key
 	if !l.wanted {
-		l.kind, l.mail, killed = outbox.Decoy, outbox.Decoy, l.user.ID // which is no address
+		l.kind, l.mail, cleared = outbox.Decoy, outbox.Decoy, l.user.ID // which is no address
 	}
-	if l.kills != afterNewMagic && l.kills != afterAddressChange {
-		killed = "" // these kinds are never sent to an address without an account
+	if !l.clearsAddress {
+		cleared = ""
 	}
-	if err := t.kill(ctx, l.kills, l.user.ID, killed); err != nil {
+	if err := t.kill(ctx, l.kills, l.user.ID, cleared); err != nil {
 		return err
 	}
 	secret, expires, err := t.newToken(ctx, store.Token{Kind: l.kind, UserID: l.user.ID, EmailKey: l.to.Key, Data: l.data}, l.life)

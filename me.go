@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/admit-go/admit/internal/webio"
-	"github.com/admit-go/admit/store"
 )
 
 // me answers who the caller is.
@@ -21,27 +20,9 @@ func (m *me) feature() feature {
 	}
 }
 
-// showMe is the caller's own account. It is what clients ask for most, and half
-// of its work would be reflection.
-func showMe(u *store.User, s *store.Session) []byte {
-	o := make(webio.Object, 0, 512)
-	o.Text("id", u.ID)
-	o.Text("role", u.Role)
-	o.Text("name", u.Name)
-	o.Optional("nickname", u.Nickname)
-	o.Text("email", u.Email)
-	o.Instant("emailVerified", u.EmailVerifiedAt)
-	o.Optional("image", u.Image)
-	o.Text("onboardingStatus", u.Onboarding)
-	o.Raw("mfaEnabled", "false") // as long as there is no second factor to switch on
-	o.Optional("organizationId", s.OrganizationID)
-	o.Instant("createdAt", u.CreatedAt)
-	o.Instant("updatedAt", u.UpdatedAt)
-	return o.End()
-}
-
 func (m *me) handleMe(w http.ResponseWriter, r *http.Request) error {
 	c := callerFrom(r.Context())
-	webio.WriteBody(w, http.StatusOK, showMe(&c.user, &c.session))
+	user, session := userOf(&c.user), sessionOf(&c.session)
+	webio.WriteBody(w, http.StatusOK, showMe(&user, &session))
 	return nil
 }

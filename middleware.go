@@ -7,12 +7,14 @@ import (
 	"slices"
 
 	"github.com/admit-go/admit/internal/deadline"
+	"github.com/admit-go/admit/store"
 )
 
-// RequireUser lets requests of signed-in users pass, guests too. Everyone else
-// gets the JSON error of the API. The handler finds the user with [UserFrom].
+// RequireUser lets signed-in users pass, also guests. For anybody else it
+// answers with the JSON error of the API. The handler gets the user from
+// [UserFrom].
 func (a *Auth) RequireUser(next http.Handler) http.Handler {
-	return a.guard(next, false, func(c *caller) error {
+	return a.guard(next, 0, func(c *caller) error {
 		if !c.signedIn {
 			return ErrUnauthorized
 		}
@@ -20,16 +22,16 @@ func (a *Auth) RequireUser(next http.Handler) http.Handler {
 	})
 }
 
-// OptionalUser lets everybody pass; [UserFrom] tells who is signed in. A
-// credential that is there but no good is refused all the same.
+// OptionalUser lets everybody pass. [UserFrom] returns the user if somebody is
+// signed in. An invalid credential is still refused.
 func (a *Auth) OptionalUser(next http.Handler) http.Handler {
-	return a.guard(next, false, func(*caller) error { return nil })
+	return a.guard(next, deadCookie, func(*caller) error { return nil })
 }
 
-// RequireVerified lets signed-in users pass whose address is verified; others
-// get 403 auth/email-not-verified.
+// RequireVerified lets signed-in users with a verified address pass. Other
+// users get 403 auth/email-not-verified.
 func (a *Auth) RequireVerified(next http.Handler) http.Handler {
-	return a.guard(next, true, func(c *caller) error {
+	return a.guard(next, freshly, func(c *caller) error {
 		switch {
 		case !c.signedIn:
 			return ErrUnauthorized
@@ -40,11 +42,11 @@ func (a *Auth) RequireVerified(next http.Handler) http.Handler {
 	})
 }
 
-// RequireRole lets signed-in users pass who have one of the roles, whatever API
-// key they send beside their token. An administrator passes only where RoleAdmin
-// is listed. Where it is listed, a secret key of the application passes too, if
-// its scopes are nil. Roles are always asked of the store, whatever
-// SessionConfig.Staleness.
+// RequireRole lets signed-in users with one of the roles pass. An API key
+// beside the token changes nothing. An administrator passes only if RoleAdmin
+// is listed. If RoleAdmin is listed, a secret key of the application with nil
+// scopes passes too. The role is always read from the store, whatever
+// SessionConfig.Staleness is.
 func (a *Auth) RequireRole(role string, others ...string) func(http.Handler) http.Handler {
 	roles := append([]string{role}, others...)
 	for _, role := range roles {
@@ -53,7 +55,7 @@ func (a *Auth) RequireRole(role string, others ...string) func(http.Handler) htt
 		}
 	}
 	return func(next http.Handler) http.Handler {
-		return a.guard(next, true, func(c *caller) error {
+		return a.guard(next, freshly, func(c *caller) error {
 			switch {
 			case !c.identified():
 				return ErrUnauthorized
@@ -67,15 +69,15 @@ func (a *Auth) RequireRole(role string, others ...string) func(http.Handler) htt
 	}
 }
 
-// RequireKey lets secret API keys pass that have the scope, and nobody else. A
-// wildcard and nil scopes cover every scope. A signed-in user without a secret
-// key gets 403 auth/key-required.
+// RequireKey lets secret API keys with the scope pass, and nobody else.
+// Wildcards and nil scopes include every scope. A signed-in user without a
+// secret key gets 403 auth/key-required.
 func (a *Auth) RequireKey(scope string) func(http.Handler) http.Handler {
 	if !validScope(scope) {
 		return a.nobody(scopeProblem("RequireKey", scope))
 	}
 	return func(next http.Handler) http.Handler {
-		return a.guard(next, true, func(c *caller) error {
+		return a.guard(next, freshly, func(c *caller) error {
 			switch {
 			case !c.identified():
 				return ErrUnauthorized
@@ -89,14 +91,14 @@ func (a *Auth) RequireKey(scope string) func(http.Handler) http.Handler {
 	}
 }
 
-// RequireUserOrKey lets signed-in users pass, and secret API keys that have the
+// RequireUserOrKey lets signed-in users pass, and secret API keys with the
 // scope.
 func (a *Auth) RequireUserOrKey(scope string) func(http.Handler) http.Handler {
 	if !validScope(scope) {
 		return a.nobody(scopeProblem("RequireUserOrKey", scope))
 	}
 	return func(next http.Handler) http.Handler {
-		return a.guard(next, false, func(c *caller) error {
+		return a.guard(next, 0, func(c *caller) error {
 			switch {
 			case c.signedIn:
 				return nil
@@ -111,13 +113,31 @@ func (a *Auth) RequireUserOrKey(scope string) func(http.Handler) http.Handler {
 }
 
 // RequireRecent lets signed-in users pass whose proof of identity is younger
-// than Config.RecentFor; others get 403 auth/reauthentication-required.
+// than Config.RecentFor. Other users get 403 auth/reauthentication-required.
 func (a *Auth) RequireRecent(next http.Handler) http.Handler {
-	return a.guard(next, true, func(c *caller) error {
+	return a.guard(next, freshly, func(c *caller) error {
 		if !c.signedIn {
 			return ErrUnauthorized
 		}
 		return a.recent(c)
+	})
+}
+
+// RequireFactor lets signed-in users pass whose session has two factors. A user
+// who has a second factor and came in without it, from a remembered device, say,
+// gets 403 auth/reauthentication-required; a user who has none gets 403
+// auth/mfa-enrollment-required.
+func (a *Auth) RequireFactor(next http.Handler) http.Handler {
+	return a.guard(next, freshly, func(c *caller) error {
+		switch {
+		case !c.signedIn:
+			return ErrUnauthorized
+		case c.session.ACR() == store.TwoFactors:
+			return nil
+		case c.user.MFAEnabled:
+			return ErrReauthenticationRequired.detail("methods", []string{FactorTOTP, FactorRecoveryCode})
+		}
+		return ErrMFAEnrollmentRequired.detail("methods", []string{FactorTOTP})
 	})
 }
 
@@ -129,8 +149,8 @@ type Caller struct {
 	Key     *APIKey
 }
 
-// CallerFrom tells who sent a request that passed a guard. It returns false for
-// a request without any credential, and outside a guard.
+// CallerFrom returns who sent a request that passed a guard. It returns false
+// for a request without a credential, and outside a guard.
 func CallerFrom(ctx context.Context) (Caller, bool) {
 	c := callerFrom(ctx)
 	if c == nil || !c.signedIn && c.key == nil {
@@ -138,11 +158,11 @@ func CallerFrom(ctx context.Context) (Caller, bool) {
 	}
 	who := Caller{}
 	if c.signedIn {
-		user, session := c.user, c.session
+		user, session := userOf(&c.user), sessionOf(&c.session)
 		who.User, who.Session = &user, &session
 	}
 	if c.key != nil {
-		key := *c.key
+		key := apiKeyOf(c.key)
 		who.Key = &key
 	}
 	return who, true
@@ -152,7 +172,7 @@ func CallerFrom(ctx context.Context) (Caller, bool) {
 // guards.
 func UserFrom(ctx context.Context) (User, bool) {
 	if c := callerFrom(ctx); c != nil && c.signedIn {
-		return c.user, true
+		return userOf(&c.user), true
 	}
 	return User{}, false
 }
@@ -160,7 +180,7 @@ func UserFrom(ctx context.Context) (User, bool) {
 // SessionFrom returns the session of a request that passed one of the guards.
 func SessionFrom(ctx context.Context) (Session, bool) {
 	if c := callerFrom(ctx); c != nil && c.signedIn {
-		return c.session, true
+		return sessionOf(&c.session), true
 	}
 	return Session{}, false
 }
@@ -168,15 +188,15 @@ func SessionFrom(ctx context.Context) (Session, bool) {
 // APIKeyFrom returns the API key of a request that passed one of the guards.
 func APIKeyFrom(ctx context.Context) (APIKey, bool) {
 	if c := callerFrom(ctx); c != nil && c.key != nil {
-		return *c.key, true
+		return apiKeyOf(c.key), true
 	}
 	return APIKey{}, false
 }
 
-// Client gives rules that the handler calls the address, the user agent and the
-// request id of its request, as the routes of the API have them. Put it before
-// forms of the host that call rules: without it their limits per client address
-// count nobody, and sessions do not say where they come from.
+// Client gives the rules that next calls the client address, the user agent and
+// the request id of the request. Put it around forms of the host that call
+// rules. Without it these rules count no client address, and sessions do not
+// show where they come from.
 func (a *Auth) Client(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		client := describe(a.kernel, r, w.Header().Get("X-Request-Id"))
@@ -184,26 +204,26 @@ func (a *Auth) Client(next http.Handler) http.Handler {
 	})
 }
 
-// LimitClass is a limit per client address, shared by the routes of the API and
-// the forms of the host.
+// LimitClass is a limit per client address. The routes of the API and the forms
+// of the host share it.
 type LimitClass string
 
-// The classes of limits, in the figures of docs/ratelimit.md.
+// The classes of limits. docs/ratelimit.md has the figures.
 const (
-	// GuessLimit is for forms that verify something that can be guessed. Every
+	// GuessLimit is for forms that check something that can be guessed. Every
 	// request counts. The rules of this package count guesses themselves, so a
-	// form that calls them needs [Auth.Client] alone.
+	// form that calls them needs only [Auth.Client].
 	GuessLimit = LimitClass(limitGuess)
 	// SignUpLimit is for forms that make accounts.
 	SignUpLimit = LimitClass(limitSignUp)
-	// MailLimit is for forms that send mail of the host to an address that the
-	// client names. The rules of this package count their mails themselves.
+	// MailLimit is for forms that send the host's own mail to an address that
+	// the client names. The rules of this package count their mails themselves.
 	MailLimit = LimitClass(limitMail)
 )
 
-// Limit puts forms of the host under the limit of a class, together with the
-// routes of the API. It refuses with 429 and Retry-After before the handler is
-// called. It does what [Auth.Client] does, too.
+// Limit bounds forms of the host by a class, together with the routes of the
+// API. If the limit is reached it answers 429 with Retry-After and does not
+// call the handler. It also does what [Auth.Client] does.
 func (a *Auth) Limit(class LimitClass) func(http.Handler) http.Handler {
 	budget := map[LimitClass]string{GuessLimit: clientGuess, SignUpLimit: clientSignUp, MailLimit: clientMail}[class]
 	if budget == "" {
@@ -220,9 +240,9 @@ func (a *Auth) Limit(class LimitClass) func(http.Handler) http.Handler {
 	}
 }
 
-// VerifyToken checks an access token as RequireUser does, for use where there
-// is no request (a WebSocket message, a queue). It answers the errors that the
-// guards answer, and ErrUnavailable when the store cannot be asked.
+// VerifyToken checks an access token as RequireUser does, where there is no
+// request (a message on a WebSocket, a job in a queue). It returns the errors
+// of the guards, and ErrUnavailable if the store does not answer.
 func (a *Auth) VerifyToken(ctx context.Context, token string) (User, Session, error) {
 	var limit deadline.Context
 	limit.Start(ctx, a.config.RequestTimeout)
@@ -231,12 +251,23 @@ func (a *Auth) VerifyToken(ctx context.Context, token string) (User, Session, er
 	if err := a.verifyAccess(&limit, token, false, &c); err != nil {
 		return User{}, Session{}, err
 	}
-	return c.user, c.session, nil
+	return userOf(&c.user), sessionOf(&c.session), nil
 }
+
+// manner is how a guard identifies the caller.
+type manner int
+
+const (
+	// freshly asks the store, whatever is remembered.
+	freshly manner = 1 << iota
+	// deadCookie takes a caller whose session cookie is no good for nobody.
+	deadCookie
+)
 
 // guard identifies the caller once, however many guards stand before a handler,
 // and asks whether the request may pass.
-func (a *Auth) guard(next http.Handler, fresh bool, pass func(*caller) error) http.Handler {
+func (a *Auth) guard(next http.Handler, how manner, pass func(*caller) error) http.Handler {
+	fresh := how&freshly != 0
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		outer := callerFrom(r.Context())
 		if outer != nil && outer.by == a.machinery && !fresh {
@@ -249,8 +280,13 @@ func (a *Auth) guard(next http.Handler, fresh bool, pass func(*caller) error) ht
 		}
 		ctx := &requestContext{Context: r.Context(), request: r, auth: a.kernel, caller: caller{by: a.machinery}}
 		ctx.lookup.Start(r.Context(), a.config.RequestTimeout)
-		err := a.identifyHost(r, ctx, fresh)
+		err := identifyHost(a.kernel, r, ctx, fresh)
 		ctx.lookup.Stop()
+		if err != nil && how&deadCookie != 0 && cookieRefused(a.kernel, r, &ctx.caller, err) {
+			clearCookie(a.kernel, w.Header())
+			ctx.caller = caller{by: a.machinery, key: ctx.caller.key}
+			err = nil
+		}
 		if err == nil {
 			err = pass(&ctx.caller)
 		}
@@ -258,17 +294,20 @@ func (a *Auth) guard(next http.Handler, fresh bool, pass func(*caller) error) ht
 			a.refuse(w, r, err)
 			return
 		}
+		if ctx.caller.cookie != nil {
+			putCookie(w.Header(), ctx.caller.cookie)
+		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-func (a *Auth) identifyHost(r *http.Request, ctx *requestContext, fresh bool) error {
+func identifyHost(k *kernel, r *http.Request, ctx *requestContext, fresh bool) error {
 	if len(r.Header["X-Api-Key"]) > 0 {
-		if err := a.identifyKey(r.WithContext(&ctx.lookup), &ctx.caller); err != nil {
+		if err := k.identifyKey(r.WithContext(&ctx.lookup), &ctx.caller); err != nil {
 			return err
 		}
 	}
-	return a.identifyUser(&ctx.lookup, r, &ctx.caller, fresh)
+	return k.identifyUser(&ctx.lookup, r, &ctx.caller, fresh)
 }
 
 // refuse answers a request to a host's route with an error of the API.
@@ -281,11 +320,12 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	writeError(w, report(a.log, w, r, err))
 }
 
-// RequirePolicy lets a caller pass who meets a policy such as
-// "user & role:editor | self"; [ParsePolicy] describes the terms. Owner names the
-// user whose thing the request is about; a policy that says self needs it. A
-// policy that cannot be read is logged and lets nobody pass; a host that would
-// rather not start asks ParsePolicy first.
+// RequirePolicy lets a caller pass who meets a policy such as "user &
+// role:editor | self". [ParsePolicy] describes the terms. owner returns the id
+// of the user who owns the thing that the request is about. A policy with the
+// term self needs owner. If the policy cannot be read, RequirePolicy logs an
+// error, and the guard lets nobody pass. Call ParsePolicy at the start of the
+// host to stop on such a policy.
 func (a *Auth) RequirePolicy(text string, owner func(*http.Request) string) func(http.Handler) http.Handler {
 	parsed, err := ParsePolicy(text)
 	if err == nil && owner == nil {
@@ -296,7 +336,7 @@ func (a *Auth) RequirePolicy(text string, owner func(*http.Request) string) func
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			a.guard(next, true, func(c *caller) error {
+			a.guard(next, freshly, func(c *caller) error {
 				switch {
 				case c.administers() || parsed.allows(c, func() bool { return owner(r) == c.user.ID }):
 					return nil
@@ -309,8 +349,8 @@ func (a *Auth) RequirePolicy(text string, owner func(*http.Request) string) func
 	}
 }
 
-// nobody is the guard that stands where a guard was written that cannot be
-// meant. It is logged once and answers 500.
+// nobody is the guard for a role, a scope or a policy that cannot be read. It
+// logs the cause once and answers 500 to every request.
 func (a *Auth) nobody(cause error) func(http.Handler) http.Handler {
 	a.log.Error("a guard cannot be read, so it lets nobody pass", "error", cause)
 	return func(http.Handler) http.Handler {

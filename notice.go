@@ -10,15 +10,14 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// This file records events about what did not succeed. Nothing was committed
-// that such an event could stand beside, so a worker of its own records them
-// after the answer: neither their number nor the time that they cost tells
-// anybody who has an account.
+// This file records events about failures. A failure commits nothing, so no
+// transaction can hold its event. A worker records the event after the answer,
+// so the time of the answer does not show whether an address has an account.
 
-// noticeWindow is how long a failure that repeats itself is only counted.
+// noticeWindow is how long a repeated failure is only counted.
 const noticeWindow = 15 * time.Minute
 
-// maxNotices bounds what waits and what is remembered.
+// maxNotices bounds the number of waiting notices, and of remembered ones.
 const maxNotices = 10_000
 
 func newNotices(k *kernel) *notices {
@@ -41,7 +40,7 @@ func newNotices(k *kernel) *notices {
 	return n
 }
 
-// Close records what waits and ends the worker.
+// Close records the waiting notices and ends the worker.
 func (n *notices) Close(ctx context.Context) error {
 	ran, err := n.worker.Close(ctx)
 	if ran && err == nil {
@@ -50,8 +49,8 @@ func (n *notices) Close(ctx context.Context) error {
 	return err
 }
 
-// notice leaves an event to the worker. Where too many wait already it is
-// dropped, and the log says so.
+// notice gives an event to the worker. If too many events wait, the event is
+// dropped, and the log has a line.
 func (k *kernel) notice(ctx context.Context, one notice) {
 	one.client, one.from, one.at = clientFrom(ctx), clientName(ctx), k.now()
 	n := k.notices
@@ -68,9 +67,9 @@ func (k *kernel) notice(ctx context.Context, one notice) {
 	n.worker.Wake()
 }
 
-// recordNotice records an event. Its subject is the account of the address. What
-// is said about addresses without an account is counted by client: there are as
-// many such addresses as a stranger can make up.
+// recordNotice records an event. Its subject is the account of the address.
+// Events about addresses without an account are counted per client, because a
+// stranger can make up any number of such addresses.
 func recordNotice(ctx context.Context, k *kernel, one notice) error {
 	var subject string
 	if one.emailKey != "" {
@@ -99,9 +98,9 @@ func recordNotice(ctx context.Context, k *kernel, one notice) error {
 	})
 }
 
-// firstInWindow answers how often something has happened since it was recorded
-// last, this time included, or 0 where it was recorded within the window, by this
-// process or another one. What happened since is counted for each process.
+// firstInWindow returns how often something has happened since it was last
+// recorded, this time included. It returns 0 if this or another process has
+// recorded it within the window. Each process counts by itself.
 func firstInWindow(ctx context.Context, k *kernel, key string, now time.Time) (int, error) {
 	n := k.notices
 	before := n.counted[key]

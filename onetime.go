@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/admit-go/admit/store"
 )
 
@@ -24,7 +26,17 @@ var (
 // kill removes the tokens that a happening makes worthless: tokens of the
 // account, and tokens sent to its address before there was an account.
 func (t *txn) kill(ctx context.Context, h happening, userID, emailKey string) error {
-	_, err := t.DeleteTokens(ctx, store.TokenFilter{Tenant: tenant, UserID: userID, EmailKey: emailKey, Kinds: killed(h)})
+	// What the transaction has added before must not outlive it.
+	if len(t.batch.Tokens) > 0 {
+		if err := flush(ctx, t); err != nil {
+			return err
+		}
+	}
+	t.batch.Kill = append(t.batch.Kill, store.TokenFilter{Tenant: tenant, UserID: userID, EmailKey: emailKey, Kinds: killed(h)})
+	if userID == "" || !forgets(h) || t.config.MFA.Remember == 0 {
+		return nil
+	}
+	_, err := t.DeleteRecordsOf(ctx, tenant, userRef(userID), kindRemembered)
 	return err
 }
 
@@ -70,15 +82,17 @@ func wellFormed(text string) bool {
 	return err == nil
 }
 
-// newToken stores a one-time token and returns its secret.
-func (t *txn) newToken(ctx context.Context, token store.Token, life time.Duration) (secret string, expires time.Time, err error) {
+// newToken makes a one-time token, which is stored at the end of the transaction,
+// and returns its secret.
+func (t *txn) newToken(_ context.Context, token store.Token, life time.Duration) (secret string, expires time.Time, err error) {
 	secret, token.Hash, err = newSecret()
 	if err != nil {
 		return "", expires, err
 	}
 	token.Tenant, token.CreatedAt = tenant, t.now()
 	token.ExpiresAt = token.CreatedAt.Add(life)
-	return secret, token.ExpiresAt, t.CreateToken(ctx, token)
+	addNewToken(t, token)
+	return secret, token.ExpiresAt, nil
 }
 
 // opened is a secret that was redeemed, or had been before.
@@ -93,7 +107,7 @@ type opened struct {
 }
 
 // openSecret redeems a mailed secret of one of the kinds: it finds the token,
-// locks its account, and uses the token up. It is the one place where secrets
+// locks its account, and uses the token up, in one step. It is the one place where secrets
 // that belong to an account are spent. It answers ErrInvalidToken for a secret
 // that is unknown, ErrTokenExpired for one that came too late, and
 // ErrAccountBanned; one that was used already is told by opened.used.
@@ -101,48 +115,30 @@ func (t *txn) openSecret(ctx context.Context, secret string, kinds ...string) (o
 	if secret = cleanSecret(secret); !wellFormed(secret) {
 		return opened{}, ErrInvalidToken
 	}
+	now := t.now()
 	for _, kind := range kinds {
-		found, err := t.Token(ctx, tenant, kind, hashSecret(secret))
+		token, user, spent, err := t.SpendToken(ctx, tenant, kind, hashSecret(secret), now)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return opened{}, err
 		}
-		user, used, err := spendToken(ctx, t, found)
-		return opened{token: found, kind: kind, user: user, used: used}, err
+		t.touch(user.ID)
+		found := opened{token: token, kind: kind, user: user, used: !spent}
+		err = usable(&user, now) // where it is not, the token is not spent after all
+		switch {
+		case errors.Is(err, ErrAuthUserNotFound):
+			return found, ErrInvalidToken
+		case err != nil:
+			return found, err
+		case !spent && token.UsedAt.IsZero():
+			return found, ErrTokenExpired
+		}
+		t.proven = user.ID
+		return found, nil
 	}
 	return opened{}, ErrInvalidToken
-}
-
-// spendToken locks the account of a token and uses the token up. A token that
-// was used is told from one that has run out.
-func spendToken(ctx context.Context, t *txn, found store.Token) (user store.User, used bool, err error) {
-	if user, err = t.lock(ctx, found.UserID); errors.Is(err, store.ErrNotFound) {
-		return user, false, ErrInvalidToken
-	} else if err != nil {
-		return user, false, err
-	}
-	now := t.now()
-	if err := usable(&user, now); err != nil {
-		if errors.Is(err, ErrAuthUserNotFound) {
-			err = ErrInvalidToken
-		}
-		return user, false, err
-	}
-	t.proven = user.ID
-	after, won, err := t.ConsumeToken(ctx, tenant, found.Kind, found.Hash, now)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return user, false, ErrInvalidToken
-	case err != nil:
-		return user, false, err
-	case won:
-		return user, false, nil
-	case after.UsedAt.IsZero():
-		return user, false, ErrTokenExpired
-	}
-	return user, true, nil
 }
 
 // seen is a mailed secret that was looked at and not used up.
@@ -160,21 +156,18 @@ func lookAt(ctx context.Context, k *kernel, secret string, kinds ...string) (see
 		return seen{}, ErrInvalidToken
 	}
 	for _, kind := range kinds {
-		token, err := k.store.Token(ctx, tenant, kind, hashSecret(secret))
+		token, user, err := k.store.TokenUser(ctx, tenant, kind, hashSecret(secret))
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return seen{}, fault(err)
 		}
-		user, err := k.store.User(ctx, tenant, token.UserID)
 		found := seen{token, user}
 		own := kind == kindVerify || kind == kindReset // secrets for the account's present address
 		switch {
-		case errors.Is(err, store.ErrNotFound), err == nil && (user.Deleted() || own && token.EmailKey != user.EmailKey):
+		case user.ID == "", user.Deleted(), own && token.EmailKey != user.EmailKey:
 			return seen{}, ErrInvalidToken
-		case err != nil:
-			return seen{}, fault(err)
 		case user.Banned(k.now()):
 			return found, ErrAccountBanned
 		case token.UsedAt.IsZero() && !k.now().Before(token.ExpiresAt):
@@ -183,4 +176,48 @@ func lookAt(ctx context.Context, k *kernel, secret string, kinds ...string) (see
 		return found, nil
 	}
 	return seen{}, ErrInvalidToken
+}
+
+// cleanCode reads a code as somebody types or pastes it: with blanks, hyphens
+// and invisible characters, in digits of any width or script. It answers whether
+// six digits are left.
+func cleanCode(typed string) (code string, ok bool) {
+	const longest = 256 // bytes looked at
+	if len(typed) > longest {
+		return "", false
+	}
+	var digits []byte
+	for _, r := range norm.NFKC.String(typed) {
+		switch value, digit := digitOf(r); {
+		case digit:
+			digits = append(digits, '0'+value)
+		case ignoredInCode(r):
+		default:
+			return "", false
+		}
+	}
+	return string(digits), len(digits) == 6
+}
+
+// ignoredInCode says whether a character gets into a code by typing or pasting
+// and is no part of it.
+func ignoredInCode(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Pd) }
+
+// digitOf is the value of a decimal digit of any script. Their digits stand in
+// rows of ten, in order, so that the row's first is found by counting back.
+func digitOf(r rune) (byte, bool) {
+	if !unicode.Is(unicode.Nd, r) {
+		return 0, false
+	}
+	for _, row := range unicode.Nd.R16 {
+		if rune(row.Lo) <= r && r <= rune(row.Hi) {
+			return byte((r - rune(row.Lo)) % 10), true
+		}
+	}
+	for _, row := range unicode.Nd.R32 {
+		if rune(row.Lo) <= r && r <= rune(row.Hi) {
+			return byte((r - rune(row.Lo)) % 10), true
+		}
+	}
+	return 0, false
 }

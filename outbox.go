@@ -12,15 +12,15 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// queuedMail is what is sealed in the store until a message is sent.
+// queuedMail is the sealed content of a waiting message.
 type queuedMail struct {
 	To     string        `json:"to"`
 	Locale string        `json:"locale,omitempty"`
 	Values mailer.Values `json:"values"`
 }
 
-// newOutbox returns the queue of mail, which renders and sends a message with
-// what the configuration names.
+// newOutbox returns the queue of mail. It renders and sends a message as the
+// configuration says.
 func newOutbox(config Config, ring *sealed.Ring, ids *uuid.Source, letters *letter.Set, holder string) *outbox.Outbox[queuedMail] {
 	return outbox.New(outbox.Options[queuedMail]{
 		Queue: store.QueueMail, Store: config.Store, Tenant: tenant, Holder: holder, Ring: ring, IDs: ids,

@@ -29,9 +29,9 @@ type tap struct {
 	mails *[]store.Mail
 }
 
-func (s tap) AddMail(ctx context.Context, m store.Mail) error {
-	*s.mails = append(*s.mails, m)
-	return s.Store.AddMail(ctx, m)
+func (s tap) Write(ctx context.Context, b store.Batch) (store.Written, error) {
+	*s.mails = append(*s.mails, b.Mails...)
+	return s.Store.Write(ctx, b)
 }
 
 func (s tap) Tx(ctx context.Context, fn func(ctx context.Context, tx store.Store) error) error {
@@ -241,7 +241,7 @@ func (v *village) open(s step) error {
 			return nil //nolint:nilerr // refused
 		}
 		v.sessions[s.who] = append(v.sessions[s.who], signed)
-		before, err = signed.User, nil
+		before.ID, err = signed.User.ID, nil
 	}
 	if err != nil {
 		return nil //nolint:nilerr // refused

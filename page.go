@@ -13,17 +13,17 @@ import (
 	"github.com/admit-go/admit/ui"
 )
 
-// What a page can ask for beside what it is there for.
+// The actions that a form can ask for.
 const (
-	// actionDisown says that the account is not one's own. A page then asks once
-	// more, and sends actionDelete.
+	// actionDisown says that the account does not belong to the reader of the
+	// mail. The page asks again and sends actionDelete.
 	actionDisown = "disown"
 	actionDelete = "delete"
-	// actionRenew asks for a new link instead of one that is too old.
+	// actionRenew asks for a new link because the link is too old.
 	actionRenew = "renew"
 )
 
-// formInput is what the pages send, and what programs may send instead.
+// formInput is the input that pages send, and that programs may send instead.
 type formInput struct {
 	Token       string `json:"token"`
 	Email       string `json:"email"`
@@ -31,7 +31,7 @@ type formInput struct {
 	NewPassword string `json:"newPassword"`
 	Action      string `json:"action"`
 	Locale      string `json:"locale"`
-	// RevokeAPIKeys goes with a new password.
+	// RevokeAPIKeys is sent together with a new password.
 	RevokeAPIKeys bool `json:"revokeApiKeys"`
 }
 
@@ -47,10 +47,10 @@ func readForm(w http.ResponseWriter, r *http.Request) (in formInput, isForm bool
 	return in, true, in.fill(values)
 }
 
-// readLink reads the same fields from the address of a page. What was damaged on
-// its way to a browser is left out: links are copied from HTML source, wrapped
-// and cut by mail programs, and a token that is whole is enough to go on. A
-// program is told.
+// readLink reads the same fields from the query of a page. For a browser it
+// leaves out damaged fields, because mail programs wrap and cut links, and
+// people copy links from HTML source. A complete token is enough. A program
+// gets an error instead.
 func (v visitor) readLink() (in formInput, err error) {
 	if !wantsPage(v.r) {
 		values, err := webio.Query(v.r)
@@ -62,7 +62,7 @@ func (v visitor) readLink() (in formInput, err error) {
 		}
 		return in, err
 	}
-	// What ParseQuery could read is there, whatever else it could not.
+	// ParseQuery returns what it could read, even with an error.
 	values, _ := url.ParseQuery(strings.ReplaceAll(v.r.URL.RawQuery, "&amp;", "&"))
 	for name, field := range in.fields() {
 		if webio.Fields(values, map[string]*string{name: field}) != nil {
@@ -92,7 +92,7 @@ func (in *formInput) fields() map[string]*string {
 	}
 }
 
-// hidden are the fields that a page's form sends along.
+// hidden returns the hidden fields of a form on a page.
 func (in *formInput) hidden(action string) []ui.Field {
 	var fields []ui.Field
 	if in.Token != "" {
@@ -110,26 +110,28 @@ func (in *formInput) hidden(action string) []ui.Field {
 	return fields
 }
 
-// linkParams says where a link is to be mailed.
+// linkParams returns the input of a rule that mails a link.
 func (in *formInput) linkParams() LinkParams {
 	return LinkParams{Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale}
 }
 
-// asked is the context of a request that leads to a mail: the mail is in a
-// language that the client accepts, where neither body nor account names one.
+// asked returns the context of a request that leads to a mail. If neither the
+// body nor the account names a language, the mail is in a language that the
+// client accepts.
 func asked(r *http.Request) context.Context {
 	return WithLanguages(r.Context(), r.Header.Get("Accept-Language"))
 }
 
-// renewal is the form that asks for a new link to the same address. The form asks
-// for the address where the link has none that can be one.
+// renewal returns the form that asks for a new link to the same address. If the
+// link has no valid address, the form asks for the address.
 func (in formInput) renewal(action string) []ui.Form {
 	in.Token, in.Email = "", showEmail(in.Email)
 	return []ui.Form{{Action: action, Button: "Send me a new link", Hidden: in.hidden(actionRenew), Email: in.Email == ""}}
 }
 
-// pagePath is where a browser reaches a page of this API: below the path of
-// Config.BaseURL, which a proxy in front of the host may have taken away.
+// pagePath returns the path at which a browser reaches a page of this API. It
+// starts with the path of Config.BaseURL, which a proxy in front of the host
+// may have removed.
 func (k *kernel) pagePath(path string) string {
 	base, err := url.Parse(k.config.BaseURL)
 	if err != nil { // New has refused it
@@ -138,7 +140,7 @@ func (k *kernel) pagePath(path string) string {
 	return base.EscapedPath() + k.config.BasePath + path
 }
 
-// visitor is a request that can be a browser's, and its answer.
+// visitor is a request that may come from a browser, and its answer.
 type visitor struct {
 	*kernel
 	w http.ResponseWriter
@@ -147,12 +149,13 @@ type visitor struct {
 
 func (k *kernel) visitor(w http.ResponseWriter, r *http.Request) visitor { return visitor{k, w, r} }
 
-// home is the way on from a page where nothing is left to do.
+// home returns the link of a page where nothing is left to do.
 func (v visitor) home() []ui.Link {
 	return []ui.Link{{Text: "To the home page", URL: template.URL(v.config.HomeURL)}} //nolint:gosec // from the configuration
 }
 
-// languages of a page for whoever got the link, before those of the browser.
+// languages returns the language of the account. A page uses it before the
+// languages of the browser.
 func (s seen) languages() []string { return languagesOf(s.user.Locale) }
 
 func languagesOf(locale string) []string {
@@ -162,21 +165,22 @@ func languagesOf(locale string) []string {
 	return []string{locale}
 }
 
-// renew mails a new link, within the limits of every other request for a mail.
+// renew mails a new link. It spends the same budgets as every other request for
+// a mail.
 func (v visitor) renew(isForm bool, in formInput, path string, send func(ctx context.Context, in LinkParams) error) error {
 	err := send(asked(v.r), in.linkParams())
 	return v.answerForm(isForm, err, ui.Page{
 		Title: "Check your mail",
 		Paragraphs: []string{
-			"If this address can be used here, a mail with a new link is on its way. It makes older links worthless.",
-			"Nothing there after some minutes? Look among the junk mail too.",
+			"If this address can be used here, a mail with a new link is on its way. Older links stop working.",
+			"Nothing there after some minutes? Look in your junk mail too.",
 		},
 		Facts: []ui.Fact{{Label: "Address", Value: showEmail(in.Email)}},
 	}, webio.Message("If the address can be used, a mail is on its way."), formInput{CallbackURL: in.CallbackURL}.renewal(v.pagePath(path))...)
 }
 
-// lookAt is lookAt for the page that answers a form: whose language it is in. The
-// rule answers what is wrong with the link.
+// lookAt finds the account for the language of the page that answers a form. It
+// returns no error about the link, because the rule returns it.
 func (v visitor) lookAt(secret string, kinds ...string) (seen, error) {
 	if !wantsPage(v.r) {
 		return seen{}, nil
@@ -188,8 +192,8 @@ func (v visitor) lookAt(secret string, kinds ...string) (seen, error) {
 	return found, nil
 }
 
-// answerForm answers a form with a page and a program with JSON. The page of a
-// failure is in the same languages and offers what else can be done.
+// answerForm answers a form with a page and a program with JSON. The page after
+// a failure is in the same languages and has the forms in otherwise.
 func (v visitor) answerForm(isForm bool, err error, page ui.Page, body any, otherwise ...ui.Form) error {
 	asPage := isForm && wantsPage(v.r)
 	switch {
@@ -203,8 +207,8 @@ func (v visitor) answerForm(isForm bool, err error, page ui.Page, body any, othe
 	return webio.Write(v.w, http.StatusOK, body)
 }
 
-// wantsJSON says whether a request declares itself a program's: by asking for
-// exactly JSON, or by an API key, which was checked before.
+// wantsJSON reports whether a request declares itself a program's: it accepts
+// exactly JSON, or it has an API key, which was checked before.
 func wantsJSON(r *http.Request) bool {
 	accept := r.Header["Accept"]
 	if c := callerFrom(r.Context()); c != nil && c.key != nil {
@@ -213,21 +217,22 @@ func wantsJSON(r *http.Request) bool {
 	return len(accept) == 1 && accept[0] == "application/json"
 }
 
-// wantsPage says whether a request comes from a browser that shows what it is
-// given.
+// wantsPage reports whether a request comes from a browser that displays the
+// answer.
 func wantsPage(r *http.Request) bool {
 	return !wantsJSON(r) && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// writePage shows a page, with a way on where the page has none.
+// writePage writes a page. If the page has no form and no link, it gets a link
+// to the home page.
 func (v visitor) writePage(status int, page ui.Page) error {
 	page.SiteName = v.config.SiteName
 	page.Languages = append(slices.Clip(page.Languages), ui.Accepted(v.r.Header.Get("Accept-Language"))...)
 	if len(page.Forms)+len(page.Links) == 0 {
 		page.Links = v.home()
 	}
-	// A browser follows the redirect that answers a form only to where the page of
-	// the form allows.
+	// After a form, a browser follows a redirect only to the targets that the
+	// page of the form allows.
 	for _, form := range page.Forms {
 		for _, field := range form.Hidden {
 			if source := v.redirects.FormAction(field.Value); field.Name == "callbackUrl" && source != "" {
@@ -242,11 +247,11 @@ func (v visitor) writePage(status int, page ui.Page) error {
 }
 
 // writeErrorPage shows an error to a person. otherwise has the languages of the
-// page and what a link that is no longer good leaves to do.
+// page, and the paragraphs and forms for a link that does not work.
 func (v visitor) writeErrorPage(err error, otherwise ui.Page) error {
 	answer := asError(err)
 	if answer.Status >= http.StatusInternalServerError {
-		return err // logged and answered in one place
+		return err // serve logs and answers it
 	}
 	return v.showError(answer, otherwise)
 }
@@ -276,7 +281,8 @@ func (v visitor) showError(answer *Error, otherwise ui.Page) error {
 	return v.writePage(answer.Status, page)
 }
 
-// failed answers a link that leads to no page: with a page to a browser.
+// failed answers a failure of a link: a browser gets a page, and a program gets
+// the error.
 func (v visitor) failed(err error, otherwise ui.Page) error {
 	if wantsPage(v.r) {
 		return v.writeErrorPage(err, otherwise)
@@ -284,8 +290,8 @@ func (v visitor) failed(err error, otherwise ui.Page) error {
 	return err
 }
 
-// againWhereAsked is what the page of a link says that only a signed-in user can
-// ask for.
+// againWhereAsked is the page for a link that only a signed-in user can ask for
+// again.
 func againWhereAsked(found seen) ui.Page {
 	return ui.Page{Languages: found.languages(), Paragraphs: []string{"Links work once and only for a while.", "Ask for a new one where you asked for this one."}}
 }

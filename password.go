@@ -33,15 +33,16 @@ func (p *Passwords) feature() feature {
 	}
 }
 
-// SignInParams is what somebody signs in with.
+// SignInParams is the input of Passwords.SignIn.
 type SignInParams struct {
 	Email, Password string
 }
 
-// SignIn signs a user in with a password. It answers ErrInvalidEmail,
-// ErrInvalidCredentials, ErrAccountBanned or ErrUnavailable. Every call that
-// gets as far as a password costs one password hash, whoever the address
-// belongs to and whether or not it has a password.
+// SignIn signs a user in with a password. Every call with a possible password
+// costs one password hash, also for an address without an account and for an
+// account without a password. SignIn returns ErrInvalidEmail,
+// ErrInvalidPasswordFormat, ErrInvalidCredentials, ErrTooManyLoginAttempts,
+// ErrAccountBanned, ErrEmailNotVerified, ErrPasswordExpired or ErrUnavailable.
 func (p *Passwords) SignIn(ctx context.Context, in SignInParams) (SignedIn, error) {
 	address, err := emailaddress.Parse(in.Email)
 	if err != nil {
@@ -65,8 +66,14 @@ func (p *Passwords) signIn(ctx context.Context, try *attempt, address emailaddre
 		return SignedIn{}, err
 	}
 	return p.admit(ctx, try, func(ctx context.Context, tx *txn) (outcome, error) {
-		return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", still: func(ctx context.Context, tx *txn) error {
-			if err := tx.stillThePassword(ctx, known); err != nil {
+		var stored store.Password
+		lock := func(ctx context.Context, tx *txn) (user store.User, err error) {
+			tx.touch(known.stored.UserID)
+			user, stored, err = tx.LockUserPassword(ctx, tenant, known.stored.UserID)
+			return user, err
+		}
+		return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", lock: lock, clears: keysOf(try.account), still: func(_ context.Context, tx *txn) error {
+			if err := stillThePassword(tx, known, stored); err != nil {
 				return err
 			}
 			if life := p.config.Passwords.ExpiresAfter; life > 0 && !p.now().Before(known.stored.ChangedAt.Add(life)) {
@@ -78,16 +85,17 @@ func (p *Passwords) signIn(ctx context.Context, try *attempt, address emailaddre
 }
 
 // PreparePasswordParams is a new password and the account that it is for. Email
-// and Name are what the account has or will have: passwords that repeat them are
-// refused.
+// and Name are those that the account has or will have. A password that repeats
+// them is refused.
 type PreparePasswordParams struct {
 	Email, Name, Password string
 }
 
-// Prepare checks and hashes a new password before a host's transaction begins:
-// inside one nothing is hashed, since a hash takes long and others wait for the
-// locks. It answers ErrInvalidEmail, ErrInvalidName, ErrInvalidPasswordFormat,
-// ErrWeakPassword or ErrUnavailable.
+// Prepare checks and hashes a new password before a transaction of the host
+// begins. No password is hashed inside such a transaction, because a hash takes
+// long and other transactions would wait for the locks. Prepare returns
+// ErrInvalidEmail, ErrInvalidName, ErrInvalidPasswordFormat, ErrWeakPassword or
+// ErrUnavailable.
 func (p *Passwords) Prepare(ctx context.Context, in PreparePasswordParams) (PreparedPassword, error) {
 	address, name, err := parseAccount(in.Email, in.Name)
 	if err != nil {
@@ -100,20 +108,21 @@ func (p *Passwords) Prepare(ctx context.Context, in PreparePasswordParams) (Prep
 	return PreparedPassword{address.Key, hash}, err
 }
 
-// ChangePasswordParams names a user and both passwords.
+// ChangePasswordParams is the input of Passwords.Change.
 type ChangePasswordParams struct {
 	UserID string
-	// Current is the password that the user has, New the one to set.
+	// Current is the present password of the user. New is the password to set.
 	Current, New string
-	// RevokeAPIKeys revokes the API keys that the account has made.
+	// RevokeAPIKeys also revokes the API keys that the account has made.
 	RevokeAPIKeys bool
 }
 
-// Change replaces the password of a user who knows the current one.
-// Every session ends. API keys go on working unless RevokeAPIKeys is set; the
-// result counts them. Wrong guesses count as they do at sign-in. It answers
-// ErrInvalidPassword, ErrSameAsPreviousPassword, ErrInvalidPasswordFormat, ErrWeakPassword,
-// ErrTooManyLoginAttempts or ErrUnavailable.
+// Change replaces the password of a user who knows the current one. Every
+// session of the user ends. API keys keep working unless RevokeAPIKeys is set.
+// The result counts them. A wrong current password counts as a wrong password
+// at sign-in. Change returns ErrInvalidPassword, ErrSameAsPreviousPassword,
+// ErrInvalidPasswordFormat, ErrWeakPassword, ErrTooManyLoginAttempts,
+// ErrUserNotFound or ErrUnavailable.
 func (p *Passwords) Change(ctx context.Context, in ChangePasswordParams) (done NewPassword, err error) {
 	userID, current, newPassword := in.UserID, in.Current, in.New
 	user, err := existing(p.store.User(ctx, tenant, userID))
@@ -124,7 +133,7 @@ func (p *Passwords) Change(ctx context.Context, in ChangePasswordParams) (done N
 	if current == "" || tooLong(current) {
 		return done, ErrInvalidPassword
 	}
-	// This says nothing about the stored password, and costs no hash.
+	// This comparison does not use the stored password and costs no hash.
 	if samePassword(current, newPassword) {
 		return done, ErrSameAsPreviousPassword
 	}
@@ -152,7 +161,7 @@ func (p *Passwords) Change(ctx context.Context, in ChangePasswordParams) (done N
 			return err
 		}
 		if !swapped {
-			return ErrInvalidPassword // it was changed meanwhile
+			return ErrInvalidPassword // another request changed the password meanwhile
 		}
 		done, err = tx.replacePassword(ctx, &user, afterChange, hash, in.RevokeAPIKeys)
 		return err
@@ -163,30 +172,13 @@ func (p *Passwords) Change(ctx context.Context, in ChangePasswordParams) (done N
 	return done, nil
 }
 
-// proveCurrent verifies the current password of a user who is signed in, within
-// the budget of sign-in: a stolen token is no oracle.
+// proveCurrent verifies the current password of a signed-in user. It spends the
+// budget of sign-in, so a stolen access token does not allow more guesses.
 func (p *Passwords) proveCurrent(ctx context.Context, user *store.User, current string) (store.Password, error) {
-	address, err := emailaddress.Parse(user.Email)
-	if err != nil {
-		return store.Password{}, ErrInternal.because(err)
-	}
-	try, err := p.attempt(ctx, firstFactor, address.Key, clientHashes)
-	if err != nil {
-		return store.Password{}, err
-	}
-	_, known, err := p.checkPassword(ctx, address, current)
+	known, err := provePassword(ctx, p.kernel, user, current)
 	if errors.Is(err, ErrInvalidCredentials) {
 		err = ErrInvalidPassword
 	}
-	if err == nil && known.stored.UserID != user.ID {
-		err = ErrInvalidPassword // the address has moved to another account
-	}
-	if err == nil {
-		// No session is issued, so the budget is not cleared; but a right
-		// password is no failure either.
-		try.giveBack(ctx)
-	}
-	try.settle(ctx, err)
 	return known.stored, err
 }
 

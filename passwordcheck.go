@@ -80,11 +80,9 @@ func (k *kernel) checkPassword(ctx context.Context, address emailaddress.Address
 	if k.after != nil {
 		return store.User{}, known, ErrInternal.because(errHashInHostTx)
 	}
-	user, err := holder(ctx, k, k.store, address)
-	if err == nil {
-		known.stored, err = k.store.Password(ctx, tenant, user.ID)
-	}
-	if errors.Is(err, store.ErrNotFound) {
+	user, stored, err := holderPassword(ctx, k, address)
+	known.stored = stored
+	if errors.Is(err, store.ErrNotFound) || err == nil && stored.Hash == "" {
 		// Nobody, or nobody with a password: the same work, the same answer.
 		if err := k.hasher.Waste(ctx, clientName(ctx), given); err != nil {
 			return user, known, k.hashFault(ctx, err)
@@ -108,22 +106,60 @@ func (k *kernel) checkPassword(ctx context.Context, address emailaddress.Address
 	return user, known, nil
 }
 
-// stillThePassword refuses when the password has changed since it was verified,
-// and renews its hash otherwise: never over another password.
-func (t *txn) stillThePassword(ctx context.Context, known knownPassword) error {
-	if known.upgrade != "" {
-		renewed := known.stored
-		renewed.Hash = known.upgrade
-		swapped, err := t.SwapPassword(ctx, known.stored.Hash, renewed)
-		if err != nil || swapped {
-			return err
-		}
+// provePassword verifies the password of a user who is signed in, within the
+// budget of sign-in: a stolen token is no oracle. A right password gives the guess
+// back, but clears no budget, since no session is made. It answers
+// ErrInvalidCredentials, ErrTooManyLoginAttempts or ErrUnavailable.
+func provePassword(ctx context.Context, k *kernel, user *store.User, given string) (knownPassword, error) {
+	if given == "" || tooLong(given) {
+		return knownPassword{}, ErrInvalidCredentials
 	}
-	now, err := t.Password(ctx, tenant, known.stored.UserID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && now.Hash != known.stored.Hash && !now.ChangedAt.Equal(known.stored.ChangedAt) {
+	address, err := emailaddress.Parse(user.Email)
+	if err != nil {
+		return knownPassword{}, ErrInternal.because(err)
+	}
+	try, err := k.attempt(ctx, firstFactor, address.Key, clientHashes)
+	if err != nil {
+		return knownPassword{}, err
+	}
+	_, known, err := k.checkPassword(ctx, address, given)
+	if err == nil && known.stored.UserID != user.ID {
+		err = ErrInvalidCredentials // the address has moved to another account
+	}
+	if err == nil {
+		try.giveBack(ctx)
+	}
+	try.settle(ctx, err)
+	return known, err
+}
+
+// stillThePassword refuses when the password that the locked account has is
+// another one than was verified, and renews its hash otherwise: never over
+// another password.
+func stillThePassword(t *txn, known knownPassword, now store.Password) error {
+	same := now.Hash == known.stored.Hash
+	if !same && !now.ChangedAt.Equal(known.stored.ChangedAt) {
 		return ErrInvalidCredentials
 	}
-	return err
+	if same && known.upgrade != "" {
+		now.Hash = known.upgrade
+		t.batch.Passwords = append(t.batch.Passwords, now)
+	}
+	return nil
+}
+
+// lockStillThePassword locks the account whose password was verified, and refuses
+// where its password is another one by now.
+func lockStillThePassword(ctx context.Context, t *txn, known knownPassword) error {
+	t.touch(known.stored.UserID)
+	_, stored, err := t.LockUserPassword(ctx, tenant, known.stored.UserID)
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrInvalidCredentials
+	}
+	if err != nil {
+		return err
+	}
+	return stillThePassword(t, known, stored)
 }
 
 // hash makes the stored form of a new password.
@@ -227,10 +263,7 @@ type NewPassword struct {
 // keys are ended where that was asked for, and counted else.
 func (t *txn) replacePassword(ctx context.Context, user *store.User, h happening, hash string, revokeKeys bool) (done NewPassword, err error) {
 	now := t.now()
-	err = t.PutPassword(ctx, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: now})
-	if err != nil {
-		return done, err
-	}
+	t.batch.Passwords = append(t.batch.Passwords, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: now})
 	ended, err := t.EndSessions(ctx, store.SessionEnd{Tenant: tenant, UserID: user.ID, At: now, Reason: endedByPassword})
 	if err != nil {
 		return done, err

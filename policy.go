@@ -8,26 +8,26 @@ import (
 // Policy is a condition on the caller of a request, made by [ParsePolicy].
 type Policy struct {
 	text string
-	// alternatives are lists of terms. The policy is met where all terms of one
-	// list are.
+	// alternatives are lists of terms. The policy is met if all terms of one
+	// list are met.
 	alternatives [][]policyTerm
 }
 
 type policyTerm struct {
 	kind, name string
-	// offset is where the term stands in the text, in bytes.
+	// offset is the position of the term in the text, in bytes.
 	offset int
 }
 
-// PolicyError tells what is wrong with a policy, and where.
+// PolicyError describes a mistake in a policy.
 type PolicyError struct {
 	// Policy is the whole text.
 	Policy string
-	// Offset is where Term begins in Policy, in bytes.
+	// Offset is the position of Term in Policy, in bytes.
 	Offset int
-	// Term is what cannot be read; "" where a term is missing.
+	// Term is the term that cannot be read. It is "" if a term is missing.
 	Term string
-	// Reason says what is wrong with it.
+	// Reason describes the mistake.
 	Reason string
 }
 
@@ -66,7 +66,7 @@ func ParsePolicy(text string) (Policy, error) {
 	return parsed, nil
 }
 
-// parseTerm reads one term, or says why it cannot.
+// parseTerm reads one term, or returns the reason why it cannot.
 func parseTerm(word string) (term policyTerm, reason string) {
 	kind, name, named := strings.Cut(word, ":")
 	term = policyTerm{kind: kind, name: name}
@@ -101,7 +101,8 @@ func (p Policy) wrong(term policyTerm, reason string) error {
 	return &PolicyError{Policy: p.text, Offset: term.offset, Term: term.String(), Reason: reason}
 }
 
-// withoutOwner refuses a policy that says self where nothing names the owner.
+// withoutOwner refuses a policy with the term self where no function returns
+// the owner.
 func (p Policy) withoutOwner() error {
 	for _, terms := range p.alternatives {
 		for _, term := range terms {
@@ -113,8 +114,8 @@ func (p Policy) withoutOwner() error {
 	return nil
 }
 
-// allows says whether the caller meets the policy. The zero Policy lets nobody
-// pass.
+// allows reports whether the caller meets the policy. Nobody meets the zero
+// Policy.
 func (p Policy) allows(c *caller, isOwner func() bool) bool {
 	for _, terms := range p.alternatives {
 		met := true
@@ -141,6 +142,6 @@ func (t policyTerm) met(c *caller, isOwner func() bool) bool {
 	case "role":
 		return c.signedIn && (c.user.Role == t.name || t.name == "*" && c.user.Role != RoleGuest)
 	}
-	// Roles in organisations come with organisations: nobody holds one yet.
+	// Admit has no organisations yet, so nobody has a role in one.
 	return false
 }

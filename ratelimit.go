@@ -128,6 +128,8 @@ type attempt struct {
 	// sign in while somebody who guesses cannot clear the count with an account
 	// of his own. work counts hashes and is given back only where none was made.
 	account, client, work []store.Counter
+	// clears are further counters that a session clears, by their keys.
+	clears []string
 }
 
 // attempt reserves one guess at an account. A guess that costs a hash names
@@ -149,49 +151,47 @@ func (k *kernel) attempt(ctx context.Context, kind, emailKey string, work ...str
 // there: everybody behind one client address waits for that counter. The order is
 // that in which a hit takes them, so that no two transactions wait for each other.
 func (t *attempt) succeed(ctx context.Context, tx *txn) error {
-	return t.within(ctx, tx, func(ctx context.Context, counters store.Counters) error {
-		keys := append(keysOf(t.account), budgetOf(firstFactor).lifetime(fingerprint(t.emailKey))...)
-		if err := counters.ClearCounters(ctx, tenant, keys...); err != nil || len(t.client) == 0 {
-			return err
-		}
-		return counters.Unhit(ctx, tenant, keysOf(t.client)...)
-	})
+	keys := append(keysOf(t.account), budgetOf(firstFactor).lifetime(fingerprint(t.emailKey))...)
+	keys = append(keys, t.clears...)
+	return tx.count(ctx, keys, keysOf(t.client))
 }
 
 // takeBack returns a guess that was right but opened no session, in the
 // transaction that found out.
 func (t *attempt) takeBack(ctx context.Context, tx *txn) error {
-	return t.within(ctx, tx, func(ctx context.Context, counters store.Counters) error {
-		return counters.Unhit(ctx, tenant, keysOf(append(slices.Clip(t.account), t.client...))...)
-	})
+	return tx.count(ctx, nil, keysOf(append(slices.Clip(t.account), t.client...)))
 }
 
 // ownerProven clears the first-factor budget of an account whose owner was let in
 // by a mailed secret, and the budget of that kind of mail: while it is spent, the
 // mailbox holds a mail that was not redeemed yet.
 func (t *txn) ownerProven(ctx context.Context, emailKey, mailed string) error {
+	return t.count(ctx, ownersCounters(emailKey, mailed), nil)
+}
+
+// ownersCounters are the keys of the counters that a mailed secret clears.
+func ownersCounters(emailKey, mailed string) []string {
 	owner := fingerprint(emailKey)
-	counters := append(budgetOf(firstFactor).counters(owner), budgetOf(mailed).counters(owner)...)
-	return t.count(ctx, func(ctx context.Context, in store.Counters) error {
-		return in.ClearCounters(ctx, tenant, keysOf(counters)...)
-	})
+	return keysOf(append(budgetOf(firstFactor).counters(owner), budgetOf(mailed).counters(owner)...))
 }
 
-func (t *attempt) within(ctx context.Context, tx *txn, change func(context.Context, store.Counters) error) error {
-	return tx.count(ctx, change)
-}
-
-// count changes counters in the transaction where they live there too. Counters
-// elsewhere are changed once, after the commit: a transaction that is repeated
-// would change them again.
-func (t *txn) count(ctx context.Context, change func(context.Context, store.Counters) error) error {
+// count clears counters and takes back one use of others, in the transaction where
+// they live there too: at its end, the clearing first. Counters elsewhere are
+// changed once, after the commit: a transaction that is repeated would change
+// them again.
+func (t *txn) count(ctx context.Context, clear, unhit []string) error {
 	switch {
 	case t.config.InsecureNoLimits:
-		return nil
 	case t.config.Counters == nil:
-		return change(ctx, t.Store)
+		t.batch.CounterTenant = tenant
+		t.batch.Clear, t.batch.Unhit = append(t.batch.Clear, clear...), append(t.batch.Unhit, unhit...)
+	default:
+		t.then = append(t.then, func() {
+			t.outside(ctx, func(ctx context.Context, counters store.Counters) error {
+				return errors.Join(counters.ClearCounters(ctx, tenant, clear...), counters.Unhit(ctx, tenant, unhit...))
+			})
+		})
 	}
-	t.then = append(t.then, func() { t.outside(ctx, change) })
 	return nil
 }
 

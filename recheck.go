@@ -7,13 +7,13 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// This file looks at the caller once more inside a transaction. Guards read the
-// session and the key before the rule begins; whatever revokes them in between
-// (a sign-out, a reset, a ban, a demotion, a revoked key) must win.
+// This file checks the caller again inside a transaction. Guards read the
+// session and the key before the rule begins. A sign-out, a reset, a ban, a new
+// role or a revoked key in between must take effect.
 
-// anonymous returns a context without the caller. Rules that exchange another
-// proof, such as a password or a mailed secret, do not depend on who is signed
-// in.
+// anonymous returns a context without the caller. A rule that exchanges another
+// proof, such as a password or a mailed secret, does not depend on the
+// signed-in user.
 func anonymous(ctx context.Context) context.Context {
 	if callerFrom(ctx) == nil {
 		return ctx
@@ -21,9 +21,9 @@ func anonymous(ctx context.Context) context.Context {
 	return context.WithValue(ctx, callerKey{}, (*caller)(nil))
 }
 
-// recheck refuses where the caller of ctx is no longer what the guard has seen.
-// The caller's account is locked, so that what revokes it waits, or is seen
-// here. It answers what the guard would answer now.
+// recheck refuses if the caller of ctx is no longer allowed what the guard
+// allowed. It locks the caller's account, so that a concurrent revocation
+// waits, or is seen here. It returns the error that the guard would return now.
 func recheck(ctx context.Context, t *txn) error {
 	c := callerFrom(ctx)
 	if c == nil || c.by != t.machinery {
@@ -58,8 +58,8 @@ func recheck(ctx context.Context, t *txn) error {
 	return nil
 }
 
-// recheckKey looks at a key again. Its use is noted first: that locks the row,
-// so that a revocation waits, or is seen here.
+// recheckKey checks a key again. It records the use of the key first. This
+// locks the row, so that a concurrent revocation waits, or is seen here.
 func recheckKey(ctx context.Context, t *txn, seen *store.APIKey) error {
 	now := t.now()
 	if err := t.TouchAPIKey(ctx, tenant, seen.ID, now); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// Sealing moves sealed records to the first secret.
+// Sealing seals stored rows again after a change of secrets.
 type Sealing struct {
 	*kernel
 }
@@ -17,16 +17,17 @@ type Sealing struct {
 // resealPage is how many messages are read at once.
 const resealPage = 100
 
-// Reseal brings everything that is sealed in the store (signing keys, and mail
-// that waits or was given up) under the first secret: the last step of rotating
-// secrets but one. The last is to drop the old secret, and has to wait until the
-// refresh tokens made under it have run out. Every process must hold the first
-// secret already, and may go on working meanwhile.
+// Reseal seals everything that is sealed in the store with the first secret:
+// signing keys, mail that waits, and mail that was given up. It is the third of
+// the four steps of a rotation (docs/operations.md). Every process must have
+// the first secret before Reseal is called. The processes may continue to work
+// meanwhile. Remove the old secret only after the refresh tokens that were made
+// with it have expired.
 //
-// It tells progress, which may be nil, after each row; the total can change
-// while mail comes and goes. Running it again does no harm. It answers
-// ErrUnavailable, and for rows that no configured secret opens an error that
-// names each of them; the others are done by then.
+// Reseal calls progress, which may be nil, after each row. The total can change
+// while mail is queued and sent. Calling Reseal again does no harm. Reseal
+// returns ErrUnavailable. If no configured secret opens some rows, Reseal seals
+// the other rows and returns an error that names these rows.
 func (s *Sealing) Reseal(ctx context.Context, progress func(done, total int)) error {
 	if progress == nil {
 		progress = func(int, int) {}
@@ -36,15 +37,15 @@ func (s *Sealing) Reseal(ctx context.Context, progress func(done, total int)) er
 		if err := r.all(ctx); err != nil {
 			return fault(err)
 		}
-		// Mail that changed its state meanwhile may have slipped past, so the
-		// round that finds nothing to do is the last.
+		// Mail that changed its state meanwhile may have been missed, so rounds
+		// are repeated until a round changes nothing.
 		if r.changed == 0 {
 			return errors.Join(r.failed...)
 		}
 	}
 }
 
-// resealing is one round through all that is sealed.
+// resealing is one round through all sealed rows.
 type resealing struct {
 	*kernel
 	progress             func(done, total int)
@@ -67,7 +68,11 @@ func (r *resealing) all(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.total = len(keys) + waiting + dead
+	_, factors, err := s.ListRecords(ctx, tenant, kindFactor, "", store.Page{Number: 1, Limit: 1})
+	if err != nil {
+		return err
+	}
+	r.total = len(keys) + factors + waiting + dead
 	for _, key := range keys {
 		if err := r.row("signing key", key.Purpose, key.ID, key.Sealed, func(box []byte) (bool, error) {
 			return s.ResealKey(ctx, tenant, key.ID, key.Sealed, box)
@@ -75,10 +80,43 @@ func (r *resealing) all(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.factors(ctx); err != nil {
+		return err
+	}
 	if err := r.mail(ctx, false, waiting); err != nil {
 		return err
 	}
 	return r.mail(ctx, true, dead)
+}
+
+// factors goes through the secrets of authenticator apps. Setups that begin
+// meanwhile are sealed under the first secret already.
+func (r *resealing) factors(ctx context.Context) error {
+	for page := (store.Page{Number: 1, Limit: resealPage}); ; page.Number++ {
+		records, total, err := r.store.ListRecords(ctx, tenant, kindFactor, "", page)
+		if err != nil {
+			return err
+		}
+		for _, record := range records {
+			d, err := readFactorData(record)
+			if err != nil {
+				return err
+			}
+			bound := string(factorContext(record.ID, d.User))
+			if err := r.row("factor", factorPurpose, bound, d.Secret, func(box []byte) (bool, error) {
+				d.Secret = box
+				if record.Data, err = d.encode(); err != nil {
+					return false, err
+				}
+				return r.store.SwapRecord(ctx, record)
+			}); err != nil {
+				return err
+			}
+		}
+		if page.Number*resealPage >= total {
+			return nil
+		}
+	}
 }
 
 // mail goes from the last page to the first: what is sent meanwhile moves the
@@ -101,8 +139,8 @@ func (r *resealing) mail(ctx context.Context, dead bool, total int) error {
 	return nil
 }
 
-// row seals one row again. Replacing is conditional on the old bytes, so a row
-// that somebody else has changed or removed stays as it is.
+// row seals one row again. The row is replaced only if its bytes have not
+// changed, so a row that another process changed or deleted stays as it is.
 func (r *resealing) row(what, purpose, id string, old []byte, replace func(box []byte) (bool, error)) error {
 	r.done++
 	defer func() { r.progress(r.done, max(r.done, r.total)) }()

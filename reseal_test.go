@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	pquerna "github.com/pquerna/otp/totp"
+
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
@@ -48,7 +50,7 @@ func TestAfterResealTheOldSecretOpensNothingThatIsNeeded(t *testing.T) {
 	})
 	token, _ := answer["accessToken"].(string)
 	await(t, "the message is given up", func() bool {
-		dead, err := old.Outbox.Dead(context.Background(), store.Page{Number: 1, Limit: 1})
+		dead, err := old.Outbox.Dead(context.Background(), admit.PageParams{Number: 1, Limit: 1})
 		return err == nil && dead.Total == 1
 	})
 	if err := old.Close(context.Background()); err != nil {
@@ -68,14 +70,16 @@ func TestAfterResealTheOldSecretOpensNothingThatIsNeeded(t *testing.T) {
 	if status, _ := newer.call(http.MethodGet, "/v1/auth/me", token, nil); status != http.StatusOK {
 		t.Errorf("an access token from before answers %d", status)
 	}
-	list, err := newer.Outbox.Dead(context.Background(), store.Page{Number: 1, Limit: 1})
+	list, err := newer.Outbox.Dead(context.Background(), admit.PageParams{Number: 1, Limit: 1})
 	if err != nil || len(list.Items) != 1 {
 		t.Fatalf("dead mail: %v, %v", list, err)
 	}
 	if err := newer.Outbox.Retry(context.Background(), list.Items[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the message is sent", func() bool { return len(newer.mail.Messages()) == 1 })
+	if sent := len(newer.Mailbox.Messages()); sent != 1 {
+		t.Errorf("%d messages are sent, want 1", sent)
+	}
 }
 
 func TestResealReachesEveryMessage(t *testing.T) {
@@ -83,7 +87,7 @@ func TestResealReachesEveryMessage(t *testing.T) {
 	old := newHost(t, onStore(s, refusing{}, olderSecret), func(c *admit.Config) { c.InsecureNoLimits = true })
 	const people = 250
 	for i := range people {
-		if _, err := old.MagicLinks.Request(context.Background(), admit.MagicLinkParams{Email: fmt.Sprintf("p%d@example.test", i), CallbackURL: "http://127.0.0.1:8080/in", SignUp: true}); err != nil {
+		if _, err := old.MagicLinks.Request(context.Background(), admit.MagicLinkParams{Email: fmt.Sprintf("p%d@example.test", i), CallbackURL: "https://app.example/in", SignUp: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -95,17 +99,18 @@ func TestResealReachesEveryMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	newer := newHost(t, onStore(s, nil, newerSecret))
-	newer.now = newer.now.Add(time.Minute)
-	newer.Start()
-	await(t, "all messages are sent", func() bool { return len(newer.mail.Messages()) == people })
+	newer.Clock.Advance(time.Minute)
+	if sent := len(newer.Mailbox.Messages()); sent != people {
+		t.Errorf("%d messages are sent, want %d", sent, people)
+	}
 }
 
 func TestResealNamesWhatNoSecretOpensAndDoesTheRest(t *testing.T) {
 	s := memory.New()
 	for i, secret := range []string{olderSecret, newerSecret} {
 		h := newHost(t, onStore(quiet{s}, nil, secret))
-		h.advance(time.Duration(i) * time.Second) // mail is listed by its time
-		if _, err := h.MagicLinks.Request(context.Background(), admit.MagicLinkParams{Email: "ann@example.test", CallbackURL: "http://127.0.0.1:8080/in", SignUp: true}); err != nil {
+		h.Clock.Advance(time.Duration(i) * time.Second) // mail is listed by its time
+		if _, err := h.MagicLinks.Request(context.Background(), admit.MagicLinkParams{Email: "ann@example.test", CallbackURL: "https://app.example/in", SignUp: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -135,7 +140,7 @@ func (quiet) NextMail(context.Context, string, string) (time.Time, error) { retu
 // await waits until a condition holds that another goroutine brings about.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
@@ -144,5 +149,32 @@ func await(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("this does not happen: %s", what)
 		case <-tick.C:
 		}
+	}
+}
+
+func TestAfterResealAnAppWorksWithoutTheOldSecret(t *testing.T) {
+	s := memory.New()
+	ctx := context.Background()
+	old := newHost(t, onStore(s, nil, olderSecret))
+	made, err := old.SignUps.Create(ctx, admit.SignUpParams{Email: "ann@example.test", Password: "quiet-harbour-lamp", Name: "Ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := made.SignedIn.User.ID
+	setup, err := old.MFA.Enable(ctx, admit.EnableMFAParams{UserID: id, Password: "quiet-harbour-lamp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := pquerna.GenerateCode(setup.Secret, old.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := newHost(t, onStore(s, nil, newerSecret, olderSecret)).Sealing.Reseal(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	newer := newHost(t, onStore(s, nil, newerSecret))
+	done, err := newer.MFA.Confirm(ctx, admit.ConfirmMFAParams{UserID: id, Code: code})
+	if err != nil || len(done.BackupCodes) != 10 {
+		t.Errorf("the setup from before gave %d codes, %v", len(done.BackupCodes), err)
 	}
 }

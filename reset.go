@@ -19,7 +19,7 @@ const (
 	resetLife = 24 * time.Hour
 )
 
-// PasswordResets lets people set a new password by a mailed link.
+// PasswordResets sets new passwords by mailed links.
 type PasswordResets struct {
 	*kernel
 }
@@ -38,9 +38,9 @@ func (p *PasswordResets) feature() feature {
 	}
 }
 
-// Request mails a link to set a new password to the account of an
-// address. It answers the same, and costs the same, for any other address.
-// ErrInvalidEmail, ErrInvalidCallbackURL, ErrTooManyCodeRequests or
+// Request mails a link to set a new password to the account of an address. For
+// an address without an account it returns the same and costs the same. Request
+// returns ErrInvalidEmail, ErrInvalidCallbackURL, ErrTooManyCodeRequests or
 // ErrUnavailable.
 func (p *PasswordResets) Request(ctx context.Context, in LinkParams) error {
 	return p.mailTo(ctx, mailedReset, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
@@ -48,7 +48,7 @@ func (p *PasswordResets) Request(ctx context.Context, in LinkParams) error {
 	})
 }
 
-// send mails a link to set a new password, and kills the one before.
+// send mails a link to set a new password. The link replaces the previous one.
 func (p *PasswordResets) send(ctx context.Context, tx *txn, user *store.User, callbackURL string, wanted bool) error {
 	return tx.mailLink(ctx, link{
 		kind: kindReset, mail: mailer.PasswordReset, kills: afterNewReset, life: resetLife, user: user, wanted: wanted,
@@ -58,23 +58,23 @@ func (p *PasswordResets) send(ctx context.Context, tx *txn, user *store.User, ca
 	})
 }
 
-// ConfirmPasswordResetParams is the mailed token, the address it was mailed to,
-// and the password to set.
+// ConfirmPasswordResetParams is the input of PasswordResets.Confirm.
 type ConfirmPasswordResetParams struct {
-	// Email may be "": the token alone finds its account. An address that is
-	// given must be the one that the token was mailed to.
+	// Email may be "", because the token finds its account. If Email is given,
+	// it must be the address that the token was mailed to.
 	Email              string
 	Token, NewPassword string
-	// RevokeAPIKeys revokes the API keys that the account has made.
+	// RevokeAPIKeys also revokes the API keys that the account has made.
 	RevokeAPIKeys bool
 }
 
-// Confirm sets a new password with a mailed token. Every session ends and
-// every pending token dies; the address counts as verified. API keys go on
-// working unless RevokeAPIKeys is set; the result counts them. A password that is
-// refused leaves the token usable. It answers ErrInvalidEmail,
+// Confirm sets a new password with a mailed token. Every session ends, every
+// pending token except an undo stops working, and the address is verified. API
+// keys keep working unless RevokeAPIKeys is set. The result counts them. If the
+// password is refused, the token still works. Confirm returns ErrInvalidEmail,
 // ErrInvalidPasswordFormat, ErrWeakPassword, ErrVerificationTokenNotFound,
-// ErrVerificationTokenExpired, ErrAccountBanned or ErrUnavailable.
+// ErrVerificationTokenExpired, ErrTooManyRequests, ErrAccountBanned or
+// ErrUnavailable.
 func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetParams) (done NewPassword, err error) {
 	given, err := readSecret(in.Email, in.Token)
 	if errors.Is(err, ErrInvalidToken) {
@@ -91,8 +91,8 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 	if err := p.checkNewPassword(ctx, in.NewPassword, address, found.user.Name); err != nil {
 		return done, err
 	}
-	// However many confirmations of one token come at once, one wins: the others
-	// get no hashes for nothing.
+	// Of many confirmations of one token at the same time, one wins. The budget
+	// bounds the hashes of the others.
 	tries, err := p.spend(ctx, resetTries, given.token, clientCounters(ctx, clientHashes)...)
 	if err != nil {
 		return done, err
@@ -131,8 +131,9 @@ func (p *PasswordResets) Confirm(ctx context.Context, in ConfirmPasswordResetPar
 	return done, nil
 }
 
-// find looks at a reset token that works, without using the token up. Here alone
-// the address that came with the token is compared: neither changes later.
+// find looks up a reset token that works. It does not use the token up. Only
+// here the given address is compared with the address of the token; neither
+// changes later.
 func (p *PasswordResets) find(ctx context.Context, given mailedSecret) (seen, error) {
 	found, err := lookAt(ctx, p.kernel, given.token, kindReset)
 	switch {
@@ -161,8 +162,8 @@ func (p *PasswordResets) handleResetRequest(w http.ResponseWriter, r *http.Reque
 	return webio.Write(w, http.StatusOK, webio.Message("If there is an account with this address, a mail is on its way."))
 }
 
-// handleResetPage asks for the new password, or says at once that the link is
-// worth nothing.
+// handleResetPage asks for the new password. If the link does not work, the
+// page says so at once.
 func (p *PasswordResets) handleResetPage(w http.ResponseWriter, r *http.Request) error {
 	in, err := p.visitor(w, r).readLink()
 	if err != nil {
@@ -175,7 +176,7 @@ func (p *PasswordResets) handleResetPage(w http.ResponseWriter, r *http.Request)
 	return p.resetPage(w, r, http.StatusOK, in, found, "")
 }
 
-// retry is what the page of a failure offers.
+// retry is the page after a failure. It offers a new link.
 func (p *PasswordResets) retry(in formInput, found seen) ui.Page {
 	if found.user.Email != "" {
 		in.Email = found.user.Email
@@ -184,7 +185,7 @@ func (p *PasswordResets) retry(in formInput, found seen) ui.Page {
 }
 
 func (p *PasswordResets) resetPage(w http.ResponseWriter, r *http.Request, status int, in formInput, found seen, alert string) error {
-	in.Email = found.user.Email // the account's own, whatever stands in the link
+	in.Email = found.user.Email // the address in the link may be damaged
 	form := ui.Form{
 		Action: p.pagePath(resetPath), Button: "Set the password", Hidden: in.hidden(""),
 		NewPassword: true, MinLength: p.config.Passwords.MinLength, Rules: p.config.Passwords.inWords(),

@@ -45,8 +45,7 @@ func TestS2_RulesLookAtTheCallerAgain(t *testing.T) {
 		fail(err)
 		signed, err := p.Passwords.SignIn(ctx, SignInParams{Email: email, Password: "quiet harbour lamp"})
 		fail(err)
-		c := &caller{by: p.machinery, user: signed.User, session: signed.Session, signedIn: true}
-		return signed.User, context.WithValue(ctx, callerKey{}, c)
+		return signed.User, context.WithValue(ctx, callerKey{}, p.caller(t, signed))
 	}
 	// Each rule is tried as somebody who is signed in, and returns its error.
 	rules := map[string]func(ctx context.Context, u User) error{
@@ -114,11 +113,25 @@ func TestS2_ARevokedKeyDoesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asKey := context.WithValue(ctx, callerKey{}, &caller{by: p.machinery, key: &parent.APIKey})
+	key, err := p.APIKeys.verifyAPIKey(ctx, parent.Key, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asKey := context.WithValue(ctx, callerKey{}, &caller{by: p.machinery, key: &key})
 	held.once = func() { err = p.APIKeys.Revoke(ctx, parent.ID) }
 	if _, refused := p.APIKeys.Create(asKey, CreateAPIKeyParams{Name: "child", Type: SecretKey}); err != nil || !errors.Is(refused, ErrAPIKeyRevoked) {
 		t.Errorf("a revoked key made a key: %v (revoked: %v)", refused, err)
 	}
+}
+
+// caller is who signed in, as the guards find it.
+func (p *pausing) caller(t *testing.T, signed SignedIn) *caller {
+	t.Helper()
+	session, user, err := p.store.SessionUser(t.Context(), tenant, signed.Session.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &caller{by: p.machinery, user: user, session: session, signedIn: true}
 }
 
 // What exchanges another proof does not depend on who is signed in.
@@ -130,7 +143,7 @@ func TestSigningInDoesNotDependOnWhoIsSignedIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := context.WithValue(t.Context(), callerKey{}, &caller{by: p.machinery, user: signed.User, session: signed.Session, signedIn: true})
+	ctx := context.WithValue(t.Context(), callerKey{}, p.caller(t, signed))
 	if err := p.Sessions.SignOut(ctx, signed.Session); err != nil {
 		t.Fatal(err)
 	}

@@ -13,17 +13,18 @@ import (
 	"strings"
 )
 
-// SecretSource gives the operator's secrets, the one that seals and signs
-// first. [SecretFile] and [Secrets] make one.
+// SecretSource returns the operator's secrets. The first one seals and signs.
+// [SecretFile] and [Secrets] make a SecretSource.
 type SecretSource interface {
 	secrets(log *slog.Logger) ([][]byte, error)
 }
 
 type secretList []string
 
-// Secrets takes secrets of at least 32 random bytes each, raw or as hex. The
-// first seals and signs, all of them open and verify: to rotate, deploy with
-// the new one appended, then with it moved to the front.
+// Secrets returns secrets of at least 32 random bytes each, raw or in hex. The
+// first secret seals and signs. Every secret opens and verifies. To rotate,
+// deploy with the new secret at the end of the list, and then with the new
+// secret at its front.
 func Secrets(first string, others ...string) SecretSource {
 	return secretList(append([]string{first}, others...))
 }
@@ -42,10 +43,10 @@ func (l secretList) secrets(*slog.Logger) ([][]byte, error) {
 
 type secretFile string
 
-// SecretFile reads secrets from a file, one a line, as [Secrets] takes them.
-// When the file is missing, one is made of 32 random bytes in hex, readable by
-// its owner alone. A file that everybody on the machine can read or write is
-// refused, and one that its group can read is taken with a warning.
+// SecretFile reads secrets from a file, one per line, in the form of [Secrets].
+// It makes a missing file with one secret of 32 random bytes in hex, which only
+// its owner can read. It refuses a file that every user of the machine can read
+// or write. For a file that its group can read or write it logs a warning.
 func SecretFile(path string) SecretSource { return secretFile(path) }
 
 func (f secretFile) secrets(log *slog.Logger) ([][]byte, error) {
@@ -67,8 +68,8 @@ func (f secretFile) secrets(log *slog.Logger) ([][]byte, error) {
 	return secretList(lines).secrets(log)
 }
 
-// checkMode refuses a file of secrets that other users of the machine reach.
-// Windows has no such modes.
+// checkMode refuses a file of secrets that other users of the machine can
+// reach. Windows has no such modes.
 func checkMode(path string, log *slog.Logger) error {
 	info, err := os.Stat(path)
 	if err != nil || runtime.GOOS == "windows" {
@@ -85,7 +86,7 @@ func checkMode(path string, log *slog.Logger) error {
 }
 
 // makeSecretFile writes a new secret under another name and links it into
-// place, so that of several processes that start at once one wins and none
+// place. If several processes start at once, one of them wins, and no process
 // reads half a file.
 func makeSecretFile(path string) ([]byte, error) {
 	var secret [32]byte

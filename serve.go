@@ -17,14 +17,20 @@ import (
 	"github.com/admit-go/admit/ui"
 )
 
-// identify finds out who calls a route of the API and whether they may. The
-// order decides which error a caller sees: key, token, scope, role.
+// identify finds the caller of a route of the API and checks the caller's
+// rights. The order of the checks decides which error a caller gets: key,
+// token, scope, role.
 func (a *Auth) identify(r *http.Request, c *caller, to *route) error {
 	if err := a.identifyKey(r, c); err != nil {
 		return err
 	}
 	if c.key == nil && a.config.RequireAPIKey && !(to.navigated && navigates(r)) {
 		return ErrUnauthorized
+	}
+	if to.exchanges && wantsCookie(a.kernel, r) {
+		if err := sameOrigin(a.kernel, r); err != nil {
+			return err
+		}
 	}
 	if !to.exchanges {
 		if err := a.identifyUser(r.Context(), r, c, to.fresh || to.who == adminGroup); err != nil {
@@ -46,8 +52,9 @@ func (a *Auth) identify(r *http.Request, c *caller, to *route) error {
 	return nil
 }
 
-// navigates says whether a browser sends such a request by following a link or
-// sending a form. JSON comes from a program, which can set headers.
+// navigates reports whether a browser can send the request by following a link
+// or sending a form. A JSON request comes from a program, which can set
+// headers.
 func navigates(r *http.Request) bool {
 	return r.Method == http.MethodGet || r.Method == http.MethodHead || webio.IsForm(r)
 }
@@ -58,8 +65,9 @@ const (
 )
 
 // crossOrigin adds the headers that let pages of Config.AllowedOrigins read a
-// response, and answers OPTIONS. It reports whether the request is answered.
-// Origins are compared as they are and never echoed unless listed.
+// response, and answers OPTIONS. It returns true if the request is answered.
+// Origins are compared byte for byte. An origin that is not listed is never
+// echoed.
 func (a *Auth) crossOrigin(w http.ResponseWriter, r *http.Request, at *router.Node[*route]) bool {
 	h := w.Header()
 	h["Vary"] = []string{"Origin"}
@@ -67,6 +75,9 @@ func (a *Auth) crossOrigin(w http.ResponseWriter, r *http.Request, at *router.No
 	allowed := len(origin) == 1 && slices.Contains(a.config.AllowedOrigins, origin[0])
 	if allowed {
 		h["Access-Control-Allow-Origin"] = origin
+		if a.config.Cookies {
+			h.Set("Access-Control-Allow-Credentials", "true")
+		}
 		h.Set("Access-Control-Expose-Headers", corsExposed)
 	}
 	if r.Method != http.MethodOptions || at == nil {
@@ -83,9 +94,9 @@ func (a *Auth) crossOrigin(w http.ResponseWriter, r *http.Request, at *router.No
 	return true
 }
 
-// allowedHeaders allows a listed origin whatever headers it asks for: tracers and
-// client libraries add their own, and what this package does not read does no
-// harm.
+// allowedHeaders allows a listed origin every header that the preflight asks
+// for. Tracers and client libraries add their own headers, and a header that
+// this package does not read does no harm.
 func allowedHeaders(asked []string) string {
 	list := strings.Join(asked, ", ")
 	noName := func(r rune) bool {
@@ -134,8 +145,9 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if at != nil {
-		// Before anybody is identified: a body can take long to come, and the
-		// caller may be revoked meanwhile. The store's time begins after it.
+		// The body is read before the caller is identified: reading can take
+		// long, and the caller may be revoked meanwhile. The time limit for the
+		// store starts after it.
 		webio.ReadBody(r)
 		ctx.lookup.Restart(a.config.RequestTimeout)
 	}
@@ -158,8 +170,9 @@ func (w *recorded) WriteHeader(status int) {
 // Unwrap lets http.ResponseController reach the writer below.
 func (w *recorded) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// logRequest writes the one line of a request. It names the route, not the
-// path: a path may hold what somebody typed.
+// logRequest writes the one log line of a request. The line has the pattern of
+// the route and not the path, because a path may contain text that somebody
+// typed.
 func (a *Auth) logRequest(ctx *requestContext, r *http.Request, at *router.Node[*route], status int, began time.Time) {
 	if !a.log.Enabled(ctx, slog.LevelInfo) {
 		return
@@ -170,7 +183,8 @@ func (a *Auth) logRequest(ctx *requestContext, r *http.Request, at *router.Node[
 			pattern = pathOf(a, *found)
 		}
 	}
-	// The line is the same from wherever it is written, so nobody looks for where.
+	// The line does not need the source position that slog.Logger would look
+	// up.
 	took := time.Since(began)
 	line := slog.NewRecord(began.Add(took), slog.LevelInfo, "request", 0)
 	line.AddAttrs(slog.String("request", ctx.requestID), slog.String("method", method(r.Method)), slog.String("route", pattern),
@@ -181,7 +195,8 @@ func (a *Auth) logRequest(ctx *requestContext, r *http.Request, at *router.Node[
 	_ = a.log.Handler().Handle(ctx, line)
 }
 
-// method keeps made-up methods out of the log.
+// method returns the method for the log, and "other" for a method that HTTP
+// does not define.
 func method(name string) string {
 	switch name {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
@@ -190,7 +205,7 @@ func method(name string) string {
 	return "other"
 }
 
-// dispatch finds the route, asks who calls and whether they may, and serves.
+// dispatch finds the route, checks the caller, and serves the request.
 func (a *Auth) dispatch(w http.ResponseWriter, r *http.Request, at *router.Node[*route], ctx *requestContext) error {
 	if at == nil {
 		return ErrNotFound
@@ -203,15 +218,18 @@ func (a *Auth) dispatch(w http.ResponseWriter, r *http.Request, at *router.Node[
 	if err := a.identify(r, &ctx.caller, matched); err != nil {
 		return err
 	}
+	if ctx.caller.cookie != nil {
+		putCookie(w.Header(), ctx.caller.cookie)
+	}
 	if matched.cacheable {
 		w.Header().Set("Cache-Control", "public, max-age=300")
 	}
 	return a.limited(w, r, matched)
 }
 
-// report logs an error and returns what the client is told of it. Only what
-// nobody foresaw is logged as an error; a store that is down is a warning with
-// its cause.
+// report logs an error and returns the error for the client. Only unexpected
+// errors are logged at level error. A store that does not answer is a warning
+// with its cause.
 func report(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) *Error {
 	answer := asError(err)
 	id := w.Header().Get("X-Request-Id")
@@ -229,14 +247,15 @@ func report(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error)
 	return answer
 }
 
-// answer answers a browser that got here by a link with a page, and everybody
-// else with JSON. A link may be damaged in its path too.
+// answer answers a browser that followed a link with a page, and any other
+// client with JSON. The path of a link may be damaged too.
 func (a *Auth) answer(w http.ResponseWriter, r *http.Request, at *router.Node[*route], answer *Error) {
+	w.Header().Del("Set-Cookie") // a refusal gives nothing
 	page := at == nil
 	if at != nil {
 		to, ok := at.Serves(r.Method)
 		page = ok && to.navigated && !to.root &&
-			answer.Status != http.StatusUnsupportedMediaType && answer.Status != http.StatusRequestEntityTooLarge // no form of a page
+			answer.Status != http.StatusUnsupportedMediaType && answer.Status != http.StatusRequestEntityTooLarge // no page has such a form
 	}
 	if page && wantsPage(r) && a.visitor(w, r).showError(answer, ui.Page{}) == nil {
 		return
@@ -244,7 +263,8 @@ func (a *Auth) answer(w http.ResponseWriter, r *http.Request, at *router.Node[*r
 	writeError(w, answer)
 }
 
-// requestID names a request in logs. It is no secret, so it need not be one.
+// requestID returns a name for a request in logs. The name is not a secret, so
+// it is not made with crypto/rand.
 func requestID() string {
 	var raw [8]byte
 	for i, n := 0, rand.Uint64(); i < 8; i, n = i+1, n>>8 {
@@ -253,7 +273,7 @@ func requestID() string {
 	return hex.EncodeToString(raw[:])
 }
 
-// requestBegan returns the context that a request goes on with.
+// requestBegan returns the context for the rest of the request.
 func (a *Auth) requestBegan(ctx context.Context) context.Context {
 	began := a.config.Instrument.RequestBegan
 	if began == nil {
@@ -262,7 +282,7 @@ func (a *Auth) requestBegan(ctx context.Context) context.Context {
 	with := ctx
 	tell(ctx, a.log, "RequestBegan", func() {
 		if given := began(ctx); given != nil {
-			with = given //nolint:fatcontext // once, by the call below
+			with = given //nolint:fatcontext // once, in the call below
 		}
 	})
 	return with
@@ -278,8 +298,9 @@ func (a *Auth) requestEnded(ctx *requestContext, r *http.Request, at *router.Nod
 	tell(ctx, a.log, "RequestEnded", func() { a.config.Instrument.RequestEnded(ctx, facts) })
 }
 
-// limited runs a route within the limit of its class. What the other classes
-// count is reserved by the rule itself, together with the budget of the account.
+// limited spends the budget of the client for a sign-up and serves the route.
+// For the other classes the rule spends the budget of the client, together with
+// the budget of the account.
 func (a *Auth) limited(w http.ResponseWriter, r *http.Request, to *route) error {
 	if to.limit == limitSignUp {
 		if err := a.spendClient(r.Context(), clientSignUp); err != nil {
@@ -289,22 +310,22 @@ func (a *Auth) limited(w http.ResponseWriter, r *http.Request, to *route) error 
 	return to.serve(w, r)
 }
 
-// Handler serves every route: those under Config.BasePath, and the documents
-// under /.well-known.
+// Handler returns the handler of every route: the routes under Config.BasePath
+// and the documents under /.well-known.
 func (a *Auth) Handler() http.Handler { return http.HandlerFunc(a.serve) }
 
-// Mux is what Mount needs of a multiplexer; *http.ServeMux and chi's routers have
-// it.
+// Mux is the part of a multiplexer that Mount needs. *http.ServeMux and the
+// routers of chi have it.
 type Mux interface {
 	Handle(pattern string, handler http.Handler)
 }
 
-// Mount registers Handler on a multiplexer: all below Config.BasePath, and the
-// documents under /.well-known. It names each method, because *http.ServeMux
-// refuses a pattern without a method beside a host's "GET /". Where a pattern of
-// the host such as "GET /{user}/{page}" stands in the way of the whole subtree,
-// Mount registers each route instead, so call it after the host's own Handle.
-// For other routers see the pages in docs/.
+// Mount registers Handler on a multiplexer, for Config.BasePath and for the
+// documents under /.well-known. It registers each method separately, because
+// *http.ServeMux refuses a pattern without a method beside a pattern such as
+// "GET /". Call Mount after the host's own Handle calls: if a pattern such as
+// "GET /{user}/{page}" conflicts with the subtree, Mount registers each route
+// instead. For other routers see the pages in docs/.
 func (a *Auth) Mount(mux Mux) {
 	handler := a.Handler()
 	var roots []string
@@ -313,8 +334,8 @@ func (a *Auth) Mount(mux Mux) {
 			roots = append(roots, r.Path)
 		}
 	}
-	// A router with a method Mount is chi's, whose subtrees end in a star. It
-	// takes a pattern without a method beside those of the host.
+	// A router with a method Mount is a router of chi. Its subtrees end in a
+	// star, and it accepts a pattern without a method beside those of the host.
 	if _, chi := mux.(interface {
 		Mount(pattern string, handler http.Handler)
 	}); chi {
@@ -325,7 +346,7 @@ func (a *Auth) Mount(mux Mux) {
 	}
 	for _, method := range []string{
 		http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-		http.MethodOptions, http.MethodConnect, http.MethodTrace, // GET is HEAD, too
+		http.MethodOptions, http.MethodConnect, http.MethodTrace, // GET includes HEAD
 	} {
 		for _, pattern := range roots {
 			mux.Handle(method+" "+pattern, handler)
@@ -343,8 +364,8 @@ func (a *Auth) Mount(mux Mux) {
 	}
 }
 
-// taken says whether a multiplexer takes a pattern; *http.ServeMux panics where
-// it does not.
+// taken reports whether a multiplexer accepts a pattern. *http.ServeMux panics
+// if it does not.
 func taken(mux Mux, pattern string, handler http.Handler) (ok bool) {
 	defer func() {
 		if recover() != nil {

@@ -15,11 +15,11 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// ErrSessionNotFound answers for a session that does not exist, has ended, or
-// belongs to somebody else.
+// ErrSessionNotFound means that the session does not exist, has ended, or
+// belongs to another user.
 var ErrSessionNotFound = &Error{Code: "auth/session-not-found", Status: http.StatusNotFound, Message: "There is no such session."}
 
-// Sessions lists, renews and ends sessions.
+// Sessions lists, refreshes and ends sessions.
 type Sessions struct {
 	*kernel
 }
@@ -38,16 +38,16 @@ func (s *Sessions) feature() feature {
 		events: []string{eventSessionCreated, eventSessionPaused, eventSessionEnded, eventRefreshReused},
 		errors: []*Error{
 			ErrUnauthorized, ErrInvalidToken, ErrTokenExpired, ErrSessionExpired, ErrAuthUserNotFound, ErrAccountBanned,
-			ErrForbidden, ErrScopeInsufficient, ErrReauthenticationRequired, ErrInvalidRefreshToken, ErrSessionNotFound,
+			ErrForbidden, ErrScopeInsufficient, ErrReauthenticationRequired, ErrCrossOrigin, ErrInvalidRefreshToken, ErrSessionNotFound,
 		},
 	}
 }
 
-// List returns one page of a user's live sessions, oldest first, and their
-// total.
+// List returns one page of a user's live sessions, oldest first, and the number
+// of all live sessions.
 func (s *Sessions) List(ctx context.Context, userID string, page PageParams) (Page[Session], error) {
-	list, total, err := s.store.ListSessions(ctx, tenant, userID, s.now(), page)
-	return Page[Session]{list, total}, fault(err)
+	list, total, err := s.store.ListSessions(ctx, tenant, userID, s.now(), store.Page(page))
+	return pageOf(list, total, sessionOf), fault(err)
 }
 
 // EndSessionParams names a session of a user.
@@ -55,20 +55,21 @@ type EndSessionParams struct {
 	UserID, SessionID string
 }
 
-// EndOtherSessionsParams names a user and the session that goes on; with Except
-// "" none does.
+// EndOtherSessionsParams names a user and, in Except, the session that does not
+// end. With Except "" every session ends.
 type EndOtherSessionsParams struct {
 	UserID, Except string
 }
 
-// End ends a session of a user: its access and refresh tokens are dead
-// when it returns nil. ErrSessionNotFound when it is not a live session of that
-// user.
+// End ends a session of a user. When End returns nil, the access tokens and the
+// refresh token of the session do not work. End returns ErrSessionNotFound if
+// the id is not that of a live session of this user, or ErrUnavailable.
 func (s *Sessions) End(ctx context.Context, in EndSessionParams) error {
 	return s.end(ctx, in.UserID, in.SessionID, endedByOwner)
 }
 
-// SignOut ends the session of a user who leaves. Leaving twice is no error.
+// SignOut ends a session. Ending it twice is no error. SignOut returns
+// ErrUnavailable if the store does not answer.
 func (s *Sessions) SignOut(ctx context.Context, session Session) error {
 	err := s.end(ctx, session.UserID, session.ID, endedBySignOut)
 	if errors.Is(err, ErrSessionNotFound) {
@@ -77,18 +78,18 @@ func (s *Sessions) SignOut(ctx context.Context, session Session) error {
 	return err
 }
 
-// SignOutParams is what a client signs out with that has no access token any
-// more.
+// SignOutParams is the input of Sessions.SignOutByToken, for a client whose
+// access token has expired.
 type SignOutParams struct {
 	RefreshToken string
 	// Everywhere ends every session of the user.
 	Everywhere bool
 }
 
-// SignOutByToken ends the session of a refresh token. A token that [Refresh]
-// would refuse ends nothing more than it would there, and answers the same
-// errors: ErrInvalidRefreshToken, ErrSessionExpired, ErrAccountBanned or
-// ErrUnavailable.
+// SignOutByToken ends the session of a refresh token. It treats the token as
+// [Sessions.Refresh] does: a stolen token ends the same sessions and gives the
+// same errors. SignOutByToken returns ErrInvalidRefreshToken,
+// ErrSessionExpired, ErrAccountBanned or ErrUnavailable.
 func (s *Sessions) SignOutByToken(ctx context.Context, in SignOutParams) error {
 	token, err := s.refresh.Open(in.RefreshToken)
 	if err != nil {
@@ -117,13 +118,13 @@ func (s *Sessions) SignOutByToken(ctx context.Context, in SignOutParams) error {
 	case refreshtoken.Fork:
 		return s.fork(ctx, &session, now)
 	}
-	return s.leave(ctx, session, in.Everywhere)
+	return s.leave(ctx, &session, in.Everywhere)
 }
 
 // leave ends one session, or every session of its user.
-func (s *Sessions) leave(ctx context.Context, session Session, everywhere bool) error {
+func (s *Sessions) leave(ctx context.Context, session *store.Session, everywhere bool) error {
 	if !everywhere {
-		return s.SignOut(ctx, session)
+		return s.SignOut(ctx, sessionOf(session))
 	}
 	_, err := s.EndOthers(ctx, EndOtherSessionsParams{UserID: session.UserID})
 	return err
@@ -149,8 +150,8 @@ func (s *Sessions) end(ctx context.Context, userID, sessionID, reason string) er
 	return err
 }
 
-// EndOthers ends every session of a user but one ("" ends all), and
-// returns how many were live.
+// EndOthers ends every session of a user except one, and returns the number of
+// live sessions that it ended. It returns ErrUserNotFound or ErrUnavailable.
 func (s *Sessions) EndOthers(ctx context.Context, in EndOtherSessionsParams) (ended int, err error) {
 	userID, except := in.UserID, in.Except
 	err = s.tx(ctx, func(ctx context.Context, tx *txn) error {
@@ -214,7 +215,7 @@ func (s *Sessions) handleListSessions(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	list, err := s.List(r.Context(), c.user.ID, page)
+	list, err := s.List(r.Context(), c.user.ID, PageParams(page))
 	if err != nil {
 		return err
 	}
@@ -235,8 +236,9 @@ func (s *Sessions) handleEndSession(w http.ResponseWriter, r *http.Request) erro
 	return webio.Write(w, http.StatusOK, webio.Message("The session has ended."))
 }
 
-// oldSignIn is the age of a sign-in that ends the user's other sessions only with
-// a recent proof: whoever found a device unlocked must not lock its owner out.
+// oldSignIn is the age of a sign-in after which ending the other sessions needs
+// a recent proof of identity. Without this rule a person who found an unlocked
+// device could lock out its owner.
 const oldSignIn = 24 * time.Hour
 
 func (s *Sessions) handleEndOtherSessions(w http.ResponseWriter, r *http.Request) error {
@@ -261,8 +263,8 @@ type signOutInput struct {
 	Everywhere   bool   `json:"everywhere"`
 }
 
-// handleSignOut takes a refresh token where the access token is missing or no
-// good: it has often just expired when somebody signs out.
+// handleSignOut accepts a refresh token if the access token is missing or
+// invalid, because the access token has often expired when somebody signs out.
 func (s *Sessions) handleSignOut(w http.ResponseWriter, r *http.Request) error {
 	var in signOutInput
 	if err := webio.DecodeOptional(r, &in); err != nil {
@@ -272,7 +274,7 @@ func (s *Sessions) handleSignOut(w http.ResponseWriter, r *http.Request) error {
 	var err error
 	switch {
 	case c.signedIn:
-		err = s.leave(r.Context(), c.session, in.Everywhere)
+		err = s.leave(r.Context(), &c.session, in.Everywhere)
 	case in.RefreshToken != "":
 		err = s.SignOutByToken(r.Context(), SignOutParams(in))
 	case c.refusal != nil:
@@ -283,17 +285,38 @@ func (s *Sessions) handleSignOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if s.config.Cookies && c.signedIn {
+		clearCookie(s.kernel, w.Header())
+	}
 	return webio.Write(w, http.StatusOK, webio.Message("Signed out."))
 }
+
+// SetCookie makes the session cookie of a sign-in, for a handler of the host. The
+// tokens of the sign-in must not be used beside it. ErrCrossOrigin for a form of
+// another site; ErrInternal without Config.Cookies.
+func (s *Sessions) SetCookie(w http.ResponseWriter, r *http.Request, signed SignedIn) error {
+	if !s.config.Cookies {
+		return ErrInternal.because(errors.New("Config.Cookies is off, so no guard would read a session cookie"))
+	}
+	if err := sameOrigin(s.kernel, r); err != nil {
+		return err
+	}
+	return setCookie(s.kernel, w, &signed)
+}
+
+// ClearCookie tells the browser to forget its session cookie. It ends no session:
+// SignOut does.
+func (s *Sessions) ClearCookie(w http.ResponseWriter) { clearCookie(s.kernel, w.Header()) }
 
 // RevokedBefore counts what RevokeIssuedBefore revoked.
 type RevokedBefore struct {
 	Sessions, Tokens int
 }
 
-// RevokeIssuedBefore ends every session and removes every pending one-time
-// token made before t, and returns how many of each. Run it after the restore
-// of a backup: what was revoked since the backup was made lives again in it.
+// RevokeIssuedBefore ends every session and deletes every pending one-time
+// token that was made before t. Call it after the restore of a backup: sessions
+// and tokens that were revoked after the backup are live again in the backup.
+// It returns ErrUnavailable if the store does not answer.
 func (s *Sessions) RevokeIssuedBefore(ctx context.Context, t time.Time) (revoked RevokedBefore, err error) {
 	const batch = 1000
 	for {
@@ -324,14 +347,14 @@ func (s *Sessions) RevokeIssuedBefore(ctx context.Context, t time.Time) (revoked
 	})
 }
 
-// ErrInvalidRefreshToken answers a refresh token that is malformed or already
-// used, or whose session is gone.
+// ErrInvalidRefreshToken means that the refresh token is malformed or already
+// used, or that its session is gone.
 var ErrInvalidRefreshToken = &Error{Code: "auth/invalid-refresh-token", Status: http.StatusUnauthorized, Message: "The refresh token is not valid. Please sign in again."}
 
-// Refresh gives the next pair of tokens for a refresh token, and the same pair
-// again to a client whose answer got lost. It answers ErrInvalidRefreshToken,
-// ErrSessionExpired, ErrAccountBanned or ErrUnavailable. A token that was
-// stolen ends every session of its user.
+// Refresh returns the next pair of tokens for a refresh token. If the answer
+// was lost, a client gets the same refresh token again. A stolen token ends
+// every session of its user. Refresh returns ErrInvalidRefreshToken,
+// ErrSessionExpired, ErrAccountBanned or ErrUnavailable.
 func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) {
 	t, err := s.refresh.Open(token)
 	if err != nil {
@@ -342,11 +365,23 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 	if err != nil {
 		return SignedIn{}, fault(err)
 	}
-	id := t.SessionID()
-	// A racer may rotate between the look and the write: then one more look
-	// finds that this token is now the one before.
+	id, next := t.SessionID(), s.refresh.Next(&t)
+	// A token that is current is exchanged by one statement. What else the token
+	// is tells a look at its session. Where that says that the token is current
+	// after all, the session changed in between, and it is tried again.
 	for range 3 {
-		session, user, err := s.store.SessionUser(ctx, tenant, id)
+		session, user, rotated, err := s.store.RotateSessionUser(ctx, store.Rotation{
+			Tenant: tenant, ID: id, Generation: t.Generation, SecretHash: refreshtoken.Hash(t.Secret), NextHash: refreshtoken.Hash(next),
+			Now: now, ExpiresAt: now.Add(s.config.Sessions.RefreshTTL),
+		})
+		if err != nil {
+			return SignedIn{}, fault(err)
+		}
+		if rotated {
+			s.afterCommit(func() { s.live.Forget(user.ID) })
+			return s.renewed(ctx, key, &session, &user, next)
+		}
+		session, user, err = s.store.SessionUser(ctx, tenant, id)
 		if errors.Is(err, store.ErrNotFound) {
 			return SignedIn{}, ErrInvalidRefreshToken
 		}
@@ -355,26 +390,12 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 		}
 		if err := mayGoOn(&session, &user, session.UserID, now); err != nil {
 			if errors.Is(err, ErrAuthUserNotFound) {
-				return SignedIn{}, ErrInvalidRefreshToken // the token went with the account
+				return SignedIn{}, ErrInvalidRefreshToken // the account was deleted
 			}
 			return SignedIn{}, err
 		}
-		next := s.refresh.Successor(&t, &session)
-		switch refreshtoken.Judge(&t, next, &session, now, s.config.Sessions.RefreshGrace) {
-		case refreshtoken.Rotate:
-			won, err := s.store.RotateSession(ctx, store.Rotation{
-				Tenant: tenant, ID: id, Generation: t.Generation, SecretHash: refreshtoken.Hash(t.Secret), NextHash: refreshtoken.Hash(next),
-				Now: now, ExpiresAt: now.Add(s.config.Sessions.RefreshTTL),
-			})
-			if err != nil {
-				return SignedIn{}, fault(err)
-			}
-			if !won {
-				continue
-			}
-			s.afterCommit(func() { s.live.Forget(user.ID) })
-			advance(&session, now, s.config.Sessions.RefreshTTL)
-			return s.renewed(ctx, key, &session, &user, next)
+		stored := s.refresh.Successor(&t, &session)
+		switch refreshtoken.Judge(&t, stored, &session, now, s.config.Sessions.RefreshGrace) {
 		case refreshtoken.Repeat:
 			session.Answers, err = s.answer(ctx, &session, now)
 			if errors.Is(err, store.ErrNotFound) {
@@ -383,7 +404,7 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 			if err != nil {
 				return SignedIn{}, fault(err)
 			}
-			return s.renewed(ctx, key, &session, &user, next)
+			return s.renewed(ctx, key, &session, &user, stored)
 		case refreshtoken.Theft:
 			if err := s.reuse(ctx, &session, now); err != nil {
 				return SignedIn{}, err
@@ -396,19 +417,9 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 	return SignedIn{}, ErrUnavailable.because(errors.New("the session changed at every attempt"))
 }
 
-// advance does to a session that was read what a rotation did to the stored one.
-func advance(session *store.Session, now time.Time, life time.Duration) {
-	session.Confirmed, session.Answers = session.Generation, 0
-	session.Generation++
-	session.RotatedAt, session.LastActivityAt = now, now
-	if session.ExpiresAt = now.Add(life); session.ExpiresAt.After(session.AbsoluteExpiresAt) {
-		session.ExpiresAt = session.AbsoluteExpiresAt
-	}
-}
-
 // answer gives the number of one more answer for the current generation. Answers
 // within the grace have one number: an honest client may use several. After it
-// each has its own, so that whoever else holds an answer does not go unnoticed.
+// each has its own, so that another client with an answer is noticed.
 func (s *Sessions) answer(ctx context.Context, session *store.Session, now time.Time) (int64, error) {
 	if refreshtoken.WithinGrace(session.RotatedAt, now, s.config.Sessions.RefreshGrace) {
 		return 0, nil
@@ -421,22 +432,12 @@ func (s *Sessions) renewed(ctx context.Context, key *accesstoken.Key, session *s
 	if err != nil {
 		return SignedIn{}, err
 	}
-	return SignedIn{User: *user, Session: *session, Tokens: tokens}, nil
+	return SignedIn{User: userOf(user), Session: sessionOf(session), Tokens: tokens}, nil
 }
 
-// fork ends the one session whose token the store does not know.
+// fork ends a session whose refresh token the store does not know.
 func (s *Sessions) fork(ctx context.Context, session *store.Session, now time.Time) error {
-	err := s.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
-		tx.touch(session.UserID)
-		ended, err := tx.EndSession(ctx, tenant, session.UserID, session.ID, now, endedByFork)
-		if err != nil || !ended {
-			return err
-		}
-		return tx.record(ctx, event{kind: eventSessionEnded, subject: session.UserID, data: eventData{
-			"session": session.ID, "reason": endedByFork,
-		}})
-	})
-	if err != nil {
+	if err := endForked(ctx, s.kernel, session, refreshtoken.Fork, now); err != nil {
 		return err
 	}
 	return ErrInvalidRefreshToken

@@ -25,38 +25,41 @@ func (s *SignUps) feature() feature {
 	}
 }
 
-// SignUpParams is what somebody gives to get an account.
+// SignUpParams is the input of SignUps.Create.
 type SignUpParams struct {
 	// Email, Password and Name are required.
 	Email, Password, Name string
-	// Prepared is given instead of Password inside a host's transaction; see
+	// Prepared replaces Password inside a transaction of the host. See
 	// Passwords.Prepare.
 	Prepared PreparedPassword
-	// CallbackURL is where the page that confirms the address leads. Default:
-	// nowhere.
+	// CallbackURL is the page of the host that the confirmation page links to.
+	// Default: none.
 	CallbackURL string
-	// Locale is the language (BCP 47) to write in, such as "pt-BR". It is kept
-	// with the account. Default: what the request's Accept-Language asks for.
+	// Locale is the language of mails (BCP 47), such as "pt-BR". It is kept
+	// with the account. Default: the best match for the Accept-Language of the
+	// request.
 	Locale string
 }
 
-// SignUpResult says what a sign-up did.
+// SignUpResult is the result of SignUps.Create.
 type SignUpResult struct {
-	// UserID is the account that was made. It is "" with Config.PrivateSignUp,
-	// where it would tell whether the address had an account before.
+	// UserID is the id of the new account. It is "" with Config.PrivateSignUp,
+	// because it would tell whether the address had an account before.
 	UserID string
-	// SignedIn is nil where nobody is signed in before the address is proven:
-	// with Config.RequireVerifiedEmail and with PrivateSignUp.
+	// SignedIn is nil if nobody is signed in before the address is verified:
+	// with Config.RequireVerifiedEmail and with Config.PrivateSignUp.
 	SignedIn *SignedIn
 }
 
-// Create makes an account with a password, mails a confirmation and, unless the
-// address must be proven first, signs in. It answers ErrInvalidEmail,
-// ErrInvalidName, ErrInvalidPasswordFormat, ErrWeakPassword,
-// ErrEmailAlreadyExists or ErrUnavailable. A second sign-up for an address that
-// nobody has proven contests the account, whatever the answer: confirming the
-// address then takes password and sessions of the first one away, and mails a
-// link to set another.
+// Create makes an account with a password and mails a confirmation. It also
+// signs in, unless the address must be verified first.
+// If somebody signs up with an address that has an account and is not verified,
+// Create contests the account. When the address is confirmed later, the
+// password and the sessions of the account end, and a link to set a new
+// password is mailed.
+// Create returns ErrInvalidEmail, ErrInvalidName, ErrInvalidPasswordFormat,
+// ErrWeakPassword, ErrInvalidCallbackURL, ErrEmailAlreadyExists or
+// ErrUnavailable.
 func (s *SignUps) Create(ctx context.Context, in SignUpParams) (SignUpResult, error) {
 	address, name, err := parseAccount(in.Email, in.Name)
 	if err != nil {
@@ -92,7 +95,7 @@ func (s *SignUps) Create(ctx context.Context, in SignUpParams) (SignUpResult, er
 			if err := register(ctx, tx); err != nil {
 				return outcome{}, err
 			}
-			return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", created: true})
+			return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", created: true, lock: alreadyLocked(tx, &user)})
 		})
 		result.SignedIn = &signed
 	}
@@ -107,8 +110,8 @@ func (s *SignUps) Create(ctx context.Context, in SignUpParams) (SignUpResult, er
 	return result, nil
 }
 
-// contest notes that somebody signed up with an address that has an account. It
-// changes nothing where the address is proven.
+// contest records that somebody signed up with an address that has an account.
+// It changes nothing if the address is verified.
 func (s *SignUps) contest(ctx context.Context, address emailaddress.Address) error {
 	return s.mailQuietly(ctx, address, false, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		if !wanted || !user.EmailVerifiedAt.IsZero() {
@@ -118,11 +121,12 @@ func (s *SignUps) contest(ctx context.Context, address emailaddress.Address) err
 	})
 }
 
-// createPrivately answers the same whether or not the address has an account.
-// Without one it makes it. The owner of a proven address is told. An account
-// whose address nobody has proven is contested: confirming it then proves the
-// mailbox, and nothing that the first registrant chose outlives that. Every
-// sign-up spends the budget of the mailbox; without room nothing is mailed.
+// createPrivately returns the same result whether the address has an account or
+// not. Without an account it makes one. The owner of a verified address gets a
+// mail. An account whose address is not verified is contested: a later
+// confirmation proves the mailbox and removes everything that the first
+// registrant set up. Every sign-up spends the mail budget of the address. If
+// the budget is spent, nothing is mailed.
 func (s *SignUps) createPrivately(ctx context.Context, user store.User, hash, callbackURL string) error {
 	_, err := s.spend(ctx, mailedExists, user.EmailKey)
 	if err != nil && !errors.Is(err, errSpentQuietly) {
@@ -147,7 +151,7 @@ func (s *SignUps) createPrivately(ctx context.Context, user store.User, hash, ca
 			}
 		}
 		if !room {
-			nobody := s.nobody(address) // and the link that was mailed before stays
+			nobody := s.nobody(address) // the link that was mailed before keeps working
 			holder, wanted = &nobody, false
 		}
 		if unproven {

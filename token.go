@@ -9,13 +9,14 @@ import (
 
 const (
 	jwksPath = "/.well-known/jwks.json"
-	// Services that know an issuer alone ask for one of these: OpenID Connect
-	// Discovery 1.0 and RFC 8414.
+	// openIDPath and metadataPath are where services that know only the issuer
+	// look for the keys: OpenID Connect Discovery 1.0 and RFC 8414.
 	openIDPath   = "/.well-known/openid-configuration"
 	metadataPath = "/.well-known/oauth-authorization-server"
 )
 
-// keySet publishes the keys that verify access tokens, and where they are.
+// keySet publishes the keys that verify access tokens, and the documents that
+// name them.
 type keySet struct {
 	*kernel
 }
@@ -39,9 +40,9 @@ func (j *keySet) handleJWKS(w http.ResponseWriter, r *http.Request) error {
 	return webio.Write(w, http.StatusOK, map[string]any{"keys": keys})
 }
 
-// metadata is what other services find out about this issuer. Admit is no OAuth
-// provider: it has no authorization endpoint, so it supports no response type and
-// no grant, and the lists that the standards ask for are empty.
+// metadata describes this issuer to other services. Admit is not an OAuth
+// provider: it has no authorization endpoint and supports no response type and
+// no grant. The standards require these lists, so they are empty.
 type metadata struct {
 	Issuer        string   `json:"issuer"`
 	JWKSURI       string   `json:"jwks_uri"`
@@ -57,7 +58,8 @@ func (j *keySet) handleMetadata(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fault(err)
 	}
-	// After a change of algorithm, tokens of the former one stay good for a while.
+	// After a change of algorithm, tokens of the previous algorithm are valid
+	// until they expire.
 	algorithms := []string{j.config.Sessions.Algorithm}
 	for _, key := range keys {
 		if !slices.Contains(algorithms, key["alg"]) {
@@ -68,6 +70,6 @@ func (j *keySet) handleMetadata(w http.ResponseWriter, r *http.Request) error {
 	return webio.Write(w, http.StatusOK, metadata{
 		Issuer: j.config.Issuer, JWKSURI: j.config.BaseURL + jwksPath, Algorithms: algorithms,
 		SubjectTypes: []string{"public"}, ResponseTypes: []string{}, GrantTypes: []string{},
-		Claims: []string{"iss", "aud", "sub", "client_id", "sid", "iat", "exp", "jti", "auth_time", "amr", "role"},
+		Claims: []string{"iss", "aud", "sub", "client_id", "sid", "iat", "exp", "jti", "auth_time", "amr", "acr", "role"},
 	})
 }

@@ -23,15 +23,15 @@ import (
 func BenchmarkUnseenToken(b *testing.B) {
 	const sessions, turn = 1000, 20
 	records := memory.New()
-	onRecords := func(c *admit.Config) { c.Store = records }
+	onRecords := onStore(records, nil, olderSecret)
 	h, tokens := signedInHost(b, sessions+1, onRecords)
 	if err := h.Close(context.Background()); err != nil { // sends the mail of the sign-ups first
 		b.Fatal(err)
 	}
 	key := publicKey(b, h)
 	parser := jwt.NewParser(
-		jwt.WithValidMethods([]string{"ES256"}), jwt.WithIssuer("http://127.0.0.1:8080"), jwt.WithAudience("http://127.0.0.1:8080"),
-		jwt.WithExpirationRequired(), jwt.WithTimeFunc(h.time),
+		jwt.WithValidMethods([]string{"ES256"}), jwt.WithIssuer("https://app.example"), jwt.WithAudience("https://app.example"),
+		jwt.WithExpirationRequired(), jwt.WithTimeFunc(h.Clock.Now),
 	)
 	theirs := func(token string) error {
 		_, err := parser.ParseWithClaims(token, &jwt.RegisteredClaims{}, func(*jwt.Token) (any, error) { return key, nil })

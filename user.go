@@ -54,7 +54,7 @@ func (u *Users) Create(ctx context.Context, in CreateUserParams) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	return user, nil
+	return userOf(&user), nil
 }
 
 // Errors about an account that an operator names.
@@ -82,8 +82,8 @@ func (u *Users) Get(ctx context.Context, id string) (User, error) {
 	if !uuid.Valid(id) {
 		return User{}, ErrUserNotFound
 	}
-	user, err := u.store.User(ctx, tenant, id)
-	return existing(user, err)
+	user, err := existing(u.store.User(ctx, tenant, id))
+	return userOf(&user), err
 }
 
 // GetByEmail returns the account whose current address it is, however it is
@@ -93,8 +93,8 @@ func (u *Users) GetByEmail(ctx context.Context, email string) (User, error) {
 	if err != nil {
 		return User{}, ErrInvalidEmail.because(err)
 	}
-	user, err := holder(ctx, u.kernel, u.store, address)
-	return existing(user, err)
+	user, err := existing(holder(ctx, u.kernel, u.store, address))
+	return userOf(&user), err
 }
 
 // ListUsersParams selects accounts.
@@ -130,7 +130,7 @@ func (u *Users) List(ctx context.Context, in ListUsersParams) (Listed[User], err
 	if err != nil {
 		return Listed[User]{}, fault(err)
 	}
-	return listed(users, limit, func(user User) string { return user.ID }), nil
+	return listed(users, limit, userOf, func(user User) string { return user.ID }), nil
 }
 
 // Verify vouches for the address of an account, as if its owner had confirmed it.
@@ -339,9 +339,9 @@ func (u *Users) change(ctx context.Context, id string, change func(context.Conte
 // CreateUserParams is what an operator gives to make an account.
 type CreateUserParams struct {
 	Email, Name string
-	// InsecurePassword sets a password that whoever makes the account knows, and
-	// mails nothing: for development and tests. Leave it "": then a link to set a
-	// password is mailed to the address.
+	// InsecurePassword sets a password that the operator knows, and mails nothing.
+	// It is for development and tests. If it is "", a link to set a password is
+	// mailed to the address.
 	InsecurePassword string
 	// Prepared is given instead inside a host's transaction; see
 	// Passwords.Prepare.

@@ -16,7 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Errors of proving an address.
+// Errors of verifying an address.
 var (
 	ErrAlreadyVerified = &Error{Code: "auth/already-verified", Status: http.StatusBadRequest, Message: "The address is verified already."}
 )
@@ -26,13 +26,13 @@ const (
 	verifyConfirmPath = "/auth/email/verify/confirm"
 	undoPath          = "/auth/email/verify/undo"
 
-	// verifyLife is how long a mailed link to prove an address works, undoLife
-	// how long a change of address can be taken back.
+	// verifyLife is how long a mailed link to verify an address works. undoLife
+	// is how long a change of address can be undone.
 	verifyLife = 24 * time.Hour
 	undoLife   = 7 * 24 * time.Hour
 )
 
-// Verifications proves that an account's address is its owner's.
+// Verifications verifies the addresses of accounts.
 type Verifications struct {
 	*kernel
 	resets *PasswordResets
@@ -53,8 +53,8 @@ func (v *Verifications) feature() feature {
 	}
 }
 
-// send mails a link that proves the account's current address. The mail, and the
-// page that it leads to, say where the account came from, as far as that is
+// send mails a link that verifies the account's current address. The mail and
+// the page behind the link show the origin of the account as far as it is
 // known.
 func (v *Verifications) send(ctx context.Context, tx *txn, user *store.User, callbackURL string, origin signUpOrigin, wanted bool) error {
 	data, err := json.Marshal(origin)
@@ -68,32 +68,33 @@ func (v *Verifications) send(ctx context.Context, tx *txn, user *store.User, cal
 	})
 }
 
-// signUpOrigin is where an account came from.
+// signUpOrigin is the client and the time of a sign-up.
 type signUpOrigin struct {
 	Device    string    `json:"device,omitzero"`
 	IPAddress string    `json:"ipAddress,omitzero"`
 	At        time.Time `json:"at"`
 }
 
-// originOf is the origin of an account that the client of ctx signs up for.
+// originOf returns the origin of an account that the client of ctx signs up
+// for.
 func originOf(ctx context.Context, at time.Time) signUpOrigin {
 	client := clientFrom(ctx)
 	return signUpOrigin{Device: device.Name(client.UserAgent), IPAddress: client.IPAddress, At: at}
 }
 
-// Request mails a new confirmation to an address that belongs to an
-// account and is not verified. It answers the same, and costs the same, for any
-// other address. ErrInvalidEmail, ErrInvalidCallbackURL, ErrTooManyCodeRequests
-// or ErrUnavailable.
+// Request mails a new confirmation if the address belongs to an account and is
+// not verified. For any other address it returns the same and costs the same.
+// Request returns ErrInvalidEmail, ErrInvalidCallbackURL,
+// ErrTooManyCodeRequests or ErrUnavailable.
 func (v *Verifications) Request(ctx context.Context, in LinkParams) error {
 	return v.mailTo(ctx, mailedVerify, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		return v.resend(ctx, tx, user, in.CallbackURL, wanted)
 	})
 }
 
-// resend asks the owner of an address once more whether the account
-// is theirs. Where the account came from is told as it was at sign-up: whoever
-// asks for the mail may be another.
+// resend mails the confirmation again. The mail shows the origin of the
+// sign-up, because somebody other than the registrant may have asked for this
+// mail.
 func (v *Verifications) resend(ctx context.Context, tx *txn, user *store.User, callbackURL string, wanted bool) error {
 	created, err := tx.ListEvents(ctx, store.EventQuery{Tenant: tenant, SubjectID: user.ID, Kind: eventUserCreated, Limit: 1})
 	if err != nil {
@@ -110,21 +111,21 @@ func (v *Verifications) resend(ctx context.Context, tx *txn, user *store.User, c
 	return v.send(ctx, tx, user, callbackURL, origin, wanted)
 }
 
-// Confirm proves an account's address with a mailed token. Repeating it with the
-// same token is a success. Where a second sign-up has contested the account, the
-// proof takes away whatever was in it, and a link to set a password is mailed. It
-// answers ErrInvalidEmail, ErrInvalidToken, ErrTokenExpired, ErrAccountBanned or
-// ErrUnavailable.
+// Confirm verifies an account's address with a mailed token. A second call with
+// the same token succeeds too. If a second sign-up has contested the account,
+// Confirm removes everything in the account, and a link to set a password is
+// mailed. Confirm returns ErrInvalidEmail, ErrInvalidToken, ErrTokenExpired,
+// ErrAccountBanned or ErrUnavailable.
 func (v *Verifications) Confirm(ctx context.Context, in TokenParams) error {
 	_, err := v.confirmWith(ctx, in)
 	return err
 }
 
-// confirmation is what a redeemed token has proven.
+// confirmation is the result of a redeemed token.
 type confirmation struct {
-	// email is the address that is proven now.
+	// email is the address that is verified now.
 	email string
-	// reset says that the account had been contested, so that a link to set a
+	// reset says that the account was contested and that a link to set a
 	// password was mailed.
 	reset bool
 }
@@ -145,8 +146,8 @@ func (v *Verifications) confirmWith(ctx context.Context, in TokenParams) (done c
 	return done, err
 }
 
-// confirm verifies the address that a redeemed token was sent to, where it is
-// still the account's.
+// confirm verifies the address that a redeemed token was sent to, if the
+// account still has this address.
 func (v *Verifications) confirm(ctx context.Context, tx *txn, given mailedSecret, found opened) (confirmation, error) {
 	user := &found.user
 	done := confirmation{email: user.Email}
@@ -156,8 +157,8 @@ func (v *Verifications) confirm(ctx context.Context, tx *txn, given mailedSecret
 	case found.used, !user.EmailVerifiedAt.IsZero():
 		return done, nil
 	}
-	// Whoever reads the mailbox may not be who chose the password: with two
-	// sign-ups, nobody can tell.
+	// The reader of the mailbox may not be the person who chose the password.
+	// After two sign-ups nobody can tell.
 	var err error
 	if done.reset, err = contested(ctx, tx, user); err != nil {
 		return done, err
@@ -175,9 +176,8 @@ func (v *Verifications) confirm(ctx context.Context, tx *txn, given mailedSecret
 	return done, tx.record(ctx, event{kind: eventEmailVerified, subject: user.ID})
 }
 
-// Disown deletes an account that somebody else made with this address: the
-// second button of the confirmation page. It works until the address is proven,
-// and answers as Confirm does.
+// Disown deletes an account that somebody else made with this address. It works
+// until the address is verified. Disown returns the errors of Confirm.
 func (v *Verifications) Disown(ctx context.Context, in TokenParams) error {
 	given, err := readSecret(in.Email, in.Token)
 	if err != nil {
@@ -207,8 +207,9 @@ func (v *Verifications) handleResend(w http.ResponseWriter, r *http.Request) err
 	return writeSent(w, http.StatusOK, in.Email, "")
 }
 
-// handleConfirmPage is what the mailed link opens. Mail scanners open links
-// too, so only a program that declares itself, and not HEAD, is acted on.
+// handleConfirmPage serves the page that the mailed link opens. Mail scanners
+// open links too, so a request confirms the address only if it declares itself
+// a program's. HEAD never confirms.
 func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request) error {
 	in, err := v.visitor(w, r).readLink()
 	if err != nil {
@@ -216,7 +217,7 @@ func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request
 	}
 	found, err := lookAt(r.Context(), v.kernel, in.Token, kindVerify)
 	if err == nil && wantsPage(r) {
-		in.Email = found.user.Email // whatever became of the link's
+		in.Email = found.user.Email // the address in the link may be damaged
 	}
 	if r.Method == http.MethodGet && (wantsJSON(r) || v.config.ConfirmOnGet) {
 		done, err := v.confirmWith(r.Context(), TokenParams{Email: in.Email, Token: in.Token})
@@ -262,7 +263,7 @@ func (v *Verifications) handleConfirmPage(w http.ResponseWriter, r *http.Request
 	return v.visitor(w, r).writePage(http.StatusOK, page)
 }
 
-// retry is what the page of a failure offers.
+// retry is the page after a failure. It offers a new link.
 func (v *Verifications) retry(in formInput, found seen) ui.Page {
 	if found.user.Email != "" {
 		in.Email = found.user.Email
@@ -281,7 +282,7 @@ func (v *Verifications) handleConfirm(w http.ResponseWriter, r *http.Request) er
 	if in.Action == actionRenew {
 		return v.visitor(w, r).renew(isForm, in, confirmPath, v.Request)
 	}
-	found, err := v.visitor(w, r).lookAt(in.Token, kindVerify) // before the account may be gone
+	found, err := v.visitor(w, r).lookAt(in.Token, kindVerify) // looked at first: the account may be gone afterwards
 	if err != nil {
 		return err
 	}
@@ -302,8 +303,8 @@ func (v *Verifications) handleConfirm(w http.ResponseWriter, r *http.Request) er
 	return ErrInvalidRequest.detail("action", "must be left out, disown, delete or renew")
 }
 
-// askDisown asks once more before an account is deleted: machines that look into
-// mail press buttons too, and people press the wrong one.
+// askDisown asks again before an account is deleted: mail scanners press
+// buttons too, and people press the wrong button.
 func (v *Verifications) askDisown(w http.ResponseWriter, r *http.Request, in formInput) error {
 	in.Token = cleanSecret(in.Token)
 	found, err := lookAt(r.Context(), v.kernel, in.Token, kindVerify)
@@ -338,8 +339,9 @@ type verifiedData struct {
 	Email    string `json:"email"`
 }
 
-// confirmAndAnswer sends the outcome to the host's page where it named one. A
-// page of our own offers what else can be done where it failed.
+// confirmAndAnswer sends the browser to the page of the host with the outcome,
+// if the request names a page. Otherwise it shows a page of this API. otherwise
+// is the page after a failure.
 func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request, in formInput, redirect int, done confirmation, outcome error, otherwise ui.Page) error {
 	if outcome != nil && asError(outcome).Status >= http.StatusInternalServerError {
 		return outcome
@@ -374,8 +376,8 @@ func (v *Verifications) confirmAndAnswer(w http.ResponseWriter, r *http.Request,
 	return webio.Write(w, http.StatusOK, verifiedBody{true, verifiedData{true, done.email}})
 }
 
-// confirmedPage shows a page about an address that is confirmed. It leads on to
-// the host's page where the link names one.
+// confirmedPage shows a page about an address that is verified. The page links
+// to the page of the host if the link names one.
 func (v *Verifications) confirmedPage(w http.ResponseWriter, r *http.Request, in formInput, page ui.Page) error {
 	if in.CallbackURL != "" {
 		target, err := v.redirects.AddQuery(in.CallbackURL, "verified", "true", "email", page.Facts[0].Value)

@@ -22,7 +22,7 @@ var _ = faultFlows.add(faultFlow{
 		return created.Key != "", err
 	},
 	done: func(s *harness.Server, p *subject) bool {
-		keys, err := s.Auth.APIKeys.List(s.T.Context(), store.Page{Number: 1, Limit: 1000})
+		keys, err := s.Auth.APIKeys.List(s.T.Context(), admit.PageParams{Number: 1, Limit: 1000})
 		return err == nil && slices.ContainsFunc(keys.Items, func(k admit.APIKey) bool { return k.Name == p.email })
 	},
 }, faultFlow{
@@ -423,5 +423,67 @@ func TestS17_AKeyMintsNothingThatOutlivesIt(t *testing.T) {
 		makeKey(s, harness.J{"environment": "staging", "expiresAt": ends.Add(-time.Hour).Format(time.RFC3339)}, with).Want(http.StatusCreated)
 		// An administrator is bound by neither.
 		makeKey(s, harness.J{"environment": "prod"}, harness.Bearer(s.Admin().Access)).Want(http.StatusCreated)
+	})
+}
+
+// S17: a key that was made with a key names it, and goes with it where that is
+// asked for.
+func TestS17_RevokingAKeyOffersWhatItHasMade(t *testing.T) {
+	harness.Each(t, func(t *testing.T, s *harness.Server) {
+		admin := harness.Bearer(s.Admin().Access)
+		rootID, root := s.NewKey("secret")
+		mint := func(with string, want string) (id, key string) {
+			t.Helper()
+			made := makeKey(s, harness.J{}, harness.Key(with)).Want(http.StatusCreated)
+			if by := made.String("createdBy"); by != want {
+				t.Errorf("createdBy is %q, want %q", by, want)
+			}
+			return made.String("id"), made.String("key")
+		}
+		childID, child := mint(root, rootID)
+		grandchildID, grandchild := mint(child, childID)
+		lostID, _ := mint(child, childID)
+		if err := s.Auth.APIKeys.Revoke(t.Context(), lostID); err != nil {
+			t.Fatal(err)
+		}
+		beside := makeKey(s, harness.J{"environment": "prod"}, harness.Key(root), admin).Want(http.StatusCreated) // an administrator's own
+		_, stranger := s.NewKey("secret")
+
+		listed := map[string]string{}
+		list := s.Do("GET", "/v1/admin/api-keys?limit=100", nil, admin).Want(http.StatusOK)
+		for _, item := range list.Get("items").([]any) {
+			key := item.(map[string]any)
+			by, _ := key["createdBy"].(string)
+			listed[key["id"].(string)] = by
+		}
+		if listed[childID] != rootID || listed[grandchildID] != childID || listed[rootID] != "" || listed[beside.String("id")] == rootID {
+			t.Errorf("the list says that %v", listed)
+		}
+
+		works := func(key string, want int) {
+			t.Helper()
+			s.Do("GET", "/v1/admin/api-keys", nil, harness.Key(key)).Want(want)
+		}
+		revoke := func(target string, live, revoked float64) {
+			t.Helper()
+			a := s.Do("DELETE", "/v1/admin/api-keys/"+target, nil, admin).Want(http.StatusOK)
+			if a.Get("liveChildren") != live || a.Get("revokedChildren") != revoked {
+				t.Errorf("%s answered %s, want %v alive and %v revoked", target, a.Body, live, revoked)
+			}
+		}
+		revoke(rootID, 2, 0)
+		works(root, http.StatusUnauthorized)
+		works(child, http.StatusOK)
+		works(grandchild, http.StatusOK)
+		revoke(rootID+"?children=true", 0, 2)
+		works(child, http.StatusUnauthorized)
+		works(grandchild, http.StatusUnauthorized)
+		works(beside.String("key"), http.StatusOK)
+		works(stranger, http.StatusOK)
+		if n := len(s.Events("", "apikey.revoked")); n != 4 {
+			t.Errorf("%d events tell of four revoked keys", n)
+		}
+		s.Do("DELETE", "/v1/admin/api-keys/"+rootID+"?children=yes", nil, admin).Want(http.StatusBadRequest, "auth/invalid-request")
+		s.Do("DELETE", "/v1/admin/api-keys/"+s.SignUp("x@x.test").ID+"?children=true", nil, admin).Want(http.StatusNotFound, "auth/api-key-not-found")
 	})
 }

@@ -112,11 +112,11 @@ func TestBrowserIsLetGoToAnApp(t *testing.T) {
 			}
 		case why := <-blocked:
 			t.Errorf("%s: the policy of the page forbids the redirect: %s", title, why)
-		case <-time.After(20 * time.Second):
+		case <-time.After(harness.Patience):
 			t.Errorf("%s: the browser never asked for the app", title)
 		}
 		var violated string
-		look, cancel := context.WithTimeout(ctx, 2*time.Second)
+		look, cancel := context.WithTimeout(ctx, 10*time.Second)
 		err := chromedp.Run(look, chromedp.Evaluate(`window.blocked`, &violated))
 		cancel()
 		if err == nil && violated != "" {

@@ -15,6 +15,9 @@ type tokenKind struct {
 	name string
 	// endedBy are endings that end the kind and do not name it themselves.
 	endedBy []string
+	// kept says that the kind is no pending secret but belongs to the account: an
+	// ending of every kind leaves it, unless it is named.
+	kept bool
 }
 
 // ending is something after which pending tokens may be worth nothing.
@@ -38,17 +41,17 @@ var (
 	endings    rows[ending]
 )
 
-// No feature makes these kinds yet; what ends them is decided.
-var _ = tokenKinds.add(tokenKind{name: "mfa-ticket"}, tokenKind{name: "oauth-result"})
+// No feature makes this kind yet; what ends it is decided.
+var _ = tokenKinds.add(tokenKind{name: "oauth-result"})
 
 // every kind of token is ended, with those of the features to come.
 var every = []string{"*"}
 
 // signIns are the kinds of token that give a session or move an address.
-var signIns = []string{"magic", "code", "change", "mfa-ticket", "oauth-result"}
+var signIns = []string{"magic", "code", "change", "mfa-ticket", "oauth-result", "start-over"}
 
 func (e *ending) killing(kind tokenKind) bool {
-	return slices.Equal(e.ends, every) || slices.Contains(e.ends, kind.name) || slices.Contains(kind.endedBy, e.name)
+	return slices.Equal(e.ends, every) && !kind.kept || slices.Contains(e.ends, kind.name) || slices.Contains(kind.endedBy, e.name)
 }
 
 // Every cell of what ends what. A token that is not ended must stay, or
@@ -69,7 +72,9 @@ func TestEM07_WhatKillsWhat(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				hash := func(kind tokenKind) []byte { return []byte("0123456789abcdef0123456789abcde" + kind.name[:1]) }
+				hash := func(kind tokenKind) []byte {
+					return []byte("0123456789abcdef0123456789abcde" + kind.name[:1] + kind.name[len(kind.name)-1:])
+				}
 				for _, kind := range tokenKinds {
 					err := s.Store.CreateToken(t.Context(), store.Token{
 						Kind: kind.name, Hash: hash(kind), UserID: p.ID, EmailKey: user.EmailKey,

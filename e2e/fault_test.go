@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
@@ -73,7 +72,7 @@ func passwordIs(s *harness.Server, p *subject, password string) bool {
 }
 
 func liveSessions(s *harness.Server, p *subject) int {
-	list, err := s.Auth.Sessions.List(context.Background(), p.signed.User.ID, store.Page{Number: 1, Limit: 1})
+	list, err := s.Auth.Sessions.List(context.Background(), p.signed.User.ID, admit.PageParams{Number: 1, Limit: 1})
 	if err != nil {
 		s.T.Fatal(err)
 	}
@@ -158,7 +157,7 @@ func TestAC204_EveryCallOfEveryFlowMayFail(t *testing.T) {
 func processOn(s *harness.Server, records store.Store) *admit.Auth {
 	auth, err := admit.New(admit.Config{
 		BaseURL: harness.BaseURL, Secrets: admit.Secrets(harness.Secret), Store: records, Mailer: s.Mail, Now: s.Clock.Now,
-		Logger: slog.New(slog.DiscardHandler), Passwords: admit.PasswordConfig{InsecureFastHash: true}, InsecureNoLimits: true,
+		Logger: slog.New(slog.DiscardHandler), RequestTimeout: harness.Patience, Passwords: admit.PasswordConfig{InsecureFastHash: true}, InsecureNoLimits: true,
 	})
 	if err != nil {
 		s.T.Fatal(err)
@@ -168,7 +167,7 @@ func processOn(s *harness.Server, records store.Store) *admit.Auth {
 
 // closeSoon ends a process. On a store with a fault it need not succeed.
 func closeSoon(auth *admit.Auth) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	_ = auth.Close(ctx)
 }

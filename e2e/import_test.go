@@ -9,7 +9,7 @@ import (
 
 var _ = faultFlows.add(faultFlow{
 	name:    "import accounts",
-	calls:   7,
+	calls:   6,
 	prepare: func(_ *harness.Server, p *subject) { p.email = "new-" + p.email },
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		_, err := a.Imports.Users(ctx, []admit.ImportUserParams{

@@ -344,7 +344,7 @@ func TestAC098_OnlyTheCompactFormIsRead(t *testing.T) {
 	} {
 		begun := time.Now()
 		f.refused(name, token)
-		if took := time.Since(begun); took > time.Second {
+		if took := time.Since(begun); took > harness.Patience/2 { // work that grows with the square of the length takes hours
 			t.Errorf("%s took %v", name, took)
 		}
 	}

@@ -12,12 +12,11 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
-	"github.com/admit-go/admit/store"
 )
 
 var _ = faultFlows.add(faultFlow{
 	name:  "ask for a magic link",
-	calls: 8,
+	calls: 4,
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		_, err := a.MagicLinks.Request(ctx, admit.MagicLinkParams{Email: p.email, CallbackURL: callback})
 		return told(err)
@@ -25,7 +24,7 @@ var _ = faultFlows.add(faultFlow{
 	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, p, mailer.MagicLink, p.email) },
 }, faultFlow{
 	name:    "redeem a magic link",
-	calls:   17,
+	calls:   10,
 	prepare: func(s *harness.Server, p *subject) { askLink(s, p, false) },
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		signed, err := a.MagicLinks.Redeem(ctx, p.token)
@@ -35,7 +34,7 @@ var _ = faultFlows.add(faultFlow{
 	again: admit.ErrInvalidToken,
 }, faultFlow{
 	name:    "sign in by code",
-	calls:   19,
+	calls:   12,
 	prepare: func(s *harness.Server, p *subject) { askLink(s, p, false) },
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		signed, err := a.MagicLinks.RedeemCode(ctx, admit.RedeemCodeParams{RequestID: p.extra, Code: p.code})
@@ -45,7 +44,7 @@ var _ = faultFlows.add(faultFlow{
 	again: admit.ErrInvalidToken,
 }, faultFlow{
 	name:  "sign up by magic link",
-	calls: 12,
+	calls: 7,
 	prepare: func(s *harness.Server, p *subject) {
 		p.email = "new-" + p.email
 		askLink(s, p, true)
@@ -59,7 +58,7 @@ var _ = faultFlows.add(faultFlow{
 		if err != nil {
 			return false
 		}
-		list, err := s.Auth.Sessions.List(s.T.Context(), user.ID, store.Page{Number: 1, Limit: 1})
+		list, err := s.Auth.Sessions.List(s.T.Context(), user.ID, admit.PageParams{Number: 1, Limit: 1})
 		return err == nil && list.Total == 1 && !user.EmailVerifiedAt.IsZero()
 	},
 	again: admit.ErrInvalidToken,

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
@@ -19,7 +18,7 @@ const callback = "https://app.example/signed-in"
 // before the call must have been cleared, or is found too.
 func letterTo(s *harness.Server, kind mailer.Kind, to string) mailer.Message {
 	s.T.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	m, err := s.Mail.Wait(ctx, func(m mailer.Message) bool {
 		return m.Kind == kind && strings.EqualFold(m.To, to)

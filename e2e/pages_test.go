@@ -32,7 +32,7 @@ func openBrowser(t *testing.T, width, height int64) context.Context {
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
 	ctx, cancel := chromedp.NewContext(allocator)
-	ctx, cancelTime := context.WithTimeout(ctx, 90*time.Second)
+	ctx, cancelTime := context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(func() {
 		_ = chromedp.Cancel(ctx)
 		cancelTime()
@@ -65,7 +65,7 @@ func shows(pieces ...string) chromedp.Action {
 	return chromedp.ActionFunc(func(ctx context.Context) error {
 		for {
 			var body string
-			look, cancel := context.WithTimeout(ctx, 2*time.Second)
+			look, cancel := context.WithTimeout(ctx, 10*time.Second)
 			err := chromedp.OuterHTML("body", &body).Do(look)
 			cancel()
 			if err == nil && !slices.ContainsFunc(pieces, func(p string) bool { return !strings.Contains(body, p) }) {

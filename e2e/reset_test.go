@@ -18,14 +18,14 @@ import (
 
 var _ = faultFlows.add(faultFlow{
 	name:  "ask for a reset",
-	calls: 7,
+	calls: 4,
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		return told(a.PasswordResets.Request(ctx, admit.LinkParams{Email: p.email}))
 	},
 	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, p, mailer.PasswordReset, p.email) },
 }, faultFlow{
 	name:  "reset a password",
-	calls: 17,
+	calls: 10,
 	prepare: mailFor(mailer.PasswordReset, own, func(s *harness.Server, p *subject) error {
 		return s.Auth.PasswordResets.Request(s.T.Context(), admit.LinkParams{Email: p.email})
 	}),
@@ -39,7 +39,7 @@ var _ = faultFlows.add(faultFlow{
 	again: admit.ErrVerificationTokenNotFound,
 }, faultFlow{
 	name:  "change a password",
-	calls: 12,
+	calls: 8,
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		_, err := a.Passwords.Change(ctx, admit.ChangePasswordParams{UserID: p.signed.User.ID, Current: strongPassword, New: otherPassword})
 		return told(err)

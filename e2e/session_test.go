@@ -23,7 +23,7 @@ var _ = faultFlows.add(faultFlow{
 	again: admit.ErrSessionNotFound,
 }, faultFlow{
 	name:  "sign out everywhere",
-	calls: 6,
+	calls: 5,
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		_, err := a.Sessions.EndOthers(ctx, admit.EndOtherSessionsParams{UserID: p.signed.User.ID})
 		return told(err)

@@ -15,7 +15,7 @@ import (
 
 var _ = faultFlows.add(faultFlow{
 	name:    "sign up",
-	calls:   13,
+	calls:   5,
 	prepare: func(_ *harness.Server, p *subject) { p.email = "new-" + p.email },
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		made, err := a.SignUps.Create(ctx, admit.SignUpParams{Email: p.email, Password: strongPassword, Name: "Ada"})

@@ -17,7 +17,7 @@ import (
 
 var _ = faultFlows.add(faultFlow{
 	name:  "ask for a confirmation again",
-	calls: 8,
+	calls: 5,
 	prepare: func(s *harness.Server, p *subject) {
 		p.token = tokenIn(letterTo(s, mailer.SignupConfirmation, p.email))
 	},
@@ -27,7 +27,7 @@ var _ = faultFlows.add(faultFlow{
 	done: func(s *harness.Server, p *subject) bool { return mailedTo(s, p, mailer.SignupConfirmation, p.email) },
 }, faultFlow{
 	name:  "confirm an address",
-	calls: 7,
+	calls: 6,
 	prepare: func(s *harness.Server, p *subject) {
 		p.token = tokenIn(letterTo(s, mailer.SignupConfirmation, p.email))
 	},
@@ -40,7 +40,7 @@ var _ = faultFlows.add(faultFlow{
 	},
 }, faultFlow{
 	name:  "disown an account",
-	calls: 13,
+	calls: 9,
 	prepare: func(s *harness.Server, p *subject) {
 		p.token = tokenIn(letterTo(s, mailer.SignupConfirmation, p.email))
 	},

@@ -9,17 +9,18 @@ import (
 	"strings"
 )
 
-// Log writes every message in plain text instead of sending it, for
-// development. What it writes holds links and codes that let whoever reads
-// them into an account: it MUST NOT be used where real people sign in.
+// Log writes every message as plain text and does not send it, for development.
+// The text contains links and codes that give access to accounts, so Log MUST
+// NOT be used where real people sign in.
 type Log struct {
-	// Writer takes the messages, one call of Write each. Default os.Stderr.
+	// Writer gets the messages, with one call of Write each. Default:
+	// os.Stderr.
 	Writer io.Writer
 }
 
 var _ Mailer = Log{}
 
-// Send writes m. It fails when the Writer does.
+// Send writes m. It fails if the Writer fails.
 func (l Log) Send(_ context.Context, m Message) error {
 	w := l.Writer
 	if w == nil {
@@ -35,7 +36,7 @@ func (l Log) Send(_ context.Context, m Message) error {
 	return nil
 }
 
-// oneLine keeps a value from looking like more than one header.
+// oneLine keeps a value from looking like several headers.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' {
@@ -45,8 +46,8 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// LogValue tells a log which message it is, and none of what it says: neither
-// the address nor the link belong in a log.
+// LogValue returns the kind and the id of the message. The address and the link
+// do not belong in a log.
 func (m Message) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("id", m.ID), slog.String("kind", string(m.Kind)))
 }

@@ -1,6 +1,7 @@
-// Package mailer is the contract between Admit and whatever sends its mail.
-// mailer/smtp speaks to an SMTP server; [Log] and [Recorder] serve development
-// and tests; an HTTP mail API is a few lines behind [Mailer].
+// Package mailer is the contract between Admit and the system that sends its
+// mail. mailer/smtp uses an SMTP server. [Log] and [Recorder] are for
+// development and tests. A few lines behind [Mailer] are enough for an HTTP
+// mail API.
 package mailer
 
 import (
@@ -8,11 +9,11 @@ import (
 	"time"
 )
 
-// Mailer sends one message. Send returns nil only once somebody else has taken
-// responsibility for it. It is called from a worker, one message at a time per
-// process, with a context that carries a deadline. A message is sent at least
-// once: after a crash or an unclear error the same one comes again, with the
-// same ID.
+// Mailer sends one message. Send returns nil only if another system is now
+// responsible for the message. A worker calls Send, one message at a time per
+// process, with a context that has a deadline. A message is sent at least once:
+// after a crash or an unclear error the same message comes again, with the same
+// ID.
 type Mailer interface {
 	Send(ctx context.Context, m Message) error
 }
@@ -23,7 +24,7 @@ type Func func(ctx context.Context, m Message) error
 // Send calls f.
 func (f Func) Send(ctx context.Context, m Message) error { return f(ctx, m) }
 
-// Kind names what a message is about.
+// Kind is the kind of a message.
 type Kind string
 
 // The kinds of message.
@@ -37,20 +38,25 @@ const (
 	EmailChanged       Kind = "email_changed"
 	NewDevice          Kind = "new_device"
 	AccountDeleted     Kind = "account_deleted"
+	MFAEnabled         Kind = "mfa_enabled"
+	MFADisabled        Kind = "mfa_disabled"
+	RecoveryCodesMade  Kind = "recovery_codes_made"
+	RecoveryCodeUsed   Kind = "recovery_code_used"
 )
 
-// Kinds lists every kind there is.
+// Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
 		SignupConfirmation, EmailVerification, PasswordReset, MagicLink, AccountExists,
 		PasswordChanged, EmailChanged, NewDevice, AccountDeleted,
+		MFAEnabled, MFADisabled, RecoveryCodesMade, RecoveryCodeUsed,
 	}
 }
 
 // Message is one mail to one mailbox.
 type Message struct {
-	// ID is unique to the message and the same in every try; it makes the
-	// Message-ID.
+	// ID is unique to the message and the same in every try. The Message-ID is
+	// made from it.
 	ID   string
 	Kind Kind
 	// To is one plain address.
@@ -58,54 +64,54 @@ type Message struct {
 	// Locale is the reader's language (BCP 47), or "".
 	Locale string
 	Values Values
-	// Subject, Text and HTML are what a reader sees, ready to send.
+	// Subject, Text and HTML are the content of the message, ready to send.
 	Subject, Text, HTML string
-	// ReplyTo is where answers go, such as "Help <help@app.example>"; "" leaves
-	// it to the Mailer.
+	// ReplyTo is the address for replies, such as "Help <help@app.example>". ""
+	// means the ReplyTo of the Mailer.
 	ReplyTo string
-	// EnvelopeSender is the plain address that mail servers send bounces to;
-	// "" leaves it to the Mailer. A reader does not see it.
+	// EnvelopeSender is the plain address for bounces. "" means the
+	// EnvelopeSender of the Mailer. A reader does not see it.
 	EnvelopeSender string
-	// Headers are further header fields by name, such as a provider's
-	// "X-PM-Message-Stream". They add to those of the Mailer, and replace those
-	// of the same name. A name that the Mailer writes itself, and a value with a
-	// line break, are refused.
+	// Headers are further header fields by name, such as "X-PM-Message-Stream".
+	// They are added to those of the Mailer and replace those of the same name.
+	// A name that the Mailer writes itself, and a value with a line break, are
+	// refused.
 	Headers map[string]string
 }
 
-// Checker is a Mailer that can tell whether mail would go out, without sending
-// any.
+// Checker is a Mailer that can check whether mail would be sent, without
+// sending any.
 type Checker interface {
 	Mailer
-	// Check goes every step but the last of sending a message. Its error says
-	// which step failed and what the other side answered.
+	// Check does every step of sending except the last one. Its error names the
+	// step that failed and the answer of the server.
 	Check(ctx context.Context) error
 }
 
-// Values are the facts that a message tells. Each kind uses some of them;
-// those it does not use are empty.
+// Values are the facts of a message. Each kind uses some of them. The others
+// are empty.
 type Values struct {
 	// SiteName is the name of the host's application.
 	SiteName string `json:"siteName,omitempty"`
-	// UserName and UserEmail are the account's.
+	// UserName and UserEmail are those of the account.
 	UserName  string `json:"userName,omitempty"`
 	UserEmail string `json:"userEmail,omitempty"`
-	// Verified says that the account's address was proven. Before that UserName
-	// is what a stranger may have typed to be sent to others, and the built-in
-	// texts leave it out.
+	// Verified says that the address of the account is verified. If it is not,
+	// a stranger may have chosen UserName in order to send it to others, so the
+	// built-in texts leave it out.
 	Verified bool `json:"verified,omitempty"`
-	// NewEmail is the address an account moves to, where one does.
+	// NewEmail is the address that an account moves to.
 	NewEmail string `json:"newEmail,omitempty"`
-	// Link is the one link that the message is about. It carries a secret.
+	// Link is the link of the message. It contains a secret.
 	Link string `json:"link,omitempty"`
-	// Code is a short code to type instead of following Link.
+	// Code is a short code that can be typed instead of opening Link.
 	Code string `json:"code,omitempty"`
-	// CodeOnly says that Link opens a page that explains what to do with Code,
-	// and signs nobody in.
+	// CodeOnly says that Link opens a page that explains Code and signs nobody
+	// in.
 	CodeOnly bool `json:"codeOnly,omitempty"`
-	// Device and IPAddress are where the request came from, At is when. In a
-	// SignupConfirmation they are those of the sign-up, and SignedUpAt is its
-	// time, even where the message was asked for again later.
+	// Device and IPAddress are those of the request. At is its time. In a
+	// SignupConfirmation, Device and IPAddress are those of the sign-up and
+	// SignedUpAt is its time, also if the message was asked for again later.
 	Device     string    `json:"device,omitempty"`
 	IPAddress  string    `json:"ipAddress,omitempty"`
 	At         time.Time `json:"at,omitzero"`

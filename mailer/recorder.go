@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// Recorder keeps messages in memory instead of sending them, for tests and
-// development mailboxes. The zero value is ready. It is safe for use by many
-// goroutines, and must not be copied after its first use.
+// Recorder keeps messages in memory and does not send them, for tests and
+// development. The zero value is ready. It is safe for use by many goroutines.
+// It must not be copied after its first use.
 type Recorder struct {
-	// Limit is how many messages are kept; the oldest go first. Default 1000.
+	// Limit is how many messages are kept. The oldest are dropped first.
+	// Default: 1000.
 	Limit int
 	// Now is the clock. Default [time.Now].
 	Now func() time.Time
@@ -19,14 +20,14 @@ type Recorder struct {
 	mu sync.Mutex
 	// kept holds the messages, the newest last.
 	kept []Recorded
-	// arrived is closed, and replaced, when a message comes; nil while nobody
-	// waits.
+	// arrived is closed and replaced when a message arrives. It is nil while
+	// nobody waits.
 	arrived chan struct{}
 }
 
 var _ Mailer = (*Recorder)(nil)
 
-// Recorded is a message and when it came.
+// Recorded is a message and the time at which it arrived.
 type Recorded struct {
 	Message
 	At time.Time
@@ -57,7 +58,7 @@ func (r *Recorder) Send(ctx context.Context, m Message) error {
 	return nil
 }
 
-// Messages returns what is kept, newest first.
+// Messages returns the kept messages, newest first.
 func (r *Recorder) Messages() []Recorded {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,20 +67,21 @@ func (r *Recorder) Messages() []Recorded {
 	return messages
 }
 
-// Clear forgets every message.
+// Clear drops every message.
 func (r *Recorder) Clear() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.kept = nil
 }
 
-// Wait returns the newest message kept that match accepts, and waits for one
-// when there is none. It fails with the error of ctx when that ends first.
-// A match that wants only messages after a certain one compares their ID, or
-// [Recorder.Clear] is called before what causes the next.
+// Wait returns the newest kept message that match accepts. If there is none,
+// Wait waits for one, and returns the error of ctx if ctx ends first. To wait
+// for a message after a certain one, compare the ID in match, or call
+// [Recorder.Clear] before the action that causes the message.
 func (r *Recorder) Wait(ctx context.Context, match func(Message) bool) (Message, error) {
 	for {
-		// Asked for before looking, so that no message falls between.
+		// The channel is taken before the messages are read, so that no message
+		// is missed in between.
 		arrived := r.arrival()
 		for _, m := range r.Messages() {
 			if match(m.Message) {
@@ -94,7 +96,7 @@ func (r *Recorder) Wait(ctx context.Context, match func(Message) bool) (Message,
 	}
 }
 
-// arrival is closed when the next message comes.
+// arrival returns a channel that is closed when the next message arrives.
 func (r *Recorder) arrival() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()

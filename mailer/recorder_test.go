@@ -52,7 +52,7 @@ func TestRecorderKeepsWhatGoroutinesSendAtOnce(t *testing.T) {
 }
 
 func TestWaitGivesWhatIsThereOrComes(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var r mailer.Recorder
 	wanted := func(m mailer.Message) bool { return m.Kind == mailer.PasswordReset }

@@ -1,15 +1,15 @@
-// Package otel gives a host OpenTelemetry traces and metrics of Admit:
+// Package otel exports OpenTelemetry traces and metrics of Admit:
 //
 //	if err := otel.Instrument(&config, otel.Options{}); err != nil { … }
 //	auth, err := admit.New(config)
 //
-// Every request to the handler is a span and a measurement. A span is a child
-// of the one in the request's context, such as otelhttp makes; a traceparent
-// that a client sent is nobody's business here. Events become counters.
+// Every request to the handler makes a span and a measurement. The span is a
+// child of the span in the context of the request, such as otelhttp makes. The
+// package does not read the traceparent of a client. Events are counted.
 //
-// Attributes hold route patterns, statuses, kinds and outcomes. Secrets,
-// addresses, ids of people and paths never come in, so what is exported may be
-// shown to whoever runs the host. docs/otel.md lists all of it.
+// Attributes are route patterns, statuses, kinds and outcomes. Secrets,
+// addresses, ids of people and paths are never exported. docs/otel.md lists all
+// attributes.
 package otel
 
 import (
@@ -41,7 +41,7 @@ const (
 	signInMethods = attribute.Key("admit.sign_in.methods")
 )
 
-// Options say where traces and metrics go.
+// Options name the providers of traces and metrics.
 type Options struct {
 	// TracerProvider and MeterProvider default to the global ones of
 	// go.opentelemetry.io/otel.
@@ -49,11 +49,11 @@ type Options struct {
 	MeterProvider  metric.MeterProvider
 }
 
-// Instrument fills in config.Instrument and puts itself around config.OnEvent,
-// which goes on as before. It belongs right before [admit.New]. An event is
-// counted when OnEvent has taken it; after a crash one may be counted again. It
-// fails when config.Instrument is in use already, or when the meter refuses an
-// instrument.
+// Instrument fills in config.Instrument and wraps config.OnEvent, which still
+// gets every event. Call it right before [admit.New]. An event is counted after
+// OnEvent has accepted it. After a crash an event may be counted again.
+// Instrument fails if config.Instrument is in use already, or if the meter
+// refuses an instrument.
 func Instrument(config *admit.Config, options Options) error {
 	current := config.Instrument
 	if current.RequestBegan != nil || current.RequestEnded != nil || current.MailTried != nil || current.HashRefused != nil {
@@ -77,7 +77,7 @@ func Instrument(config *admit.Config, options Options) error {
 	return nil
 }
 
-// meters are all the metrics, by the names that docs/otel.md lists.
+// meters are all metrics, with the names in docs/otel.md.
 type meters struct {
 	requests, mailDelay                     metric.Float64Histogram
 	mailTries, hashRefused, events, signIns metric.Int64Counter
@@ -103,15 +103,15 @@ func newMeters(meter metric.Meter) (meters, error) {
 	return m, errors.Join(errs[:]...)
 }
 
-// observer receives what Admit tells.
+// observer implements the functions of Instrument and OnEvent.
 type observer struct {
 	meters
 	tracer trace.Tracer
 	next   func(ctx context.Context, e admit.Event) error
 }
 
-// spanKey finds the span of a request again. The span in the context could by
-// then be somebody else's.
+// spanKey finds the span of the request. The current span of the context may be
+// another one.
 type spanKey struct{}
 
 func (o *observer) requestBegan(ctx context.Context) context.Context {
@@ -120,7 +120,7 @@ func (o *observer) requestBegan(ctx context.Context) context.Context {
 		kind = trace.SpanKindInternal // the host has a span for the request itself
 	}
 	ctx, span := o.tracer.Start(ctx, "admit request", trace.WithSpanKind(kind)) //nolint:spancheck // requestEnded ends it
-	return context.WithValue(ctx, spanKey{}, span)                              //nolint:spancheck // likewise
+	return context.WithValue(ctx, spanKey{}, span)                              //nolint:spancheck // requestEnded ends it
 }
 
 func (o *observer) requestEnded(ctx context.Context, r admit.RequestFacts) {
@@ -170,7 +170,7 @@ func (o *observer) onEvent(ctx context.Context, e admit.Event) error {
 		var data struct {
 			Methods string `json:"methods"`
 		}
-		// Without its methods a sign-in still is one.
+		// A sign-in without methods is counted too.
 		_ = json.Unmarshal(e.Data, &data)
 		o.signIns.Add(ctx, 1, metric.WithAttributes(signInMethods.String(data.Methods)))
 	}

@@ -51,7 +51,7 @@ func newHost(t *testing.T, change ...func(*admit.Config)) *host {
 	config := admit.Config{
 		BaseURL: "http://127.0.0.1:8080", Secrets: admit.Secrets("wHs8kX2nPq5vB9tLz4rYcJ7mD1fG6hAe3uTo"),
 		Store: h.store, Mailer: h.mail, Passwords: admit.PasswordConfig{InsecureFastHash: true},
-		RequestTimeout: 20 * time.Second, // a busy machine is not what is tested
+		RequestTimeout: time.Minute, // a busy machine is not what is tested
 		Logger:         slog.New(slog.DiscardHandler),
 	}
 	for _, c := range change {

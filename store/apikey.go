@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// APIKey is a key that a program sends in X-API-Key. The key itself is never
-// here, only its SHA-256 and the parts that may be shown.
+// APIKey is a key that a program sends in X-API-Key. The record has only the
+// SHA-256 of the key and the parts that may be shown.
 type APIKey struct {
 	Tenant, ID string
 	Hash       []byte
@@ -17,7 +17,8 @@ type APIKey struct {
 	Name           string
 	// Environment is "dev", "staging" or "prod".
 	Environment string
-	// Scopes nil allows everything, an empty list nothing.
+	// Scopes limit the key. Nil allows everything, an empty list allows
+	// nothing.
 	Scopes []string
 	// OwnerID is the account that made the key; "" for one made by the operator.
 	OwnerID                                     string
@@ -28,19 +29,20 @@ type APIKey struct {
 type APIKeys interface {
 	// CreateAPIKey adds a key. ErrConflict when id or hash exists.
 	CreateAPIKey(ctx context.Context, k APIKey) error
-	// APIKeyOwner returns a key by its hash, revoked and expired ones too, and
-	// the account that made it: the zero User when OwnerID is "" or its account
-	// is deleted or never existed. ErrNotFound when there is no such key.
+	// APIKeyOwner returns a key by its hash, also a revoked or expired key, and
+	// the account that made it. The account is the zero User if OwnerID is "",
+	// or if the account is deleted or never existed. ErrNotFound if no key has
+	// the hash.
 	APIKeyOwner(ctx context.Context, tenant string, hash []byte) (APIKey, User, error)
 	// ListAPIKeys returns one page of all keys, ordered by id, and their total.
 	ListAPIKeys(ctx context.Context, tenant string, page Page) ([]APIKey, int, error)
-	// RevokeAPIKey revokes a key and answers whether this call did it.
+	// RevokeAPIKey revokes a key and reports whether this call did it.
 	// ErrNotFound when there is no such key.
 	RevokeAPIKey(ctx context.Context, tenant, id string, at time.Time) (bool, error)
 	// RevokeAPIKeysOf revokes every key that the account made and returns how
 	// many were not revoked before.
 	RevokeAPIKeysOf(ctx context.Context, tenant, ownerID string, at time.Time) (int, error)
-	// TouchAPIKey raises LastUsedAt and changes nothing else, whatever state
-	// the key is in. Nothing happens when it is absent.
+	// TouchAPIKey raises LastUsedAt and changes nothing else, in every state of
+	// the key. It does nothing if the key does not exist.
 	TouchAPIKey(ctx context.Context, tenant, id string, at time.Time) error
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Counter bounds how often something may happen within a window of time that
-// starts with the first time it does.
+// Counter bounds how often something may happen within a window of time. The
+// window starts with the first time that it happens.
 type Counter struct {
 	Tenant, Key string
 	Limit       int
@@ -15,26 +15,26 @@ type Counter struct {
 
 // Counted is the outcome of Hit.
 type Counted struct {
-	// OK says that every counter had room and was raised.
+	// OK says that every counter was below its limit and was raised.
 	OK bool
-	// Full is the index of the first counter without room when OK is false,
-	// and ResetAt is when its window ends.
+	// Full is the index of the first counter that has reached its limit, if OK
+	// is false. ResetAt is the end of its window.
 	Full    int
 	ResetAt time.Time
 }
 
-// Counters keeps failure budgets and rate limits. It can be another store than
-// the rest.
+// Counters keeps failure budgets and rate limits. They may be in another store
+// than the other records.
 type Counters interface {
-	// Hit raises all the counters by one, or, if any of them has reached its
-	// limit in a window that has not ended at now, none. A window that has
-	// ended starts anew. Of any number of racers no more than Limit get OK; a
-	// Limit of zero lets nobody through. A key may stand in one call only once.
+	// Hit raises all counters by one. If a counter has reached its limit in a
+	// window that has not ended at now, Hit raises none. A window that has
+	// ended starts again. Of many concurrent calls at most Limit get OK. A
+	// Limit of zero lets nobody through. A key may occur only once in a call.
 	Hit(ctx context.Context, now time.Time, counters ...Counter) (Counted, error)
-	// Unhit takes back one hit of each counter with these keys: what was counted
-	// before it was known to be no failure. Nothing falls below zero, no window
-	// changes, and an absent counter is passed over.
+	// Unhit lowers each counter with these keys by one, to undo a hit that was
+	// not a failure. A counter does not fall below zero, its window does not
+	// change, and a missing counter is ignored.
 	Unhit(ctx context.Context, tenant string, keys ...string) error
-	// ClearCounters forgets the counters with these keys.
+	// ClearCounters deletes the counters with these keys.
 	ClearCounters(ctx context.Context, tenant string, keys ...string) error
 }

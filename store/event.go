@@ -5,21 +5,22 @@ import (
 	"time"
 )
 
-// Event is a fact worth keeping: one line of the audit log.
+// Event is one entry of the audit log.
 type Event struct {
 	Tenant string
 	// ID is a UUIDv7; events are ordered by it.
 	ID string
 	// Kind is a stable name such as "session.created".
 	Kind string
-	// ActorID did it, SubjectID is the account it was done to; "" is unknown
-	// or the operator.
+	// ActorID is the account or API key that made the change, "" for the
+	// operator or if it is unknown. SubjectID is the account that was changed,
+	// or "".
 	ActorID, SubjectID              string
 	IPAddress, UserAgent, RequestID string
 	// Data is a JSON object, or nil.
 	Data []byte
 	At   time.Time
-	// Delivered is set on an event that nobody waits for, or that was handed on.
+	// Delivered says that the event was delivered, or that nobody waits for it.
 	Delivered bool
 }
 
@@ -45,9 +46,9 @@ type Events interface {
 	PendingEvents(ctx context.Context, tenant string, limit int) ([]Event, error)
 	// DeliverEvents marks events as delivered.
 	DeliverEvents(ctx context.Context, tenant string, ids []string) error
-	// DeleteEventsBefore removes, oldest first, at most limit events that are
-	// Delivered and whose id sorts before id, and returns how many went. Ids are
-	// ordered by time, so that the first id of a time keeps what came after it.
-	// Zero means none was left.
+	// DeleteEventsBefore deletes at most limit events that are Delivered and
+	// whose id sorts before id, oldest first, and returns how many it deleted.
+	// Ids are ordered by time, so the first id of a time keeps all later
+	// events. Zero means that none was left.
 	DeleteEventsBefore(ctx context.Context, tenant, id string, limit int) (int, error)
 }

@@ -27,7 +27,7 @@ type Keys interface {
 	CreateKey(ctx context.Context, k Key) error
 	// ListKeys returns every key of the tenant, ordered by purpose and sequence.
 	ListKeys(ctx context.Context, tenant string) ([]Key, error)
-	// ResealKey replaces the sealed bytes and answers true, only if the stored
+	// ResealKey replaces the sealed bytes and returns true, only if the stored
 	// ones are old.
 	ResealKey(ctx context.Context, tenant, id string, old, sealed []byte) (bool, error)
 }

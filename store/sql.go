@@ -7,10 +7,10 @@ import (
 	"errors"
 )
 
-// ErrNoSQL answers statements that are sent to a store without SQL.
+// ErrNoSQL is the error of a statement for a store without SQL.
 var ErrNoSQL = errors.New("store: this store keeps no records in an SQL database")
 
-// Querier runs statements in a transaction; *sql.Tx is one.
+// Querier runs statements in a transaction. *sql.Tx is a Querier.
 type Querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
@@ -18,9 +18,9 @@ type Querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// SQL returns the database of a store inside its transaction: what the store
-// gives by a method SQL() Querier. For a store without that method every
-// statement answers ErrNoSQL.
+// SQL returns the database of a store inside its transaction: the result of the
+// store's method SQL() Querier. For a store without this method every statement
+// returns ErrNoSQL.
 func SQL(s Store) Querier {
 	if q, ok := s.(interface{ SQL() Querier }); ok {
 		return q.SQL()
@@ -35,7 +35,7 @@ func (noSQL) ExecContext(context.Context, string, ...any) (sql.Result, error) { 
 func (noSQL) QueryContext(context.Context, string, ...any) (*sql.Rows, error) { return nil, ErrNoSQL }
 
 func (noSQL) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	db := sql.OpenDB(noSQL{}) // the way to make a row that answers an error
+	db := sql.OpenDB(noSQL{}) // the only way to make a row with an error
 	defer db.Close()
 	return db.QueryRowContext(ctx, query, args...)
 }

@@ -9,15 +9,16 @@ import (
 	"github.com/admit-go/admit/internal/locale"
 )
 
-// catalogue is what pages say in one language. The English sentence is the key,
-// so that a page is written once, in English, and a language can be added
-// without touching it.
+// catalogue has the texts of the pages in one language. The key is the English
+// sentence, so that pages are written in English only and a new language
+// changes no page.
 type catalogue struct {
 	// tag is the BCP 47 name, in the form of locale.Parse.
 	tag string
 	// texts are titles, paragraphs, labels, buttons and errors.
 	texts map[string]string
-	// newPassword labels the field of a new password. hint says what it needs.
+	// newPassword is the label of the field for a new password. hint says what
+	// a new password needs.
 	newPassword string
 	hint        func(minLength int, rules []string) string
 }
@@ -30,7 +31,7 @@ var english = catalogue{
 	},
 }
 
-// text is what the language says for an English sentence.
+// text returns the translation of an English sentence.
 func (c *catalogue) text(sentence string) string {
 	if found, ok := c.texts[sentence]; ok {
 		return found
@@ -38,7 +39,7 @@ func (c *catalogue) text(sentence string) string {
 	return sentence
 }
 
-// catalogues are those beside English.
+// catalogues are the catalogues for languages other than English.
 var catalogues = map[string]*catalogue{german.tag: &german, japanese.tag: &japanese}
 
 var languages = append(slices.Sorted(maps.Keys(catalogues)), english.tag)
@@ -47,13 +48,12 @@ var languages = append(slices.Sorted(maps.Keys(catalogues)), english.tag)
 func Languages() []string { return slices.Clone(languages) }
 
 // Accepted lists the languages of an Accept-Language header, the most wanted
-// first, as [Page.Languages] takes them.
+// first, in the form of [Page.Languages].
 func Accepted(header string) []string { return locale.Accepted(header) }
 
-// translate shows page in the first of its languages that there are texts in.
-// A page of which one sentence has no translation stays English as a whole: a
-// page of two languages helps nobody. Only an error may be English on a page
-// that is not.
+// translate returns page in the first of its languages that has texts. If one
+// sentence has no translation, the whole page stays English. Only an error
+// message may be English on a page in another language.
 func translate(page Page) (translated Page, c *catalogue, alertIn string) {
 	c, ok := catalogues[locale.Match(page.Languages, languages)]
 	if !ok {
@@ -90,7 +90,7 @@ func translate(page Page) (translated Page, c *catalogue, alertIn string) {
 }
 
 // Missing lists the sentences of page that have no translation in one of the
-// languages, for tests of who writes pages.
+// languages. It is for tests of code that writes pages.
 func Missing(page Page) (missing []string) {
 	all := append([]string{page.Title}, page.Paragraphs...)
 	for _, fact := range page.Facts {
@@ -113,8 +113,8 @@ func Missing(page Page) (missing []string) {
 	return missing
 }
 
-// inLanguage copies page, with the facts said as the language does: moments,
-// and what package device calls a device.
+// inLanguage returns a copy of page with times and device names in the
+// language.
 func inLanguage(page Page, c *catalogue) Page {
 	page.Facts, page.Forms, page.Links = slices.Clone(page.Facts), slices.Clone(page.Forms), slices.Clone(page.Links)
 	for i, fact := range page.Facts {
@@ -136,7 +136,7 @@ func each(all []string, change func(string) string) []string {
 	return changed
 }
 
-// before puts separator before each of all.
+// before puts separator before each element of all.
 func before(separator string, all []string) string {
 	var b strings.Builder
 	for _, s := range all {

@@ -56,16 +56,16 @@ var german = catalogue{
 
 		// Signing in.
 		"Sign in with your code": "Mit dem Code anmelden",
-		"To sign in, go back to where you asked for this mail and type the six digits that stand in it.": "Gehen Sie zum Anmelden dorthin zurück, wo Sie diese E-Mail angefordert haben, und geben Sie die sechs Ziffern aus der E-Mail ein.",
-		"If you did not ask to sign in, close this page: nobody was signed in by opening it.":            "Wenn Sie sich nicht anmelden wollten, schließen Sie diese Seite: Durch das Öffnen wurde niemand angemeldet.",
+		"To sign in, go back to where you asked for this mail and type the six digits from the mail.": "Gehen Sie zum Anmelden dorthin zurück, wo Sie diese E-Mail angefordert haben, und geben Sie die sechs Ziffern aus der E-Mail ein.",
+		"If you did not ask to sign in, close this page: nobody was signed in by opening it.":         "Wenn Sie sich nicht anmelden wollten, schließen Sie diese Seite: Durch das Öffnen wurde niemand angemeldet.",
 		"Sign in": "Anmelden",
 
 		// Links that are too old, and what is left.
 		"That did not work":  "Das hat nicht funktioniert",
 		"Send me a new link": "Neuen Link senden",
 		"Check your mail":    "Sehen Sie in Ihr Postfach",
-		"If this address can be used here, a mail with a new link is on its way. It makes older links worthless.": "Wenn diese Adresse hier verwendet werden kann, ist eine E-Mail mit einem neuen Link unterwegs. Ältere Links werden damit ungültig.",
-		"Nothing there after some minutes? Look among the junk mail too.":                                         "Nach einigen Minuten ist nichts da? Sehen Sie auch im Spam-Ordner nach.",
+		"If this address can be used here, a mail with a new link is on its way. Older links stop working.": "Wenn diese Adresse hier verwendet werden kann, ist eine E-Mail mit einem neuen Link unterwegs. Ältere Links werden damit ungültig.",
+		"Nothing there after some minutes? Look in your junk mail too.":                                     "Nach einigen Minuten ist nichts da? Sehen Sie auch im Spam-Ordner nach.",
 		"Done already":     "Bereits erledigt",
 		"Go on":            "Weiter",
 		"To the home page": "Zur Startseite",

@@ -56,16 +56,16 @@ var japanese = catalogue{
 
 		// Signing in.
 		"Sign in with your code": "コードでログイン",
-		"To sign in, go back to where you asked for this mail and type the six digits that stand in it.": "ログインするには、このメールを依頼した画面に戻り、メールに記載された6桁の数字を入力してください。",
-		"If you did not ask to sign in, close this page: nobody was signed in by opening it.":            "お心当たりのない場合は、このページを閉じてください。ページを開いただけではログインしません。",
+		"To sign in, go back to where you asked for this mail and type the six digits from the mail.": "ログインするには、このメールを依頼した画面に戻り、メールに記載された6桁の数字を入力してください。",
+		"If you did not ask to sign in, close this page: nobody was signed in by opening it.":         "お心当たりのない場合は、このページを閉じてください。ページを開いただけではログインしません。",
 		"Sign in": "ログインする",
 
 		// Links that are too old, and what is left.
 		"That did not work":  "うまくいきませんでした",
 		"Send me a new link": "新しいリンクを送る",
 		"Check your mail":    "メールをご確認ください",
-		"If this address can be used here, a mail with a new link is on its way. It makes older links worthless.": "このメールアドレスをご利用いただける場合は、新しいリンクをメールでお送りしました。以前のリンクは無効になります。",
-		"Nothing there after some minutes? Look among the junk mail too.":                                         "数分たっても届かない場合は、迷惑メールのフォルダーもご確認ください。",
+		"If this address can be used here, a mail with a new link is on its way. Older links stop working.": "このメールアドレスをご利用いただける場合は、新しいリンクをメールでお送りしました。以前のリンクは無効になります。",
+		"Nothing there after some minutes? Look in your junk mail too.":                                     "数分たっても届かない場合は、迷惑メールのフォルダーもご確認ください。",
 		"Done already":     "すでに完了しています",
 		"Go on":            "続ける",
 		"To the home page": "トップページへ",

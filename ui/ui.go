@@ -1,6 +1,6 @@
-// Package ui holds the pages that Admit shows to people whose host gave no page
-// of its own. They are plain HTML with one stylesheet inside, need no script
-// and no build step, and work with the keyboard alone.
+// Package ui has the pages that Admit shows if the host names no page of its
+// own. They are plain HTML with one built-in stylesheet. They need no script
+// and no build step, and they work with the keyboard alone.
 package ui
 
 import (
@@ -16,12 +16,12 @@ import (
 	"time"
 )
 
-// Page is one page: what it says, and what can be done there.
+// Page is the content of one page.
 type Page struct {
-	// Languages are those the reader wants (BCP 47), the most wanted first:
-	// the account's where it is known, then those of [Accepted]. The page is
-	// written in English and shown in the first of them that there are texts
-	// in; English else.
+	// Languages are the languages of the reader (BCP 47), the most wanted
+	// first: the language of the account, if it is known, and then those of
+	// [Accepted]. The page is written in English and shown in the first of
+	// these languages that has texts, or else in English.
 	Languages []string
 	// SiteName is the host's name.
 	SiteName string
@@ -31,18 +31,20 @@ type Page struct {
 	Paragraphs []string
 	// Facts are listed as label and value.
 	Facts []Fact
-	// Alert is an error to read first; "" is none.
+	// Alert is an error that the reader must see first. "" means none.
 	Alert string
-	// Forms are the choices, in the order in which they are shown.
+	// Forms are the choices of the reader, in the order in which they are
+	// shown.
 	Forms []Form
-	// Links lead on from the page, below the forms.
+	// Links are links below the forms.
 	Links []Link
-	// FormActions are where a form may lead beside this origin, by a redirect: the
-	// source expressions of a Content-Security-Policy.
+	// FormActions are the targets that a form may lead to by a redirect, in
+	// addition to this origin. They are source expressions of a
+	// Content-Security-Policy.
 	FormActions []string
 }
 
-// Link is a way on from a page. URL may have any scheme, so it must come from the
+// Link is a link on a page. URL may have any scheme, so it must come from the
 // configuration or have been compared with it.
 type Link struct {
 	Text string
@@ -52,30 +54,30 @@ type Link struct {
 // Fact is a line such as "Device: Firefox on Linux".
 type Fact struct {
 	Label, Value string
-	// At, when not zero, is shown in place of Value, as the reader's language
-	// writes moments.
+	// At, if it is not zero, is shown instead of Value, in the language of the
+	// reader.
 	At time.Time
 }
 
 // Form sends its fields to Action by POST when its button is pressed.
 type Form struct {
 	Action string
-	// Button is what the button says. Quiet makes it look like the lesser
-	// choice, Danger like one that cannot be undone.
+	// Button is the text of the button. Quiet makes the button look less
+	// important. Danger marks an action that cannot be undone.
 	Button        string
 	Quiet, Danger bool
-	// Hidden are the fields sent along.
+	// Hidden are the hidden fields of the form.
 	Hidden []Field
 	// NewPassword asks for a new password in a field named newPassword, of at
-	// least MinLength characters. Rules says what else it needs, in words: "a
-	// digit".
+	// least MinLength characters. Rules are further requirements in words, such
+	// as "a digit".
 	NewPassword bool
 	MinLength   int
 	Rules       []string
 	// Email asks for an e-mail address in a field named email.
 	Email bool
-	// Checkbox, when it has a name, is a choice that is off at first: a field
-	// that is sent as "true". Its Value is what the label says.
+	// Checkbox, if it has a name, is a checkbox that is off at first and is
+	// sent as "true". Its Value is the label.
 	Checkbox Field
 }
 
@@ -106,7 +108,7 @@ func New() (*Renderer, error) {
 		"'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"}, nil
 }
 
-// view is a page in the language that it is shown in.
+// view is a page in the language in which it is shown.
 type view struct {
 	Page
 	Language string
@@ -115,17 +117,17 @@ type view struct {
 	words   *catalogue
 }
 
-// NewPasswordLabel labels the field of a new password.
+// NewPasswordLabel returns the label of the field for a new password.
 func (v view) NewPasswordLabel() string { return v.words.newPassword }
 
-// EmailLabel labels the field of an e-mail address.
+// EmailLabel returns the label of the field for an e-mail address.
 func (v view) EmailLabel() string { return v.words.text("Address") }
 
-// Hint says what the new password of a form needs.
+// Hint returns what the new password of a form needs.
 func (v view) Hint(f Form) string { return v.words.hint(f.MinLength, f.Rules) }
 
-// Write sends a page. Pages carry secrets in their forms: they are never
-// stored, framed, or named to another site.
+// Write sends a page. The forms of a page contain secrets, so a page is never
+// stored, never framed, and never named to another site.
 func (p *Renderer) Write(w http.ResponseWriter, status int, page Page) error {
 	shown, language, alertIn := translate(page)
 	var body bytes.Buffer
@@ -142,6 +144,6 @@ func (p *Renderer) Write(w http.ResponseWriter, status int, page Page) error {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // a reader who left is no error of ours
+	_, _ = w.Write(body.Bytes()) // a reader who left is not our error
 	return nil
 }

@@ -1,11 +1,11 @@
-// Mutate proves that the tests of safety rules can fail. It reads the lists in
-// .ci/mutants, breaks one rule at a time in a copy of the tree, runs the test
-// that the entry names and demands that the test goes red. The form of a list
-// stands in mutant.go.
+// Mutate proves that the tests of security rules can fail. It reads the lists
+// in .ci/mutants, breaks one rule at a time in a copy of the tree, runs the
+// test that the entry names, and demands that the test fails. mutant.go
+// describes the form of a list.
 //
-//	go run ./.ci/mutate            applies all
-//	go run ./.ci/mutate -only RE   those whose entry matches
-//	go run ./.ci/mutate -check     only looks whether each still applies
+//	go run ./.ci/mutate            applies all entries
+//	go run ./.ci/mutate -only RE   applies the entries that match
+//	go run ./.ci/mutate -check     only checks that each entry still applies
 package main
 
 import (
@@ -91,8 +91,9 @@ func kill(mutants []mutant) error {
 	return errors.Join(failures...)
 }
 
-// baseline builds the tests of each package once and runs those that the
-// mutants name: a test that is red, or is not there, proves nothing.
+// baseline builds the tests of each package once and runs the tests that the
+// mutants name. A test that fails without a mutant, or does not exist, proves
+// nothing.
 func baseline(tree string, mutants []mutant) (failures []error) {
 	programs, done := map[string]string{}, map[string]bool{}
 	for _, m := range mutants {
@@ -123,7 +124,7 @@ func baseline(tree string, mutants []mutant) (failures []error) {
 	return failures
 }
 
-// try answers nil when the mutant's test fails with it.
+// try returns nil if the mutant's test fails with the mutant.
 func try(tree string, m mutant) error {
 	sources, err := readPackage(filepath.Join(tree, m.in))
 	if err != nil {
@@ -176,7 +177,7 @@ func runTest(tree string, m mutant) (result, string) {
 	}
 }
 
-// copyTree copies regular files, but not what git keeps.
+// copyTree copies regular files, without the data of git.
 func copyTree(from, to string) error {
 	return filepath.WalkDir(from, func(name string, entry fs.DirEntry, err error) error {
 		target := filepath.Join(to, name)

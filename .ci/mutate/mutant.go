@@ -11,28 +11,29 @@ import (
 
 // mutant is one entry of a list.
 type mutant struct {
-	// list is the base name of the list: the feature that the rule belongs to.
+	// list is the base name of the list, which is the feature of the rule.
 	list string
 	// why is the rule that the mutant breaks.
 	why string
-	// in is the folder of the package in which the text stands. function is
-	// empty or the name of the function in which it stands.
+	// in is the folder of the package with the text. function is the name of
+	// the function with the text, or empty.
 	in, function string
-	// text is what is replaced: whole lines, without their indentation.
+	// text are the lines to replace, without their indentation.
 	text, replacement []string
-	// dir is the package of the test, test the regexp that selects it.
+	// dir is the package of the test. test is the regexp that selects the test.
 	dir, test string
 }
 
 func (m mutant) String() string { return fmt.Sprintf("%s: %s (%s)", m.list, m.why, m.test) }
 
-// receiver stands in a text for the name of the receiver of the function around
-// it, so that an entry outlives a move of the function to another type: §.config
-// matches a.config in a method of (a *Auth), and k.config in one of (k *kernel).
+// receiver stands in a text for the name of the receiver of the surrounding
+// function. So an entry still applies after the function moves to another type:
+// §.config matches a.config in a method of (a *Auth), and k.config in a method
+// of (k *kernel).
 const receiver = "§"
 
-// readLists reads all lists of a folder. The name of a list is that of the
-// feature, or of the package, whose rules it breaks.
+// readLists reads all lists of a folder. The name of a list is the feature, or
+// the package, whose rules it breaks.
 func readLists(folder string) ([]mutant, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -53,7 +54,7 @@ func readLists(folder string) ([]mutant, error) {
 	return all, nil
 }
 
-// parse reads a list: entries with a blank line between them, each
+// parse reads a list. Its entries are separated by a blank line. Each entry is
 //
 //	# why the line is there
 //	. in FuncName
@@ -61,13 +62,13 @@ func readLists(folder string) ([]mutant, error) {
 //	+ what breaks it
 //	./dir TestThatFails
 //
-// The second line is the folder of the package. The text must stand in the
-// non-test files of the package exactly once. Where it stands more often,
-// "in FuncName" narrows the search to the functions and methods of that name,
-// whatever their receivers are; otherwise the words are left out.
+// The second line is the folder of the package. The text must occur exactly
+// once in the non-test files of the package. If it occurs more often, "in
+// FuncName" limits the search to the functions and methods of that name, with
+// any receiver. Otherwise "in FuncName" is left out.
 //
-// There may be several lines to replace, and none that replaces them. In both,
-// § stands for the receiver of the function around the text.
+// There may be several lines to replace, and there may be no replacement. In
+// both, § stands for the receiver of the surrounding function.
 func parse(list, text string) ([]mutant, error) {
 	var mutants []mutant
 	for block := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
@@ -113,14 +114,14 @@ func parseOne(block string) (mutant, error) {
 	return m, nil
 }
 
-// change is a mutant in its place.
+// change is a mutant that was applied to a file.
 type change struct {
 	file   string
 	source []byte
 }
 
-// apply finds the only place of the mutant in a package and returns the file
-// with the mutant in it.
+// apply finds the only place of the mutant in a package and returns the changed
+// file.
 func (m mutant) apply(sources []source) (change, error) {
 	var found change
 	var places []string
@@ -145,8 +146,8 @@ func (m mutant) apply(sources []source) (change, error) {
 	}
 }
 
-// standsAt says whether lines of a function with this receiver begin with the
-// text.
+// standsAt reports whether lines of a function with this receiver begin with
+// the text.
 func (m mutant) standsAt(lines []string, receiverName string) bool {
 	if len(lines) < len(m.text) {
 		return false
@@ -159,8 +160,8 @@ func (m mutant) standsAt(lines []string, receiverName string) bool {
 	return true
 }
 
-// named returns lines with the name of the receiver in place of its sign.
-// Without a receiver the sign stays, and matches nothing.
+// named replaces the sign § in lines by the name of the receiver. Without a
+// receiver the sign stays and matches nothing.
 func named(lines []string, receiverName string) []string {
 	if receiverName == "" {
 		return lines

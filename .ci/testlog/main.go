@@ -1,8 +1,7 @@
-// Testlog reads what `go test -json` writes and prints what a person wants to
-// see of it: a line per package, and everything about tests that failed or
-// were skipped. While nothing of that happens it says every few seconds which
-// tests are running. It fails when a test failed or was skipped, or when there
-// was no test at all.
+// Testlog reads the output of `go test -json` and prints one line per package,
+// and everything about tests that failed or were skipped. If it has nothing to
+// print for some seconds, it prints which tests are running. It fails if a test
+// failed or was skipped, or if there was no test at all.
 package main
 
 import (
@@ -19,7 +18,7 @@ import (
 	"time"
 )
 
-// quiet is how long nothing is printed before the running tests are.
+// quiet is how long nothing is printed before the running tests are printed.
 const quiet = 10 * time.Second
 
 func main() {
@@ -36,14 +35,14 @@ type event struct {
 	Elapsed                       float64
 }
 
-// test is a test that is running. The test of a package has no name.
+// test is a running test. The test of a package has no name.
 type test struct {
 	pkg, name string
 	output    strings.Builder
 	since     time.Time
 }
 
-// log is what has been read so far.
+// log is the state of the output that was read.
 type log struct {
 	out                     io.Writer
 	passed, failed, skipped int
@@ -128,8 +127,8 @@ func (l *log) end(e event, ended *test) {
 	}
 }
 
-// beat says which tests are running unless something was printed of late: the
-// newest of each package, which is the innermost.
+// beat prints the running tests, unless something was printed recently. For
+// each package it prints the newest test, which is the innermost.
 func (l *log) beat(now time.Time) {
 	if l.printed {
 		l.printed = false

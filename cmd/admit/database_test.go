@@ -16,7 +16,6 @@ import (
 
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/mailer"
-	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/store/drivertest/pgtest"
 )
 
@@ -240,7 +239,7 @@ func (refusing) Send(context.Context, mailer.Message) error {
 // giveUp waits until a host has given up its mail, and closes it.
 func giveUp(s *scene, h *admit.Auth) {
 	await(s.t, "the mail is given up", func() bool {
-		dead, err := h.Outbox.Dead(context.Background(), store.Page{Number: 1, Limit: 1})
+		dead, err := h.Outbox.Dead(context.Background(), admit.PageParams{Number: 1, Limit: 1})
 		return err == nil && dead.Total > 0
 	})
 	if err := h.Close(context.Background()); err != nil {
@@ -259,7 +258,7 @@ func TestDeadMailIsListedWithItsReasonAndRetried(t *testing.T) {
 			}
 		}
 		await(s.t, "all mail is given up", func() bool {
-			dead, err := h.Outbox.Dead(ctx, store.Page{Number: 1, Limit: 1})
+			dead, err := h.Outbox.Dead(ctx, admit.PageParams{Number: 1, Limit: 1})
 			return err == nil && dead.Total == people
 		})
 		if err := h.Close(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/admit-go/admit/mailer"
@@ -36,6 +37,26 @@ func newGuest(app store.Store, tell bool) store.Store {
 func (g guest) AppendEvent(ctx context.Context, e store.Event) error {
 	e.Delivered = !g.tell
 	return g.app.AppendEvent(ctx, e)
+}
+
+// Write implements store.Batches. It refuses a batch that adds what is sealed, or
+// that makes or ends sessions for somebody who signs in.
+func (g guest) Write(ctx context.Context, b store.Batch) (store.Written, error) {
+	if len(b.Tokens)+len(b.Mails) > 0 {
+		return store.Written{}, errGuest
+	}
+	return g.write(ctx, b)
+}
+
+func (g guest) write(ctx context.Context, b store.Batch) (store.Written, error) {
+	if len(b.Rooms)+len(b.Sessions)+len(b.Clear)+len(b.Unhit) > 0 {
+		return store.Written{}, errGuest
+	}
+	b.Events = slices.Clone(b.Events)
+	for i := range b.Events {
+		b.Events[i].Delivered = !g.tell
+	}
+	return g.app.Write(ctx, b)
 }
 
 // NextMail answers that nothing waits, so that nothing is claimed here.

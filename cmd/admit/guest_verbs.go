@@ -24,6 +24,11 @@ func (g guest) UserByEmail(ctx context.Context, tenant, emailKey string) (store.
 	return g.app.UserByEmail(ctx, tenant, emailKey)
 }
 
+// LockUserByEmail implements store.Users.
+func (g guest) LockUserByEmail(ctx context.Context, tenant, emailKey string) (store.User, error) {
+	return g.app.LockUserByEmail(ctx, tenant, emailKey)
+}
+
 // CreateUser implements store.Users.
 func (g guest) CreateUser(ctx context.Context, u store.User) error {
 	return g.app.CreateUser(ctx, u)
@@ -147,4 +152,25 @@ func (g guest) ListEvents(ctx context.Context, q store.EventQuery) ([]store.Even
 // ListUsers implements store.Users.
 func (g guest) ListUsers(ctx context.Context, q store.UserQuery) ([]store.User, error) {
 	return g.app.ListUsers(ctx, q)
+}
+
+// RecordByKey implements store.Records.
+func (g guest) RecordByKey(ctx context.Context, tenant, kind, key string) (store.Record, error) {
+	return g.app.RecordByKey(ctx, tenant, kind, key)
+}
+
+// ListRecords implements store.Records.
+func (g guest) ListRecords(ctx context.Context, tenant, kind, ref string, page store.Page) ([]store.Record, int, error) {
+	return g.app.ListRecords(ctx, tenant, kind, ref, page)
+}
+
+// SwapRecord implements store.Records. What it seals again is sealed under the
+// application's own secret.
+func (g guest) SwapRecord(ctx context.Context, r store.Record) (bool, error) {
+	return g.app.SwapRecord(ctx, r)
+}
+
+// DeleteRecordsOf implements store.Records.
+func (g guest) DeleteRecordsOf(ctx context.Context, tenant, ref string, kinds ...string) (int, error) {
+	return g.app.DeleteRecordsOf(ctx, tenant, ref, kinds...)
 }

@@ -166,8 +166,8 @@ func (i *importing) run(ctx context.Context, writers int) error {
 	return readFailed
 }
 
-// read makes batches and hands each out twice: to whoever is free to write it,
-// and to the one who notes.
+// read makes batches and passes each on twice: to a writer that is free, and to
+// the goroutine that records the progress.
 func (i *importing) read(ctx context.Context, work, inOrder chan<- *batch) error {
 	for more := true; more; {
 		b := &batch{finished: make(chan error, 1)}

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/admit-go/admit"
-	"github.com/admit-go/admit/store"
 )
 
 // pageSize is how many records of a list are read at once.
@@ -77,7 +76,7 @@ func (a *app) keyListCommand() *cobra.Command {
 			return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
 				list := keyList{Keys: []keyBody{}}
 				for number := 1; ; number++ {
-					keys, err := auth.APIKeys.List(ctx, store.Page{Number: number, Limit: pageSize})
+					keys, err := auth.APIKeys.List(ctx, admit.PageParams{Number: number, Limit: pageSize})
 					if err != nil {
 						return nil, err
 					}

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/admit-go/admit"
-	"github.com/admit-go/admit/store"
 )
 
 func (a *app) mailCommand() *cobra.Command {
@@ -37,7 +36,7 @@ func (a *app) mailDeadCommand() *cobra.Command {
 			return nil, usagef("--limit must be at least 1")
 		}
 		return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
-			dead, err := auth.Outbox.Dead(ctx, store.Page{Number: 1, Limit: limit})
+			dead, err := auth.Outbox.Dead(ctx, admit.PageParams{Number: 1, Limit: limit})
 			if err != nil {
 				return nil, err
 			}
@@ -91,7 +90,7 @@ with; one that has run out is given up again.`,
 func (a *app) retryAll(ctx context.Context, auth *admit.Auth, done *retried) error {
 	start := a.now()
 	for {
-		page, err := auth.Outbox.Dead(ctx, store.Page{Number: 1, Limit: pageSize})
+		page, err := auth.Outbox.Dead(ctx, admit.PageParams{Number: 1, Limit: pageSize})
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/admit-go/admit"
-	"github.com/admit-go/admit/store"
 )
 
 func (a *app) userCommand() *cobra.Command {
@@ -27,7 +26,8 @@ func (a *app) userCommand() *cobra.Command {
 
 USER is an e-mail address, however it is spelled, or an id.`,
 	}, a.userCreateCommand(), a.userListCommand(), a.userShowCommand(), a.userVerifyCommand(), a.userRenameCommand(), a.userRoleCommand(),
-		a.userBanCommand(), a.userUnbanCommand(), a.userSessionsCommand(), a.userSendResetCommand(), a.userDeleteCommand())
+		a.userBanCommand(), a.userUnbanCommand(), a.userSessionsCommand(), a.userSendResetCommand(), a.userFactorsCommand(), a.userResetFactorsCommand(),
+		a.userDeleteCommand())
 }
 
 func (a *app) userCreateCommand() *cobra.Command {
@@ -120,7 +120,7 @@ func (a *app) userShowCommand() *cobra.Command {
 		Example: "  admit user show ann@example.com",
 		Args:    exactly(1),
 		RunE: a.does(a.onUser(func(ctx context.Context, auth *admit.Auth, user admit.User, _ []string) (result, error) {
-			sessions, err := auth.Sessions.List(ctx, user.ID, store.Page{Number: 1, Limit: 1})
+			sessions, err := auth.Sessions.List(ctx, user.ID, admit.PageParams{Number: 1, Limit: 1})
 			if err != nil {
 				return nil, err
 			}

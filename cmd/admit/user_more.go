@@ -114,7 +114,7 @@ It asks before; without a terminal it needs --yes.`,
 	c.Flags().BoolVar(&yes, "yes", false, "do it without asking")
 	c.RunE = a.does(a.onRecords(func(ctx context.Context, r records, user admit.User, _ []string) (result, error) {
 		if !yes {
-			live, err := r.auth.Sessions.List(ctx, user.ID, store.Page{Number: 1, Limit: 1})
+			live, err := r.auth.Sessions.List(ctx, user.ID, admit.PageParams{Number: 1, Limit: 1})
 			if err != nil {
 				return nil, err
 			}
@@ -169,7 +169,7 @@ func (a *app) userSessionsCommand() *cobra.Command {
 		}
 		list := sessionList{Sessions: []sessionBody{}}
 		for number := 1; ; number++ {
-			page, err := auth.Sessions.List(ctx, user.ID, store.Page{Number: number, Limit: pageSize})
+			page, err := auth.Sessions.List(ctx, user.ID, admit.PageParams{Number: number, Limit: pageSize})
 			if err != nil {
 				return nil, err
 			}
@@ -295,12 +295,10 @@ func newMailingGuest(app store.Store) store.Store {
 	return mailingGuest{newGuest(app, true), app}
 }
 
-// AddMail implements store.Outbox.
-func (g mailingGuest) AddMail(ctx context.Context, m store.Mail) error { return g.app.AddMail(ctx, m) }
-
-// CreateToken implements store.Tokens.
-func (g mailingGuest) CreateToken(ctx context.Context, t store.Token) error {
-	return g.app.CreateToken(ctx, t)
+// Write implements store.Batches. Mail and the tokens in it are sealed with the
+// application's secret.
+func (g mailingGuest) Write(ctx context.Context, b store.Batch) (store.Written, error) {
+	return guest{app: g.app, tell: true}.write(ctx, b)
 }
 
 // Hit implements store.Counters.

@@ -94,7 +94,7 @@ func (c starved) run(t *testing.T) {
 		somewhen(random)
 		give := c.take()
 		// What room there is in the pages may be used up first.
-		within(t, 30*time.Second, "a sign-up is refused", func() bool {
+		within(t, waiting, "a sign-up is refused", func() bool {
 			return !w.saw("sign-up", s.signUp(client, newName()), http.StatusCreated)
 		})
 		for range 5 {

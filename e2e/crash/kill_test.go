@@ -140,7 +140,7 @@ func TestAC207_MailOutlivesTheServerThatWasToSendIt(t *testing.T) {
 			s.kill()
 			s = start(t, folder, place)
 			token := ""
-			within(t, 20*time.Second, "the reset is mailed", func() bool {
+			within(t, waiting, "the reset is mailed", func() bool {
 				for _, l := range s.mailbox(t, client) {
 					if found := resetToken(l.Text); found != "" && l.To == email {
 						token = found
@@ -181,7 +181,7 @@ func prepareResets(t *testing.T, s *server, n int) []reset {
 			t.Fatalf("asking for a reset: %+v", a)
 		}
 	}
-	within(t, 20*time.Second, "every reset is mailed", func() bool {
+	within(t, waiting, "every reset is mailed", func() bool {
 		missing := n
 		for _, l := range s.mailbox(t, client) {
 			if token := resetToken(l.Text); token != "" && at[l.To] != nil {
@@ -211,7 +211,7 @@ func (s *server) redeemUntilKilled(w *witness, resets []reset, acknowledged int6
 	var clients sync.WaitGroup
 	for share := range slices.Chunk(resets, 3) {
 		clients.Go(func() {
-			client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{}}
+			client := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{}}
 			defer client.CloseIdleConnections()
 			for _, r := range share {
 				ok := w.saw("reset", s.redeem(client, r), http.StatusOK)

@@ -11,7 +11,7 @@ import (
 )
 
 // back is how soon a server must serve again once its database does.
-const back = 5 * time.Second
+var back = patience
 
 // AC-196, RL-04: while PostgreSQL restarts, however it went down, requests are
 // 503 and nobody gets in; then the same server goes on, without a restart, and

@@ -162,7 +162,7 @@ func (a answer) code() string {
 
 // newClient makes a client with connections of its own.
 func newClient(t testing.TB) *http.Client {
-	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
+	client := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
 	t.Cleanup(client.CloseIdleConnections)
 	return client
 }

@@ -82,7 +82,7 @@ func (w *witness) load(n int, s *server, secret string, random *rand.Rand) (wait
 	for i := range n {
 		own := rand.New(rand.NewPCG(random.Uint64(), uint64(i)))
 		clients.Go(func() {
-			client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{}}
+			client := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{}}
 			defer client.CloseIdleConnections()
 			for !w.rest.Load() {
 				if !w.story(s, client, secret, own) {
@@ -241,7 +241,7 @@ func (w *witness) check(s *server) {
 	const hands = 8
 	for i := range hands {
 		workers.Go(func() {
-			client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{}}
+			client := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{}}
 			defer client.CloseIdleConnections()
 			for at := i; at < len(facts); at += hands {
 				if wrong := facts[at](s, client); wrong != "" {

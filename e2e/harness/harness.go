@@ -31,6 +31,14 @@ const Secret = "6f1d8a3c5b7e90124d3f6a8b9c0e1d2f3a4b5c6d7e8f90a1b2c3d4e5f6a7b8c9
 // BaseURL is the host that the servers believe to be.
 const BaseURL = "https://app.example"
 
+// Patience is how long a test waits for what must come. It ends a test that waits
+// in vain; no test measures with it, since a machine may be busy with others.
+const Patience = time.Minute
+
+// settleTime is how long the clock waits for mail before it moves. A mailer that
+// hangs makes each move take as long.
+const settleTime = 10 * time.Second
+
 // Server is one process of a host.
 type Server struct {
 	T     testing.TB
@@ -134,7 +142,7 @@ func (w *World) process(t testing.TB, options ...Option) *Server {
 		Logger:  slog.New(slog.NewJSONHandler(w.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:     w.Clock.Now,
 		// A machine that is busy with other tests is no store that is down.
-		RequestTimeout: 30 * time.Second,
+		RequestTimeout: Patience,
 	}
 	config.Passwords.InsecureFastHash = true
 	for _, option := range slices.Concat(w.options, options) {
@@ -150,7 +158,7 @@ func (w *World) process(t testing.TB, options ...Option) *Server {
 	s.client = &http.Client{
 		Transport:     loadContract(t).Transport(t, s.transport, covered),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Timeout:       time.Minute,
+		Timeout:       2 * Patience,
 	}
 	t.Cleanup(s.stop)
 	return s
@@ -178,6 +186,7 @@ func (s *Server) handler() http.Handler {
 	host.Handle("/app/cron", s.Auth.RequireKey("cron:run")(hello))
 	host.Handle("/app/verified", s.Auth.RequireVerified(hello))
 	host.Handle("/app/recent", s.Auth.RequireRecent(hello))
+	host.Handle("/app/factor", s.Auth.RequireFactor(hello))
 	host.Handle("/app/notes/{owner}", s.Auth.RequirePolicy("admin | self", func(r *http.Request) string {
 		return r.PathValue("owner")
 	})(hello))
@@ -200,7 +209,7 @@ func (s *Server) stop() {
 	s.Do("GET", "/v1/auth/me", nil).Want(http.StatusUnauthorized, "auth/unauthorized")
 	s.transport.CloseIdleConnections()
 	s.server.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	if err := s.Auth.Close(ctx); err != nil {
 		s.T.Errorf("close: %v", err)
@@ -234,7 +243,7 @@ func Contract(t testing.TB) *contract.Contract {
 // checkGoroutines waits until no more goroutines run than before the test.
 func (w *World) checkGoroutines(t testing.TB, before int) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(Patience)
 	for runtime.NumGoroutine() > before {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<16)
@@ -338,7 +347,7 @@ func (w *World) settle() {
 	if w.first == nil {
 		return
 	}
-	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); <-time.After(time.Millisecond) {
+	for deadline := time.Now().Add(settleTime); time.Now().Before(deadline); <-time.After(time.Millisecond) {
 		if next, err := w.first.NextMail(context.Background(), "", store.QueueMail); err != nil || next.IsZero() || next.After(w.Clock.Now()) {
 			return
 		}

@@ -155,10 +155,10 @@ func Count(answers []*Answer) map[int]int {
 	return counts
 }
 
-// Eventually waits until a condition holds, for 10 seconds at most.
+// Eventually waits until a condition holds, for Patience at most.
 func (s *Server) Eventually(what string, holds func() bool) {
 	s.T.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(Patience)
 	for !holds() {
 		if time.Now().After(deadline) {
 			s.T.Errorf("waited in vain: %s", what)

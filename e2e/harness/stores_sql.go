@@ -30,7 +30,7 @@ func inSQLite(t testing.TB) place {
 			t.Fatal(err)
 		}
 		closeAtEnd(t, db)
-		s := sqlite.New(db)
+		s := sqlite.New(db, sqlite.Timeout(Patience))
 		migrate(t, s.Migrate)
 		return s
 	}
@@ -56,7 +56,7 @@ func inPostgres(t testing.TB) place {
 		db.SetMaxOpenConns(8)
 		db.SetMaxIdleConns(8)
 		closeAtEnd(t, db)
-		s := postgres.New(db)
+		s := postgres.New(db, postgres.Timeout(Patience))
 		migrate(t, s.Migrate)
 		return s
 	}

@@ -116,6 +116,42 @@ func (s *Store) Token(ctx context.Context, tenant, kind string, hash []byte) (st
 	return found, err
 }
 
+// TokenUser implements store.Tokens.
+func (s *Store) TokenUser(ctx context.Context, tenant, kind string, hash []byte) (store.Token, store.User, error) {
+	t, err := s.Token(ctx, tenant, kind, hash)
+	if err != nil {
+		return store.Token{}, store.User{}, err
+	}
+	u, err := s.User(ctx, tenant, t.UserID)
+	if errors.Is(err, store.ErrNotFound) {
+		return t, store.User{}, nil
+	}
+	return t, u, err
+}
+
+// SpendToken implements store.Tokens.
+func (s *Store) SpendToken(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (t store.Token, u store.User, done bool, err error) {
+	err = s.Tx(ctx, func(ctx context.Context, tx store.Store) error {
+		if t, err = tx.Token(ctx, tenant, kind, hash); err != nil {
+			return err
+		}
+		if u, err = tx.LockUser(ctx, tenant, t.UserID); err != nil {
+			return err
+		}
+		t, done, err = tx.ConsumeToken(ctx, tenant, kind, hash, now)
+		return err
+	})
+	if err != nil {
+		return store.Token{}, store.User{}, false, err
+	}
+	return t, u, done, nil
+}
+
+// Write implements store.Batches by the other verbs.
+func (s *Store) Write(ctx context.Context, b store.Batch) (store.Written, error) {
+	return store.WriteEach(ctx, s, b)
+}
+
 // ConsumeToken implements store.Tokens.
 func (s *Store) ConsumeToken(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (store.Token, bool, error) {
 	return s.change(ctx, tenant, kind, hash, func(t *store.Token) bool {

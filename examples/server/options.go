@@ -27,10 +27,12 @@ type options struct {
 	requireAPIKey                    bool
 	requireVerifiedEmail             bool
 	privateSignUp, confirmOnGet      bool
+	cookies                          bool
 	noRateLimits                     bool
 	staleness                        time.Duration
 	accessTTL, refreshTTL            time.Duration
 	insecureFastHash                 bool
+	mfaRequired                      string
 	devMailbox                       bool
 
 	proxies []netip.Prefix
@@ -64,6 +66,8 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	flags.BoolVar(&o.requireVerifiedEmail, "require-verified-email", false, "let nobody sign in before the address is proven")
 	flags.BoolVar(&o.privateSignUp, "private-signup", false, "answer a sign-up the same whether or not the address has an account")
 	flags.BoolVar(&o.confirmOnGet, "confirm-on-get", false, "confirm an address as soon as the mailed link is fetched")
+	flags.BoolVar(&o.cookies, "cookies", false, "let clients sign in with a session cookie")
+	flags.StringVar(&o.mfaRequired, "mfa-required", "", "who must have a second factor: everyone, or a `role`")
 	flags.BoolVar(&o.noRateLimits, "no-rate-limits", false, "switch all limits off, for load and crash tests only")
 	flags.DurationVar(&o.staleness, "staleness", 0, "how long a session may be believed to live without asking the store")
 	flags.DurationVar(&o.accessTTL, "access-ttl", time.Hour, "life of an access token")
@@ -78,7 +82,6 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 			return nil
 		}
 	}
-	flags.BoolFunc("cookies", "not built yet", refuse("cookies"))
 	for _, name := range notBuilt {
 		flags.Func(name, "not built yet", refuse(name))
 	}
@@ -136,12 +139,13 @@ func (o *options) config(s store.Store, m mailer.Mailer, logger *slog.Logger) ad
 		BaseURL: o.baseURL, Secrets: secrets, Store: s, Mailer: m, Logger: logger,
 		AllowedOrigins: list(o.origins), AllowedRedirects: list(o.redirects),
 		TrustedProxies: o.proxies, RequireAPIKey: o.requireAPIKey,
-		RequireVerifiedEmail: o.requireVerifiedEmail, PrivateSignUp: o.privateSignUp, ConfirmOnGet: o.confirmOnGet,
+		RequireVerifiedEmail: o.requireVerifiedEmail, PrivateSignUp: o.privateSignUp, ConfirmOnGet: o.confirmOnGet, Cookies: o.cookies,
 		InsecureNoLimits: o.noRateLimits,
 		Sessions: admit.SessionConfig{
 			AccessTTL: o.accessTTL, RefreshTTL: o.refreshTTL, Staleness: o.staleness,
 		},
 		Passwords: admit.PasswordConfig{InsecureFastHash: o.insecureFastHash},
+		MFA:       admit.MFAConfig{Required: o.mfaRequired, Remember: 30 * 24 * time.Hour},
 	}
 }
 

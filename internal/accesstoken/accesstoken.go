@@ -1,8 +1,8 @@
-// Package accesstoken signs and verifies access tokens: JWTs as RFC 9068 writes
-// them and RFC 8725 checks them. It makes the signing keys, stores them sealed,
-// replaces them in time, exports their public halves, and remembers the tokens
-// it has seen. It knows no account rule: who may have a token, and whether the
-// session of a token lives, is decided above.
+// Package accesstoken signs and verifies access tokens: JWTs in the form of RFC
+// 9068, with the checks of RFC 8725. It makes the signing keys, stores them
+// sealed, replaces them in time, exports their public halves, and remembers the
+// tokens that it has verified. It has no rules about accounts: the caller
+// decides who may have a token, and whether the session of a token is live.
 package accesstoken
 
 import (
@@ -19,22 +19,22 @@ import (
 )
 
 var (
-	// ErrInvalid says that a token was not issued here, not for this audience,
-	// or by a key that is gone.
+	// ErrInvalid means that a token was not issued here, is for another
+	// audience, or was signed by a key that is gone.
 	ErrInvalid = errors.New("accesstoken: the token is not valid")
-	// ErrExpired says that a token is genuine and its time is over.
+	// ErrExpired means that a token is genuine but has expired.
 	ErrExpired = errors.New("accesstoken: the token has expired")
-	// ErrNotIssued says that a token or its key could not be made. The cause is
-	// wrapped.
+	// ErrNotIssued means that a token or its key could not be made. It wraps
+	// the cause.
 	ErrNotIssued = errors.New("accesstoken: the token could not be made")
-	// ErrNoKey says that no signing key became usable after several tries.
+	// ErrNoKey means that no signing key became usable after several tries.
 	ErrNoKey = errors.New("accesstoken: no signing key could be made")
 )
 
 const (
 	// TypeAccessToken is the header typ of RFC 9068.
 	TypeAccessToken = "at+jwt"
-	// TypeJWT is the header typ for verifiers that know no other.
+	// TypeJWT is the header typ for verifiers that accept no other.
 	TypeJWT = "JWT"
 
 	// DefaultRemembered is how many tokens are remembered when Options does not
@@ -44,44 +44,46 @@ const (
 	// maxToken is the length of the longest token that is read or issued.
 	maxToken = 4096
 	// skew is how far the clock of another process may be ahead. A time that is
-	// further ahead is wrong, as after a clock that was set back.
+	// further ahead is wrong, for example because the clock was set back.
 	skew = time.Minute
 )
 
-// Options says what tokens are made of.
+// Options are the settings of Tokens.
 type Options struct {
 	// Issuer and Audience are the claims iss and aud of every token.
 	Issuer, Audience string
-	// ClientID is the claim client_id; "" is Issuer.
+	// ClientID is the claim client_id. "" means Issuer.
 	ClientID string
 	// TTL is the life of a token.
 	TTL time.Duration
-	// Algorithm signs; see Supports.
+	// Algorithm is the algorithm of new tokens. See Supports.
 	Algorithm string
-	// Type is the header typ, TypeAccessToken or TypeJWT; "" is
+	// Type is the header typ, TypeAccessToken or TypeJWT. "" means
 	// TypeAccessToken. A token of another type is invalid.
 	Type string
 	// Tenant owns the signing keys.
 	Tenant string
 	// Ring seals the signing keys.
 	Ring *sealed.Ring
-	// Remembered is how many tokens are remembered, so that they need not be
-	// verified again: about 250 bytes each. 0 is DefaultRemembered, and a
+	// Remembered is the number of remembered tokens, of about 250 bytes each. A
+	// remembered token need not be verified again. 0 means DefaultRemembered. A
 	// negative number remembers none.
 	Remembered int
-	// Logger is told of keys that cannot be used.
+	// Logger gets a line for each key that cannot be used.
 	Logger *slog.Logger
 }
 
-// Token is what the library itself believes of a verified token. Everything
-// else that concerns a user is read from the store.
+// Token is the part of a verified token that the library uses. All other facts
+// about the user are read from the store.
 type Token struct {
 	Subject, Session string
-	// Generation is the one of the refresh token that was issued with it.
+	// Generation is the generation of the refresh token that was issued
+	// together with this token.
 	Generation int64
-	// Answer is the number of the answer that gave it, see store.Session.
+	// Answer is the number of the answer that contained this token. See
+	// store.Session.
 	Answer int64
-	// Expires is exp. NotBefore is the later one of iat and nbf.
+	// Expires is the claim exp. NotBefore is the later one of iat and nbf.
 	Expires, NotBefore int64
 }
 
@@ -97,7 +99,7 @@ type Tokens struct {
 	flight *flight // nil while nobody loads
 }
 
-// New returns Tokens that has loaded no key yet.
+// New returns a Tokens. It loads no key.
 func New(options Options) *Tokens {
 	if options.ClientID == "" {
 		options.ClientID = options.Issuer
@@ -112,12 +114,12 @@ func New(options Options) *Tokens {
 }
 
 // Verify checks an access token. The encoded header must be, byte for byte, the
-// header that this package writes for a key it knows. So algorithm, type and key
-// id are pinned, and no other header field exists, before anything of the token
-// is believed or decoded.
+// header that this package writes for a known key. This fixes the algorithm,
+// the type and the key id, and excludes every other header field, before any
+// part of the token is decoded.
 //
-// It answers ErrInvalid, ErrExpired, or the error of the store. The Token must
-// not be changed.
+// Verify returns ErrInvalid, ErrExpired, or the error of the store. The caller
+// must not change the Token.
 func (t *Tokens) Verify(ctx context.Context, s store.Keys, raw string, now time.Time) (*Token, error) {
 	if len(raw) > maxToken {
 		return nil, ErrInvalid
@@ -161,8 +163,8 @@ func (t *Tokens) Verify(ctx context.Context, s store.Keys, raw string, now time.
 	return token, nil
 }
 
-// current refuses a token at and after its exp, without leeway, and a token from
-// a time to come.
+// current refuses a token that has expired (without leeway) and a token that
+// starts in the future.
 func (t *Token) current(now time.Time) (*Token, error) {
 	if !now.Before(time.Unix(t.Expires, 0)) {
 		return nil, ErrExpired

@@ -171,7 +171,7 @@ func TestClaimsAreThoseOfRFC9068(t *testing.T) {
 	want := map[string]any{
 		"iss": issuer, "aud": issuer, "sub": "0194f000-0000-7000-8000-000000000002", "client_id": issuer,
 		"sid": "0194f000-0000-7000-8000-000000000001", "iat": now, "exp": now + 3600, "auth_time": now - 60,
-		"amr": []any{"pwd", "otp"}, "role": "user", "org": "acme", "plan": "gold",
+		"amr": []any{"pwd", "otp"}, "acr": "aal1", "role": "user", "org": "acme", "plan": "gold",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -182,7 +182,7 @@ func TestClaimsAreThoseOfRFC9068(t *testing.T) {
 	}
 }
 
-// Every claim of the library, one by one, is refused from a host.
+// Each claim of the library is refused if it comes from a host.
 func TestReservedClaimsAreRefusedOneByOne(t *testing.T) {
 	s, tokens := memory.New(), New(options(t))
 	key, err := tokens.Signer(t.Context(), s, start)
@@ -191,7 +191,7 @@ func TestReservedClaimsAreRefusedOneByOne(t *testing.T) {
 	}
 	session, user := ann(start)
 	names := []string{
-		"iss", "aud", "sub", "client_id", "sid", "iat", "exp", "nbf", "jti", "auth_time", "amr", "role", "org", "org_role", "act",
+		"iss", "aud", "sub", "client_id", "sid", "iat", "exp", "nbf", "jti", "auth_time", "amr", "acr", "role", "org", "org_role", "act",
 	}
 	for _, name := range names {
 		_, err := tokens.Issue(key, session, user, map[string]any{"plan": "gold", name: "x"}, start)
@@ -264,7 +264,7 @@ func TestTokensOfAnotherKindAreRefused(t *testing.T) {
 	}
 }
 
-// A remembered token is compared whole: its signature alone opens nothing.
+// A remembered token is compared as a whole: its signature alone is not enough.
 func TestARememberedTokenIsComparedWhole(t *testing.T) {
 	s, tokens := memory.New(), New(options(t))
 	good := strings.Split(tokens.issueTo(t, s, nil, start), ".")
@@ -335,7 +335,7 @@ func TestAStoreThatIsDownIsNoInvalidToken(t *testing.T) {
 	if _, err := New(o).Signer(t.Context(), broken, start); !errors.Is(err, down) {
 		t.Errorf("got %v", err)
 	}
-	// A key that is known still verifies.
+	// A known key still verifies.
 	tokens.expect(t, broken, raw, start.Add(2*keyCheck), nil)
 }
 

@@ -19,12 +19,13 @@ import (
 type algorithm struct {
 	name   string
 	method jwt.SigningMethod
-	// generate makes a private key, encoded for storage; parse reads it back.
+	// generate makes a private key, encoded for storage. parse reads it back.
 	generate func() ([]byte, error)
 	parse    func([]byte) (private, public any, err error)
 }
 
-// algorithms are all that there is: no key of any other is ever made or used.
+// algorithms are all supported algorithms. Keys of other algorithms are never
+// made or used.
 var algorithms = map[string]algorithm{
 	"ES256": {"ES256", jwt.SigningMethodES256, func() ([]byte, error) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -73,15 +74,15 @@ func parsePKCS8(raw []byte) (private, public any, err error) {
 	return nil, nil, fmt.Errorf("a key of type %T cannot sign tokens", private)
 }
 
-// Supports says whether keys of an algorithm can be made: ES256, EdDSA, RS256
-// or HS256.
+// Supports reports whether an algorithm is supported: ES256, EdDSA, RS256 or
+// HS256.
 func Supports(name string) bool {
 	_, ok := algorithms[name]
 	return ok
 }
 
-// jwk is the public key as RFC 7517 writes it, or nil for a key that has no
-// public part.
+// jwk returns the public key in the form of RFC 7517, or nil for a key without
+// a public part.
 func (k *Key) jwk() map[string]string {
 	field := base64.RawURLEncoding.EncodeToString
 	fields := map[string]string{"kid": k.record.ID, "alg": k.algorithm.name, "use": "sig"}

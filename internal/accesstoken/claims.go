@@ -16,14 +16,15 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// claims are what an access token says (RFC 9068). The generation of the
-// refresh token that was issued with the access token stands in front of the
-// jti: the first use of the access token confirms that generation.
+// claims are the claims of an access token (RFC 9068). The jti starts with the
+// generation of the refresh token that was issued together with the access
+// token. The first use of the access token confirms this generation.
 type claims struct {
 	Issuer   string `json:"iss"`
 	Audience string `json:"aud"`
 	Subject  string `json:"sub"`
-	// ClientID is not checked: tokens issued before the claim existed are valid.
+	// ClientID is not checked, because tokens that were issued before this
+	// claim existed are still valid.
 	ClientID string   `json:"client_id,omitempty"`
 	Session  string   `json:"sid"`
 	IssuedAt int64    `json:"iat"`
@@ -32,24 +33,26 @@ type claims struct {
 	ID       string   `json:"jti"`
 	AuthTime int64    `json:"auth_time"`
 	AMR      []string `json:"amr"`
-	Role     string   `json:"role"`
-	Org      string   `json:"org,omitempty"`
-	OrgRole  string   `json:"org_role,omitempty"`
+	// ACR is not checked, as ClientID.
+	ACR     string `json:"acr,omitempty"`
+	Role    string `json:"role"`
+	Org     string `json:"org,omitempty"`
+	OrgRole string `json:"org_role,omitempty"`
 }
 
-// reserved are the claims that a host cannot set: those above, and act, which
-// says that somebody acts for the subject (RFC 8693).
+// reserved are the claims that a host cannot set: the claims above, and act,
+// which says that somebody acts for the subject (RFC 8693).
 var reserved = map[string]bool{
 	"iss": true, "aud": true, "sub": true, "client_id": true, "sid": true, "iat": true, "exp": true, "nbf": true,
-	"jti": true, "auth_time": true, "amr": true, "role": true, "org": true, "org_role": true, "act": true,
+	"jti": true, "auth_time": true, "amr": true, "acr": true, "role": true, "org": true, "org_role": true, "act": true,
 }
 
-// Issue signs an access token for a session, with a key that Signer gave. extra
-// holds further claims. The token is remembered, so that its first use need not
-// verify it.
+// Issue signs an access token for a session with a key from Signer. extra has
+// further claims. Issue remembers the token, so its first use need not verify
+// it.
 //
-// It answers ErrNotIssued for a reserved claim in extra, and for a token that
-// Verify would refuse.
+// Issue returns ErrNotIssued if extra has a reserved claim, and if Verify would
+// refuse the token.
 func (t *Tokens) Issue(key *Key, session *store.Session, user *store.User, extra map[string]any, now time.Time) (string, error) {
 	raw, token, err := t.sign(key, session, user, extra, now)
 	if err != nil {
@@ -68,7 +71,7 @@ func (t *Tokens) sign(key *Key, session *store.Session, user *store.User, extra 
 		Issuer: t.options.Issuer, Audience: t.options.Audience, Subject: user.ID, ClientID: t.options.ClientID, Session: session.ID,
 		IssuedAt: now.Unix(), Expires: now.Add(t.options.TTL).Unix(),
 		ID:       place(session) + "." + base64.RawURLEncoding.EncodeToString(nonce[:]),
-		AuthTime: authTime(session, now), AMR: strings.Fields(session.AMR), Role: user.Role, Org: session.OrganizationID,
+		AuthTime: authTime(session, now), AMR: strings.Fields(session.AMR), ACR: session.ACR(), Role: user.Role, Org: session.OrganizationID,
 	})
 	if err != nil {
 		return "", nil, err
@@ -92,8 +95,8 @@ func (t *Tokens) sign(key *Key, session *store.Session, user *store.User, extra 
 	return raw, token, nil
 }
 
-// authTime is the claim auth_time. A proof of a time to come is wrong and counts
-// as very old, so that nobody takes it for a recent one.
+// authTime returns the claim auth_time. A proof of identity in the future is
+// wrong. It counts as very old, so that nobody treats it as recent.
 func authTime(session *store.Session, now time.Time) int64 {
 	if ahead(session.AuthTime, now) {
 		return 0
@@ -101,11 +104,11 @@ func authTime(session *store.Session, now time.Time) int64 {
 	return session.AuthTime.Unix()
 }
 
-// ahead says whether a time is further ahead than clocks differ.
+// ahead reports whether a time is further in the future than clocks may differ.
 func ahead(at, now time.Time) bool { return at.After(now.Add(skew)) }
 
-// withExtra adds the claims of a host behind those of the library, and lets it
-// replace none of them.
+// withExtra adds the claims of a host after the claims of the library. It
+// replaces none of them.
 func withExtra(payload []byte, extra map[string]any) ([]byte, error) {
 	if len(extra) == 0 {
 		return payload, nil
@@ -125,8 +128,8 @@ func withExtra(payload []byte, extra map[string]any) ([]byte, error) {
 	return append(append(payload[:len(payload)-1], ','), more[1:]...), nil
 }
 
-// place is where a token was issued: the generation of the session and, behind a
-// hyphen where it is not 0, the number of the answer.
+// place returns the start of a jti: the generation of the session and, if it is
+// not 0, a hyphen and the number of the answer.
 func place(session *store.Session) string {
 	at := strconv.FormatInt(session.Generation, 10)
 	if session.Answers != 0 {
@@ -135,7 +138,7 @@ func place(session *store.Session) string {
 	return at
 }
 
-// readPlace reads what stands in front of the first dot of a jti.
+// readPlace reads the start of a jti, up to the first dot.
 func readPlace(id string) (generation, answer int64, ok bool) {
 	at, _, ok := strings.Cut(id, ".")
 	first, second, numbered := strings.Cut(at, "-")
@@ -149,8 +152,8 @@ func readPlace(id string) (generation, answer int64, ok bool) {
 	return generation, answer, err == nil && (!numbered || answer > 0)
 }
 
-// read reads the claims of a token whose signature is right, and refuses a
-// token that was not meant for this audience.
+// read reads the claims of a token with a valid signature. It refuses a token
+// for another issuer or audience.
 func (t *Tokens) read(payload []byte) (*Token, error) {
 	var c claims
 	if err := strictjson.Unmarshal(payload, &c); err != nil {
@@ -162,7 +165,7 @@ func (t *Tokens) read(payload []byte) (*Token, error) {
 		c.IssuedAt <= 0 || c.Expires <= c.IssuedAt {
 		return nil, ErrInvalid
 	}
-	ids := c.Subject + c.Session // of its own, so that a remembered token keeps nothing else alive
+	ids := c.Subject + c.Session // a copy, so that a remembered token keeps no other memory alive
 	return &Token{
 		Subject: ids[:len(c.Subject)], Session: ids[len(c.Subject):], Generation: generation, Answer: answer,
 		Expires: c.Expires, NotBefore: max(c.IssuedAt, c.NotUntil),

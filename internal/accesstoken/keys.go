@@ -16,14 +16,15 @@ import (
 )
 
 const (
-	// keyLife is how long a signing key signs, keyOverlap how long it verifies
-	// after that, and keyLead how long the next key is published before it
-	// signs, so that every process and every reader of the JWKS has it by then.
+	// keyLife is how long a signing key signs. keyOverlap is how long it
+	// verifies after that. keyLead is how long the next key is published before
+	// it signs, so that every process and every reader of the JWKS has it in
+	// time.
 	keyLife    = 90 * 24 * time.Hour
 	keyOverlap = 30 * 24 * time.Hour
 	keyLead    = 10 * time.Minute
-	// keyCheck is how often a process looks for keys that others made, and
-	// keyAsk how often it does so for a token of an unknown key.
+	// keyCheck is how often a process looks for keys of other processes. keyAsk
+	// is how often it looks for them because of a token with an unknown key.
 	keyCheck = time.Minute
 	keyAsk   = time.Second
 
@@ -37,11 +38,11 @@ type Key struct {
 	algorithm       algorithm
 	header          string
 	private, public any
-	// dropped is set once the key is not in the store any more.
+	// dropped is set when the key has been removed from the store.
 	dropped atomic.Bool
 }
 
-// verifies says whether what the key signed counts.
+// verifies reports whether tokens of the key are still valid.
 func (k *Key) verifies(now time.Time) bool {
 	return !k.dropped.Load() && now.Before(k.record.ExpiresAt)
 }
@@ -58,9 +59,9 @@ func (k *Key) open(signed, payload, signature string) ([]byte, error) {
 	return base64.RawURLEncoding.Strict().DecodeString(payload)
 }
 
-// keyFor returns the key that signs with a header, or nil. A header that looks
-// like one from here but is unknown may come from a key that another process has
-// just made: then the store is asked, at most once a second.
+// keyFor returns the key for an encoded header, or nil. An unknown header that
+// could be one of this package may belong to a key that another process has
+// just made. Then the store is asked, at most once a second.
 func (t *Tokens) keyFor(ctx context.Context, s store.Keys, header string, now time.Time) (*Key, error) {
 	key := t.known(header)
 	within := keyCheck
@@ -77,8 +78,8 @@ func (t *Tokens) keyFor(ctx context.Context, s store.Keys, header string, now ti
 	case key == nil || !key.verifies(now):
 		return nil, err
 	}
-	// Where the store is down, a key that is known still verifies: whether the
-	// session lives is asked of the store in any case.
+	// While the store is down, a known key still verifies. The caller asks the
+	// store for the session in any case.
 	if key == nil || !key.verifies(now) {
 		return nil, nil
 	}
@@ -91,15 +92,15 @@ func (t *Tokens) known(header string) *Key {
 	return t.keys[header]
 }
 
-// Expire makes the next use of the keys load them again.
+// Expire makes the next use of the keys load them from the store.
 func (t *Tokens) Expire() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.loaded = time.Time{}
 }
 
-// JWKS returns the public keys that verify at now, as RFC 7517 writes them, the
-// next key included. It makes the keys that are due.
+// JWKS returns the public keys that verify at now, in the form of RFC 7517.
+// They include the next key. JWKS makes the keys that are due.
 func (t *Tokens) JWKS(ctx context.Context, s store.Keys, now time.Time) ([]map[string]string, error) {
 	if _, err := t.Signer(ctx, s, now); err != nil {
 		return nil, err
@@ -115,9 +116,9 @@ func (t *Tokens) JWKS(ctx context.Context, s store.Keys, now time.Time) ([]map[s
 	return exported, nil
 }
 
-// Signer returns the key to sign with. It makes the first key and the next one
-// when their time has come, so call it outside a transaction. It answers
-// ErrNotIssued, ErrNoKey, or the error of the store.
+// Signer returns the key that signs at now. It makes the first key and the next
+// key when they are due, so it must be called outside a transaction. Signer
+// returns ErrNotIssued, ErrNoKey, or the error of the store.
 func (t *Tokens) Signer(ctx context.Context, s store.Keys, now time.Time) (*Key, error) {
 	for range 3 {
 		if err := t.load(ctx, s, now, keyCheck); err != nil {
@@ -135,8 +136,8 @@ func (t *Tokens) Signer(ctx context.Context, s store.Keys, now time.Time) (*Key,
 }
 
 // signingAt returns the key that signs at now, the newest key, and the highest
-// sequence there is. A key that was made in a time to come neither signs nor
-// stands in the way of a new one.
+// sequence. A key with a start too far in the future does not sign and does not
+// prevent a new key.
 func (t *Tokens) signingAt(now time.Time) (current, newest *Key, sequence int64) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -154,11 +155,11 @@ func (t *Tokens) signingAt(now time.Time) (current, newest *Key, sequence int64)
 	return current, newest, sequence
 }
 
-// create adds the next key. Of several processes that try at once, one succeeds
-// and the others load what it made.
+// create makes the next key. If several processes try at once, one succeeds,
+// and the others load its key.
 func (t *Tokens) create(ctx context.Context, s store.Keys, sequence int64, current *Key, now time.Time) error {
-	// Requests that began before this one, and processes whose clock is a little
-	// behind, sign with the first key too.
+	// The first key also signs for requests that began before this one, and for
+	// processes whose clock is a little behind.
 	active := now.Add(-keyCheck)
 	if current != nil {
 		active = now.Add(keyLead)
@@ -177,8 +178,8 @@ func (t *Tokens) create(ctx context.Context, s store.Keys, sequence int64, curre
 	return t.reload(ctx, s, now)
 }
 
-// generate makes a sealed private key and its id, which is short, random and
-// safe in any place where a kid may end up.
+// generate makes a sealed private key and its id. The id is short, random, and
+// safe in every place where a kid may appear.
 func (t *Tokens) generate() (id string, box []byte, err error) {
 	chosen, ok := algorithms[t.options.Algorithm]
 	if !ok {
@@ -197,7 +198,7 @@ func (t *Tokens) generate() (id string, box []byte, err error) {
 	return id, box, err
 }
 
-// open reads a key of the store.
+// open reads a key from its record.
 func (t *Tokens) open(record store.Key) (*Key, error) {
 	chosen, ok := algorithms[record.Algorithm]
 	if !ok {
@@ -214,12 +215,12 @@ func (t *Tokens) open(record store.Key) (*Key, error) {
 	return &Key{record: record, algorithm: chosen, header: t.headerOf(chosen.name, record.ID), private: private, public: public}, nil
 }
 
-// headerOf writes the only header that tokens of a key have.
+// headerOf returns the encoded header of all tokens of a key.
 func (t *Tokens) headerOf(algorithm, id string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"` + algorithm + `","kid":"` + id + `","typ":"` + t.options.Type + `"}`))
 }
 
-// plausible says whether an unknown header could have come from here.
+// plausible reports whether an unknown header could be one of this package.
 func (t *Tokens) plausible(header string) bool {
 	if len(header) > 120 {
 		return false

@@ -20,7 +20,7 @@ import (
 	"github.com/admit-go/admit/store/memory"
 )
 
-// junk returns a token whose header looks like one from here.
+// junk returns a token with a header that looks like one of this package.
 func junk(tokens *Tokens, i int) string {
 	return tokens.headerOf("ES256", fmt.Sprint(i)) + ".e30.AAAA"
 }
@@ -37,15 +37,15 @@ func asking(t *testing.T, tokens *Tokens, s store.Keys, now time.Time) []error {
 	return errs
 }
 
-// Junk tokens with a plausible header ask the store once a second, whoever comes
-// at once, and whether or not the store answers.
+// Many junk tokens with a plausible header read the keys from the store at most
+// once a second, also if the store fails.
 func TestS22_JunkTokensReadTheKeysOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
 		var down error
 		s := asked{Keys: memory.New(), list: func(context.Context) error {
 			calls.Add(1)
-			<-time.After(time.Second) // of the bubble's clock: everybody waits by then
+			<-time.After(time.Second) // the clock of the bubble: every goroutine waits by then
 			return down
 		}}
 		tokens := New(options(t))
@@ -80,7 +80,8 @@ func TestS22_JunkTokensReadTheKeysOnceASecond(t *testing.T) {
 	})
 }
 
-// A loader whose client hangs up leaves the question to those who wait.
+// If the client of a loading request hangs up, the waiting requests load by
+// themselves.
 func TestALoadThatIsBrokenOffIsNoAnswerForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := asked{Keys: memory.New(), list: func(ctx context.Context) error {
@@ -108,7 +109,8 @@ func TestALoadThatIsBrokenOffIsNoAnswerForOthers(t *testing.T) {
 	})
 }
 
-// Who waits for the load of another gives up with its own context.
+// A request that waits for the load of another request gives up when its own
+// context ends.
 func TestWhoWaitsForALoadMayHangUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		proceed := make(chan struct{})
@@ -127,7 +129,8 @@ func TestWhoWaitsForALoadMayHangUp(t *testing.T) {
 	})
 }
 
-// What fails in the transaction of one host's request is asked again by others.
+// An error in the transaction of one request of a host is not shared: other
+// requests ask again.
 func TestAFailureInATransactionIsNotShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := memory.New()
@@ -169,8 +172,8 @@ func TestManyFirstRequestsMakeOneKey(t *testing.T) {
 	}
 }
 
-// The next key is published before it signs, and the removal of a key kills what
-// it signed.
+// The next key is published before it signs. If a key is removed, its tokens
+// are refused.
 func TestAKeyIsPublishedBeforeItSignsAndItsRemovalKills(t *testing.T) {
 	s, tokens := memory.New(), New(options(t))
 	kid := func(raw string) string { id, _ := part(t, raw, 0)["kid"].(string); return id }
@@ -200,7 +203,7 @@ func TestAKeyIsPublishedBeforeItSignsAndItsRemovalKills(t *testing.T) {
 	// The operator removes the old key from the table.
 	removed := without{s, old}
 	now = now.Add(2 * keyCheck)
-	tokens.expect(t, removed, after, now, nil) // looks at the keys again
+	tokens.expect(t, removed, after, now, nil) // this reads the keys again
 	tokens.expect(t, removed, before, now, ErrInvalid)
 	if ids := published(start.Add(2*keyLife + keyOverlap + time.Hour)); slices.Contains(ids, kid(after)) {
 		t.Errorf("%v are published, %s of which has expired", ids, kid(after))
@@ -218,7 +221,7 @@ func (w without) ListKeys(ctx context.Context, tenant string) ([]store.Key, erro
 	return slices.DeleteFunc(keys, func(k store.Key) bool { return k.ID == w.id }), err
 }
 
-// A key that was made in the transaction of a host may vanish with it.
+// A key that was made in the transaction of a host may be rolled back with it.
 func TestExpireForgetsAKeyThatWasRolledBack(t *testing.T) {
 	s, tokens := memory.New(), New(options(t))
 	var raw string
@@ -251,9 +254,9 @@ func TestAKeyUnderAnotherSecretIsLeftOut(t *testing.T) {
 	other.expect(t, s, other.issueTo(t, s, nil, start), start, nil) // with a key of its own
 }
 
-// A time more than a minute ahead is wrong: after a clock that jumped ahead and
-// back, its tokens are refused, its keys neither sign nor keep others from being
-// made, and its proofs of identity are not recent.
+// A time more than a minute ahead is wrong. After a clock jumped ahead and
+// back, its tokens are refused, its keys do not sign and do not prevent other
+// keys, and its proofs of identity are not recent.
 func TestS20_TimesOfAClockThatJumpedAheadAreWrong(t *testing.T) {
 	for _, c := range map[string]struct {
 		ahead time.Duration
@@ -279,12 +282,12 @@ func TestS20_TimesOfAClockThatJumpedAheadAreWrong(t *testing.T) {
 		return records
 	}
 	tokens.issueTo(t, s, nil, start)
-	tokens.issueTo(t, s, nil, start.Add(3*keyLife)) // the first key is over by then
+	tokens.issueTo(t, s, nil, start.Add(3*keyLife)) // the first key has expired by then
 	raw := tokens.issueTo(t, s, nil, start)
 	if records := keys(); len(records) != 2 || part(t, raw, 0)["kid"] != records[0].ID {
 		t.Errorf("%v signed, the keys are %+v", part(t, raw, 0), records)
 	}
-	// The next key is made before the right one ends, and not only after it.
+	// The next key is made before the current key ends, and not only after it.
 	tokens.issueTo(t, s, nil, start.Add(keyLife-keyLead+time.Second))
 	if records := keys(); len(records) != 3 || records[2].ActiveAt.After(start.Add(keyLife+time.Minute)) {
 		t.Errorf("the keys are %+v, want the next one too", records)
@@ -306,8 +309,8 @@ func TestS20_TimesOfAClockThatJumpedAheadAreWrong(t *testing.T) {
 	}
 }
 
-// With twice as many tokens in use as there is room, some are still found: the
-// cost grows with the number of tokens and does not jump.
+// If twice as many tokens are in use as fit, some are still found: the cost
+// grows slowly with the number of tokens.
 func TestTheCacheOfTokensHasNoCliff(t *testing.T) {
 	const room = 1000
 	seen := seenTokens{size: room, tokens: map[digest]*remembered{}}

@@ -11,34 +11,36 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// flight is a load that is under way. Others wait for it instead of asking the
-// store the same.
+// flight is a running load of the keys. Other callers wait for it and do not
+// ask the store again.
 type flight struct {
 	store store.Keys
 	done  chan struct{}
 	// err and abandoned are set before done is closed. abandoned says that the
-	// context of the loader ended, which is no answer for those who wait.
+	// context of the loading caller ended. Then the waiting callers must load
+	// by themselves.
 	err       error
 	abandoned bool
 }
 
-// near says whether the keys were loaded that lately. A load that is a little
-// ahead of a request belonged to a request that began later. A load that is
-// further ahead is wrong: the clock was set back.
+// near reports whether the keys were loaded within a time before now. A load a
+// little later than now belongs to a request that began later. A load much
+// later than now is wrong: the clock was set back.
 func near(loaded, now time.Time, within time.Duration) bool {
 	age := now.Sub(loaded)
 	return -skew < age && age < within
 }
 
-// fresh says whether the keys need not be looked at.
+// fresh reports whether the loaded keys are recent enough.
 func (t *Tokens) fresh(now time.Time) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return near(t.loaded, now, keyCheck)
 }
 
-// load reads the keys, unless that was done within a time. Of several callers
-// one asks the store, and the others take its answer.
+// load reads the keys from the store, unless they were loaded within a time. If
+// several callers load at once, one asks the store, and the others use its
+// result.
 func (t *Tokens) load(ctx context.Context, s store.Keys, now time.Time, within time.Duration) error {
 	for {
 		mine, other := t.board(s, func() bool { return near(t.loaded, now, within) })
@@ -57,8 +59,8 @@ func (t *Tokens) load(ctx context.Context, s store.Keys, now time.Time, within t
 	}
 }
 
-// reload reads the keys after they were changed: a load that began before may
-// have missed the change.
+// reload reads the keys after a change. A load that began before the change may
+// have missed it.
 func (t *Tokens) reload(ctx context.Context, s store.Keys, now time.Time) error {
 	for {
 		mine, other := t.board(s, func() bool { return false })
@@ -71,8 +73,8 @@ func (t *Tokens) reload(ctx context.Context, s store.Keys, now time.Time) error 
 	}
 }
 
-// board returns a flight of the caller's own, or the flight that is under way,
-// or neither where the caller needs none.
+// board returns a flight of the caller's own, or the running flight. It returns
+// neither if the caller needs none.
 func (t *Tokens) board(s store.Keys, enough func() bool) (mine, other *flight) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -86,8 +88,8 @@ func (t *Tokens) board(s store.Keys, enough func() bool) (mine, other *flight) {
 	return t.flight, nil
 }
 
-// same says whether two stores are one: what fails in the transaction of a host
-// need not fail elsewhere.
+// same reports whether two stores are the same store. An error inside a
+// transaction of a host need not happen in another store.
 func same(a, b store.Keys) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
@@ -101,7 +103,7 @@ func (f *flight) wait(ctx context.Context) error {
 	}
 }
 
-// land asks the store and tells those who wait, even where the store panics.
+// land reads the keys and wakes the waiting callers, also if the store panics.
 func (t *Tokens) land(ctx context.Context, f *flight, now time.Time) (err error) {
 	f.abandoned = true
 	defer func() {
@@ -115,8 +117,8 @@ func (t *Tokens) land(ctx context.Context, f *flight, now time.Time) (err error)
 	return f.err
 }
 
-// ask reads every key. A key that cannot be opened is left out: what it signed
-// is refused.
+// ask reads every key. It leaves out a key that cannot be opened, so tokens of
+// this key are refused.
 func (t *Tokens) ask(ctx context.Context, s store.Keys, now time.Time) error {
 	records, err := s.ListKeys(ctx, t.options.Tenant)
 	if err != nil {
@@ -141,14 +143,14 @@ func (t *Tokens) ask(ctx context.Context, s store.Keys, now time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for header, old := range t.keys {
-		// What a key that is gone has signed is forgotten with it.
+		// If a key is gone, the remembered tokens of the key are forgotten.
 		old.dropped.Store(keys[header] != old)
 	}
 	t.keys, t.all, t.loaded = keys, all, now
 	return nil
 }
 
-// reuse keeps a key that is loaded already, so that tokens it has verified need
+// reuse keeps a key that is loaded already, so that its remembered tokens need
 // not be verified again.
 func (t *Tokens) reuse(record store.Key) (*Key, error) {
 	if old := t.known(t.headerOf(record.Algorithm, record.ID)); old != nil && bytes.Equal(old.record.Sealed, record.Sealed) {

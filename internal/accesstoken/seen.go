@@ -5,24 +5,24 @@ import (
 	"sync"
 )
 
-// digest stands for a whole token: two tokens with one digest do not exist.
+// digest identifies a whole token by its SHA-256.
 type digest [sha256.Size]byte
 
 func digestOf(raw string) digest {
-	var room [1024]byte // most tokens fit, and cost no allocation
+	var room [1024]byte // most tokens fit, so they need no allocation
 	return sha256.Sum256(append(room[:0], raw...))
 }
 
-// remembered is a token that was verified or issued, and the key that signed it.
-// It counts only as long as the key does.
+// remembered is a token that was verified or issued, and the key that signed
+// it. It is valid only as long as the key verifies.
 type remembered struct {
 	token Token
 	key   *Key
 }
 
-// seenTokens holds tokens that need not be verified again. When it is full, a new
-// token takes the place of any other: with somewhat more tokens in use than
-// there is room, most are still found.
+// seenTokens holds the remembered tokens. When it is full, a new token replaces
+// a random one. If somewhat more tokens are in use than fit, most are still
+// found.
 type seenTokens struct {
 	size int
 

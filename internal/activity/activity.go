@@ -13,28 +13,28 @@ import (
 )
 
 const (
-	// every is how old a session's last activity must be before it is written
-	// again, and delay how long writes gather into a batch.
+	// every is the age at which the last activity of a session is written
+	// again. delay is how long writes are collected into a batch.
 	every = 5 * time.Minute
 	delay = time.Second
-	// batchSize is how many sessions one write touches, and maxPending how many
-	// wait at most.
+	// batchSize is how many sessions one write updates. maxPending is how many
+	// sessions can wait.
 	batchSize  = 500
 	maxPending = 100 * batchSize
 	// flushTimeout bounds the writes of one flush.
 	flushTimeout = 10 * time.Second
 )
 
-// Options says where activity is written.
+// Options are the settings of a Writer.
 type Options struct {
 	Store store.Sessions
 	// Tenant owns the sessions.
 	Tenant string
-	// Logger is told of what could not be written.
+	// Logger gets a line for each batch that could not be written.
 	Logger *slog.Logger
 }
 
-// Writer notes the activity of sessions. It may be used concurrently.
+// Writer records the activity of sessions. It may be used concurrently.
 type Writer struct {
 	options Options
 
@@ -44,14 +44,14 @@ type Writer struct {
 	closed  bool
 }
 
-// New returns a Writer. It starts nothing before there is something to write.
+// New returns a Writer. It starts no goroutine and no timer.
 func New(options Options) *Writer {
 	return &Writer{options: options, pending: map[string]time.Time{}}
 }
 
-// Seen notes that a session was used. It does nothing where the last note is
-// younger than five minutes or, as after a clock that was set back, lies ahead:
-// the store never lowers it.
+// Seen records that a session was used. It does nothing if the recorded time is
+// younger than five minutes, or is in the future because the clock was set
+// back: the store never lowers the time.
 func (w *Writer) Seen(session *store.Session, now time.Time) {
 	if now.Sub(session.LastActivityAt) < every {
 		return
@@ -67,8 +67,9 @@ func (w *Writer) Seen(session *store.Session, now time.Time) {
 	}
 }
 
-// Flush writes what is pending, and answers the error of the store. What cannot
-// be written now is dropped: the next request of the session notes it again.
+// Flush writes the pending activity and returns the error of the store.
+// Activity that cannot be written is dropped: the next request of the session
+// records it again.
 func (w *Writer) Flush(ctx context.Context) error {
 	w.mu.Lock()
 	pending := w.pending
@@ -92,8 +93,8 @@ func (w *Writer) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Close stops the timer and writes what is pending. What is seen afterwards is
-// not noted.
+// Close stops the timer and writes the pending activity. Later calls of Seen
+// record nothing.
 func (w *Writer) Close(ctx context.Context) error {
 	w.mu.Lock()
 	w.closed = true

@@ -1,5 +1,5 @@
-// Package clientip answers from which address a request came, in the one way
-// that a client cannot talk it into anything.
+// Package clientip finds the client address of a request. A client cannot make
+// it return a wrong address.
 package clientip
 
 import (
@@ -10,31 +10,31 @@ import (
 	"strings"
 )
 
-// maxHops bounds how far a forwarding header is followed.
+// maxHops bounds the number of hops that are read from a forwarding header.
 const maxHops = 32
 
-// The headers in which proxies name the hop before them.
+// The headers in which a proxy names the previous hop.
 const (
 	XForwardedFor = "X-Forwarded-For"
 	Forwarded     = "Forwarded" // RFC 7239
 )
 
-// Resolver knows the proxies whose word is taken. The zero value and nil trust
-// none, and answer with the address of the connection.
+// Resolver finds client addresses. It knows the trusted proxies. The zero value
+// and nil trust no proxy and return the address of the connection.
 type Resolver struct {
-	// TrustUnixSocket takes the word of whoever connects without an IP address,
-	// as a proxy on the same machine does over a Unix socket.
+	// TrustUnixSocket trusts connections without an IP address, such as those
+	// of a proxy on the same machine over a Unix socket.
 	TrustUnixSocket bool
 
 	trusted []netip.Prefix
 	header  string
 }
 
-// New makes a Resolver that takes the word of proxies in these networks, given
-// in one header ("" is XForwardedFor). The other is never looked at: a proxy
-// that writes one passes on whatever a client wrote into the other. A network
-// that holds every address is refused: then any client could name the address
-// it likes.
+// New makes a Resolver that trusts proxies in these networks. header is the one
+// header that these proxies write ("" means XForwardedFor). The Resolver never
+// reads the other header: a proxy that writes one of the two passes on what a
+// client wrote into the other. New refuses a network that contains every
+// address, because then any client could choose its address.
 func New(trusted []netip.Prefix, header string) (*Resolver, error) {
 	if header == "" {
 		header = XForwardedFor
@@ -59,10 +59,11 @@ func New(trusted []netip.Prefix, header string) (*Resolver, error) {
 	return resolver, nil
 }
 
-// Address is the address of the client: that of the connection, unless it is a
-// trusted proxy's; then the one that an unbroken chain of trusted proxies
-// vouches for in the header. The zero Addr means that no address is known: the
-// connection is a Unix socket, and it is not trusted or names nobody.
+// Address returns the client address. It is the address of the connection,
+// unless this is a trusted proxy. For a trusted proxy it is the address in the
+// header that an unbroken chain of trusted proxies has reported. The zero Addr
+// means that no address is known: the connection is a Unix socket, and it is
+// not trusted or its header is missing.
 func (s *Resolver) Address(r *http.Request) netip.Addr {
 	current := connection(r.RemoteAddr)
 	if s == nil || !s.trusts(current) && (current.IsValid() || !s.TrustUnixSocket) {
@@ -74,11 +75,12 @@ func (s *Resolver) Address(r *http.Request) netip.Addr {
 	return s.walk(current, r.Header[XForwardedFor], parseForwardedFor)
 }
 
-// walk goes from the nearest hop outwards while the hop that spoke is trusted.
-// An entry that is no address ends it: what lies beyond was not seen.
+// walk follows the hops from the nearest one outwards, as long as the reporting
+// hop is trusted. It stops at an entry that is not an address.
 func (s *Resolver) walk(current netip.Addr, lines []string, parse func(string) (netip.Addr, bool)) netip.Addr {
 	hops := 0
-	// Several lines of one name are one list, the last line its right end.
+	// Several header lines with one name form one list. The last line is its
+	// right end.
 	for _, line := range slices.Backward(lines) {
 		for more := true; more; {
 			var entry string
@@ -100,7 +102,7 @@ func (s *Resolver) walk(current netip.Addr, lines []string, parse func(string) (
 	return current
 }
 
-// trusts expects an address without zone, in which IPv4 is IPv4.
+// trusts needs an address without a zone, with IPv4 as IPv4.
 func (s *Resolver) trusts(address netip.Addr) bool {
 	for _, prefix := range s.trusted {
 		if prefix.Contains(address) {
@@ -110,9 +112,9 @@ func (s *Resolver) trusts(address netip.Addr) bool {
 	return false
 }
 
-// Key names the client for limits: an IPv4 address as it is, an IPv6 address by
-// its /64 network, of which a client has at least one to itself. It is "" for
-// the zero Addr.
+// Key returns the name of the client for limits: an IPv4 address unchanged, an
+// IPv6 address as its /64 network, because a client has at least one /64 to
+// itself. It is "" for the zero Addr.
 func Key(address netip.Addr) string {
 	address = address.Unmap().WithZone("")
 	switch {
@@ -128,8 +130,8 @@ func Key(address netip.Addr) string {
 	return network.String()
 }
 
-// connection reads http.Request.RemoteAddr, which is host:port, or whatever a
-// host's own server or test put there.
+// connection reads http.Request.RemoteAddr. It is host:port, or another text
+// from the host's own server or from a test.
 func connection(remote string) netip.Addr {
 	if withPort, err := netip.ParseAddrPort(remote); err == nil {
 		return plain(withPort.Addr())
@@ -138,7 +140,7 @@ func connection(remote string) netip.Addr {
 	return address
 }
 
-// parseForwardedFor reads an address with or without port or brackets.
+// parseForwardedFor reads an address with or without a port and brackets.
 func parseForwardedFor(entry string) (netip.Addr, bool) {
 	if address, err := netip.ParseAddr(entry); err == nil {
 		return plain(address), true
@@ -157,8 +159,8 @@ func parseForwardedFor(entry string) (netip.Addr, bool) {
 }
 
 // parseForwarded reads one element of RFC 7239: for=192.0.2.1;proto=https. A
-// client can leave a quote open on the left; elements are cut at commas from
-// the right, so that it swallows nothing but its own.
+// client can leave a quote open on the left. Elements are split at commas from
+// the right, so an open quote affects only the client's own element.
 func parseForwarded(element string) (netip.Addr, bool) {
 	found := ""
 	for pair := range strings.SplitSeq(element, ";") {
@@ -182,6 +184,7 @@ func parseForwarded(element string) (netip.Addr, bool) {
 	return parseForwardedFor(found)
 }
 
-// plain is the form in which addresses are compared: IPv4 inside IPv6 becomes
-// IPv4, and the zone, which means nothing elsewhere, goes.
+// plain returns the form in which addresses are compared: IPv4 inside IPv6
+// becomes IPv4, and the zone is removed, because it means nothing on another
+// machine.
 func plain(address netip.Addr) netip.Addr { return address.WithZone("").Unmap() }

@@ -109,7 +109,7 @@ func TestAddressIsTheFirstUntrustedHopFromTheRight(t *testing.T) {
 }
 
 // TestS11_AUnixSocketIsBelievedOnlyWhereItIsTrusted: a connection without an
-// address is nobody's, and names a client only where the host says so.
+// address has no client address. It names one only if the host trusts it.
 func TestS11_AUnixSocketIsBelievedOnlyWhereItIsTrusted(t *testing.T) {
 	header := http.Header{XForwardedFor: {"192.0.2.66, 203.0.113.9, 10.2.3.4"}}
 	for _, remote := range []string{"@", "", "/run/app.sock"} {
@@ -191,8 +191,8 @@ func TestAE08_KeyGroupsIPv6ByNetwork(t *testing.T) {
 	}
 }
 
-// Whatever a client writes on the left, the proxy's own word on the right
-// decides.
+// The word of the proxy on the right decides, whatever a client writes on the
+// left.
 func FuzzAddress(f *testing.F) {
 	for _, seed := range []string{"1.1.1.1", "10.0.0.2, 10.0.0.3", `for="`, "for=1.1.1.1;x=\"", ",,,", "[::1", "\x00", "10.0.0.1,"} {
 		f.Add(seed, seed)

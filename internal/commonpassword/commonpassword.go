@@ -1,5 +1,6 @@
-// Package commonpassword knows the passwords that guessers try first, and those
-// that are little more than what everybody knows about their owner.
+// Package commonpassword recognises passwords that are easy to guess: common
+// passwords, and passwords that are little more than known facts about their
+// owner.
 package commonpassword
 
 import (
@@ -8,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// list holds one password a line: ASCII, lower case, sorted by bytes. It is
-// searched where it lies in the program, so it costs no memory of its own.
+// list has one password per line: ASCII, lower case, sorted by bytes. It is
+// searched inside the program's data, so it needs no other memory.
 //
 //go:embed list.txt
 var list string
@@ -17,16 +18,19 @@ var list string
 const (
 	// longest is the length of the longest line of the list.
 	longest = 32
-	// shortestWord is the fewest characters that make a word telling.
+	// shortestWord is the smallest number of characters of a word that is
+	// looked for.
 	shortestWord = 4
-	// padding is how many characters beside a word still do not hide it.
+	// padding is the number of further characters with which a password still
+	// counts as the word.
 	padding = 4
-	// longestWord is more bytes than an e-mail address or a name has.
+	// longestWord is the greatest length of a word in bytes. No e-mail address
+	// and no name is longer.
 	longestWord = 1024
 )
 
-// Contains tells whether the password is on the list, in any case of its
-// letters. A long password is not on it and costs nothing.
+// Contains reports whether the password is on the list. Case does not matter. A
+// long password is not on the list and needs no search.
 func Contains(password string) bool {
 	if len(password) > longest || password == "" {
 		return false
@@ -42,7 +46,7 @@ func Contains(password string) bool {
 	wanted := buffer[:len(password)]
 	low, high := 0, len(list)
 	for low < high {
-		// Both ends stand at the beginning of a line, so start does too.
+		// low and high are starts of lines, so start is one too.
 		middle := (low + high) / 2
 		start := low + strings.LastIndexByte(list[low:middle], '\n') + 1
 		end := start + strings.IndexByte(list[start:], '\n')
@@ -58,11 +62,11 @@ func Contains(password string) bool {
 	return false
 }
 
-// Contextual tells whether the password is one of the words, or one of them
-// with at most four more characters, in any case. Words are what others know or
-// guess: the own address, the own name, the name of the site. Of an address its
-// local part counts too, of a name each part. What is shorter than four
-// characters is no word.
+// Contextual reports whether the password is one of the words, or one of the
+// words with at most four more characters. Case does not matter. The words are
+// facts that others know or guess: the address, the name, the name of the site.
+// The local part of an address and each part of a name count as words too. A
+// text of fewer than four characters is no word.
 func Contextual(password string, words ...string) bool {
 	if len(password) > longestWord+padding*utf8.UTFMax {
 		return false
@@ -86,7 +90,7 @@ func Contextual(password string, words ...string) bool {
 	return false
 }
 
-// gives tells whether the word is nearly all of the password.
+// gives reports whether the word is nearly the whole password.
 func gives(password, word string) bool {
 	length := utf8.RuneCountInString(word)
 	return length >= shortestWord &&

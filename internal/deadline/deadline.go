@@ -1,6 +1,5 @@
-// Package deadline has a context with a deadline that costs nothing until
-// somebody waits for it. Nearly every request ends without anybody having
-// waited, so most requests arm no timer.
+// Package deadline has a context whose deadline costs nothing until somebody
+// waits for it. In most requests nobody waits, so most requests start no timer.
 package deadline
 
 import (
@@ -9,9 +8,9 @@ import (
 	"time"
 )
 
-// Context is done at its deadline, or when its parent is. It arms a timer only
-// when Done is called. Start is called before any other method; a Context is
-// not copied.
+// Context is done at its deadline, or when its parent is done. Only Done starts
+// a timer. Start must be called before any other method. A Context must not be
+// copied.
 type Context struct {
 	parent context.Context
 	at     time.Time
@@ -22,14 +21,14 @@ type Context struct {
 	cancel  context.CancelFunc
 }
 
-// Start sets the parent, and the deadline at limit from now.
+// Start sets the parent, and sets the deadline to limit from now.
 func (c *Context) Start(parent context.Context, limit time.Duration) {
 	c.parent = parent
 	c.at = time.Now().Add(limit)
 }
 
-// Restart sets the deadline again, at limit from now. Where somebody waits
-// already, it stays as it is.
+// Restart sets the deadline to limit from now. It does nothing if somebody
+// waits already.
 func (c *Context) Restart(limit time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -38,7 +37,7 @@ func (c *Context) Restart(limit time.Duration) {
 	}
 }
 
-// Stop releases the timer; the context is done afterwards.
+// Stop releases the timer. After that the context is done.
 func (c *Context) Stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,10 +67,10 @@ func (c *Context) arm() context.Context {
 	return c.armed
 }
 
-// Done arms the timer at its first call.
+// Done starts the timer at its first call.
 func (c *Context) Done() <-chan struct{} { return c.arm().Done() }
 
-// Err returns nil until the context is done. It arms no timer.
+// Err returns nil until the context is done. It starts no timer.
 func (c *Context) Err() error {
 	c.mu.Lock()
 	armed, stopped := c.armed, c.stopped
@@ -91,8 +90,8 @@ func (c *Context) Err() error {
 	return nil
 }
 
-// Value returns what the parent has. Where the timer is armed, contexts made
-// from c find it by this way and share it.
+// Value returns the value of the parent. If the timer is started, contexts that
+// are derived from c find its context here and share it.
 func (c *Context) Value(key any) any {
 	c.mu.Lock()
 	armed := c.armed

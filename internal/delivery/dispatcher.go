@@ -1,6 +1,6 @@
-// Package delivery does the periodic work on what is in the store that one
-// process at a time has to do: it hands events on, and it sweeps away what no
-// rule needs any more. A lease in the store decides which process it is.
+// Package delivery does the periodic work of one process at a time: it delivers
+// events, and it sweeps records that no rule needs any longer. A lease in the
+// store decides which process does the work.
 package delivery
 
 import (
@@ -16,38 +16,38 @@ import (
 const (
 	eventLease = 30 * time.Second
 	eventBatch = 100
-	// eventPoll is how often events of other processes are looked for, and how
-	// long a host that failed is left alone.
+	// eventPoll is how often a process looks for events of other processes, and
+	// how long it waits after an error of the host.
 	eventPoll = 2 * time.Second
 )
 
-// EventStore is what a Dispatcher needs of a store.
+// EventStore is the part of a store that a Dispatcher needs.
 type EventStore interface {
 	store.Events
 	store.Leases
 }
 
-// Events are the options of a Dispatcher. All fields are mandatory.
+// Events are the options of a Dispatcher. All fields are required.
 type Events struct {
 	// Store keeps the events, under Tenant.
 	Store  EventStore
 	Tenant string
-	// Holder names this process where it takes the lease.
+	// Holder names this process in the lease.
 	Holder string
 	Now    func() time.Time
 	Logger *slog.Logger
-	// OnEvent is given one event at a time, in order. An event whose call fails
-	// or panics comes again, and the next ones wait for it.
+	// OnEvent gets one event at a time, in order. If the call fails or panics,
+	// the same event comes again, and later events wait.
 	OnEvent func(ctx context.Context, e store.Event) error
 }
 
-// Dispatcher hands committed events to OnEvent, in order, at least once.
+// Dispatcher passes committed events to OnEvent, in order and at least once.
 type Dispatcher struct {
 	Events
 	worker *worker.Worker
 }
 
-// NewDispatcher returns a dispatcher whose worker has not started.
+// NewDispatcher returns a dispatcher. Its worker is not started.
 func NewDispatcher(options Events) *Dispatcher {
 	d := &Dispatcher{Events: options}
 	d.worker = worker.New("the event worker", func(ctx context.Context) time.Duration {
@@ -59,11 +59,12 @@ func NewDispatcher(options Events) *Dispatcher {
 	return d
 }
 
-// Wake starts the worker, or tells it that an event was committed.
+// Wake starts the worker, or tells a running worker that an event was
+// committed.
 func (d *Dispatcher) Wake() { d.worker.Wake() }
 
-// deliver hands on what is pending, in order, until nothing is left, until
-// something fails, or until it is told to stop.
+// deliver passes the pending events to the host, in order, until none is left,
+// a call fails, or stop returns true.
 func (d *Dispatcher) deliver(ctx context.Context, stop func() bool) error {
 	for !stop() {
 		now := d.Now().UTC().Truncate(time.Microsecond)
@@ -88,8 +89,8 @@ func (d *Dispatcher) deliver(ctx context.Context, stop func() bool) error {
 	return nil
 }
 
-// handOn gives events to the host for as long as half the lease lasts, so that
-// nobody else begins with the same ones.
+// handOn passes events to the host for at most half of the lease, so that no
+// other process starts with the same events.
 func (d *Dispatcher) handOn(ctx context.Context, pending []store.Event) (done []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, eventLease/2)
 	defer cancel()
@@ -114,8 +115,8 @@ func (d *Dispatcher) call(ctx context.Context, e store.Event) (err error) {
 	return d.OnEvent(ctx, e)
 }
 
-// Close stops the worker and hands on what is pending, as long as ctx allows. It
-// does nothing where the worker never ran.
+// Close stops the worker and delivers the pending events, as long as ctx
+// allows. It does nothing if the worker never ran.
 func (d *Dispatcher) Close(ctx context.Context) error {
 	ran, err := d.worker.Close(ctx)
 	if err != nil || !ran {

@@ -21,12 +21,13 @@ var errHost = errors.New("the host is not ready")
 
 func never() bool { return false }
 
-// rig is a dispatcher on a store in memory that notes what it hands on.
+// rig is a dispatcher on a memory store that records the events that it
+// delivers.
 type rig struct {
 	*Dispatcher
 	t      *testing.T
 	handed []string
-	// answer is what the host answers; nil is success.
+	// answer is the result of the host's function. Nil means success.
 	answer func(ctx context.Context, e store.Event) error
 	log    bytes.Buffer
 }

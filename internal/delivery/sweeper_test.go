@@ -5,18 +5,20 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/admit-go/admit/internal/uuid"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/store/memory"
 )
 
 // swept is a store that counts its sweeps.
 type swept struct {
-	store.Leases
+	*memory.Store
 	sweeps []int
 	// answer is what a sweep answers; nil is nothing left.
 	answer func(limit int) (int, error)
@@ -36,7 +38,7 @@ func newSweeper(s SweptStore, holder string, now func() time.Time, log *bytes.Bu
 
 func TestASweepGoesOnUntilNothingIsLeft(t *testing.T) {
 	rest := 2*sweepBatch + 7
-	s := &swept{Leases: memory.New(), answer: func(limit int) (int, error) {
+	s := &swept{Store: memory.New(), answer: func(limit int) (int, error) {
 		n := min(rest, limit)
 		rest -= n
 		return n, nil
@@ -60,10 +62,58 @@ func TestASweepRemovesWhatHasRunOut(t *testing.T) {
 	}
 }
 
+// Events past their retention go, the oldest first and batch by batch, but for
+// those that the host has not been told yet.
+func TestASweepRemovesEventsPastTheirRetention(t *testing.T) {
+	const kept = 30 * 24 * time.Hour
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		retention time.Duration
+		want      string
+	}{
+		"for 30 days": {kept, "waiting exactly later"},
+		"for ever":    {0, "much-older waiting older exactly later"},
+	} {
+		s := memory.New()
+		var ids uuid.Source
+		add := func(kind string, at time.Time, delivered bool) {
+			t.Helper()
+			if err := s.AppendEvent(t.Context(), store.Event{ID: ids.New(at), Kind: kind, At: at, Delivered: delivered}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range sweepBatch + 1 {
+			add("much-older", now.Add(-2*kept), true)
+		}
+		add("waiting", now.Add(-kept-time.Second), false)
+		add("older", now.Add(-kept-time.Microsecond), true)
+		add("exactly", now.Add(-kept), true)
+		add("later", now.Add(-time.Hour), true)
+		w := NewSweeper(Sweeps{
+			Store: s, Holder: "process-1", EventRetention: c.retention,
+			Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler),
+		})
+		if err := w.sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		left, err := s.ListEvents(t.Context(), store.EventQuery{Limit: 2 * sweepBatch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kinds []string
+		for _, e := range left {
+			kinds = append(kinds, e.Kind)
+		}
+		if got := strings.Join(slices.Compact(kinds), " "); got != c.want {
+			t.Errorf("%s: %q is left, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestOneProcessAtATimeSweeps(t *testing.T) {
 	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	now := func() time.Time { return at }
-	s := &swept{Leases: memory.New()}
+	s := &swept{Store: memory.New()}
 	for _, holder := range []string{"process-1", "process-2", "process-1"} {
 		if err := newSweeper(s, holder, now, new(bytes.Buffer)).sweep(t.Context()); err != nil {
 			t.Fatal(err)
@@ -81,7 +131,7 @@ func TestOneProcessAtATimeSweeps(t *testing.T) {
 func TestASweepThatFailsComesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := errors.New("the store is down")
-		s := &swept{Leases: memory.New()}
+		s := &swept{Store: memory.New()}
 		s.answer = func(int) (int, error) {
 			if len(s.sweeps) == 0 {
 				return 0, down
@@ -105,7 +155,7 @@ func TestASweepThatFailsComesAgain(t *testing.T) {
 func TestCloseEndsASweepWithItsBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, release := make(chan struct{}, 1), make(chan struct{})
-		s := &swept{Leases: memory.New(), answer: func(limit int) (int, error) {
+		s := &swept{Store: memory.New(), answer: func(limit int) (int, error) {
 			began <- struct{}{}
 			<-release
 			return limit, nil // there is no end to it

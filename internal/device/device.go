@@ -1,5 +1,5 @@
-// Package device names the program and machine behind a session, from the
-// User-Agent header, in words its owner recognises: "Safari on iPhone".
+// Package device names the program and the machine behind a session, from the
+// User-Agent header, in words that the owner recognises: "Safari on iPhone".
 package device
 
 import (
@@ -8,17 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-// MaxBytes is the longest User-Agent that is kept or looked at.
+// MaxBytes is the length of the longest User-Agent that is kept or read.
 const MaxBytes = 512
 
-// Unknown is the name of what cannot be told.
+// Unknown is the name of a device that is not recognised.
 const Unknown = "Unknown device"
 
-// sign is a piece of a User-Agent and what it tells.
+// sign is a part of a User-Agent and the name that it stands for.
 type sign struct{ piece, name string }
 
-// browsers in the order in which they must be asked: most claim to be Chrome,
-// and nearly all claim to be Safari.
+// browsers are in the order of the search: most User-Agents contain "Chrome",
+// and nearly all contain "Safari".
 var browsers = [...]sign{
 	{"Edg/", "Edge"}, {"EdgA/", "Edge"}, {"EdgiOS/", "Edge"}, {"Edge/", "Edge"},
 	{"OPR/", "Opera"}, {"OPT/", "Opera"}, {"OPiOS/", "Opera"}, {"Opera", "Opera"},
@@ -31,7 +31,8 @@ var browsers = [...]sign{
 	{"Version/", "Safari"},
 }
 
-// systems in the order in which they must be asked: Android claims to be Linux.
+// systems are in the order of the search: the User-Agent of Android contains
+// "Linux".
 var systems = [...]sign{
 	{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"iPod", "iPod"}, {"Apple TV", "Apple TV"},
 	{"Windows Phone", "Windows Phone"}, {"Xbox", "Xbox"}, {"PlayStation", "PlayStation"}, {"Nintendo", "Nintendo"},
@@ -40,7 +41,7 @@ var systems = [...]sign{
 	{"Linux", "Linux"}, {"X11", "Linux"},
 }
 
-// programs are known by how their User-Agent begins.
+// programs are recognised by the start of their User-Agent.
 var programs = [...]sign{
 	{"curl/", "curl"}, {"Wget/", "Wget"}, {"HTTPie/", "HTTPie"}, {"xh/", "xh"}, {"PostmanRuntime/", "Postman"},
 	{"insomnia/", "Insomnia"}, {"bruno-runtime/", "Bruno"}, {"k6/", "k6"},
@@ -53,9 +54,9 @@ var programs = [...]sign{
 	{"GuzzleHttp/", "PHP program"}, {"PHP/", "PHP program"}, {"libwww-perl/", "Perl program"}, {"PowerShell/", "PowerShell"},
 }
 
-// Name says what made the request, in a few words of plain ASCII that come from
-// the tables above and never from the header: it is shown in mails and lists,
-// where text of an attacker's choice has no place.
+// Name returns a few words of plain ASCII for a User-Agent. The words come from
+// the tables above and never from the header, because mails and lists show
+// them, and an attacker can choose the header.
 func Name(userAgent string) string {
 	if len(userAgent) > MaxBytes {
 		userAgent = userAgent[:MaxBytes]
@@ -69,7 +70,8 @@ func Name(userAgent string) string {
 	system := first(systems[:], userAgent)
 	switch {
 	case browser == "" && strings.Contains(userAgent, "CFNetwork/"):
-		// Apps on Apple systems name themselves and this library, no machine.
+		// Apps on Apple systems name themselves and this library, but no
+		// machine.
 		browser, system = "App", "Apple device"
 	case browser == "" && system != "" && strings.Contains(userAgent, "AppleWebKit/"):
 		browser = "App"
@@ -89,7 +91,7 @@ func Name(userAgent string) string {
 	return browser + " on " + system
 }
 
-// first finds the earliest sign of the list, wherever it stands in the text.
+// first returns the first sign of the list that the text contains at any place.
 func first(signs []sign, userAgent string) string {
 	for _, sign := range signs {
 		if strings.Contains(userAgent, sign.piece) {
@@ -99,10 +101,12 @@ func first(signs []sign, userAgent string) string {
 	return ""
 }
 
-// Clean makes a User-Agent fit to be stored: valid UTF-8 without control or
-// invisible characters, MaxBytes at most, cut between characters.
+// Clean makes a User-Agent fit to be stored: valid UTF-8 without control
+// characters and invisible characters, at most MaxBytes long, cut between
+// characters.
 func Clean(userAgent string) string {
-	// What is dropped makes room, but a header of a megabyte is not read for it.
+	// Characters that are removed make room for others, but a header of a
+	// megabyte is not read to its end.
 	if len(userAgent) > 4*MaxBytes {
 		userAgent = userAgent[:4*MaxBytes]
 	}

@@ -108,7 +108,7 @@ func TestAC016_CleanBoundsAndPurifies(t *testing.T) {
 		Clean(huge)
 		Name(huge)
 	}
-	if took := time.Since(start); took > time.Second {
+	if took := time.Since(start); took > 30*time.Second { // what grows with the square of the length takes hours
 		t.Errorf("a hundred megabytes took %v", took)
 	}
 }

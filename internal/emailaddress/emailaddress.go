@@ -1,5 +1,6 @@
-// Package emailaddress is the one canonicaliser of e-mail addresses. Whatever
-// takes an address from outside asks it first and uses nothing but its result.
+// Package emailaddress brings e-mail addresses into their canonical form. All
+// code that takes an address from outside uses this package, and uses only its
+// result.
 package emailaddress
 
 import (
@@ -13,11 +14,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MaxBytes is the longest address, in any of its forms. No limit of its own
-// stands on the part before the @: RFC 5321 asks for 64 bytes at least.
+// MaxBytes is the length of the longest address, in each of its forms. The part
+// before the @ has no limit of its own: RFC 5321 requires at least 64 bytes.
 const MaxBytes = 254
 
-// maxInput bounds the work done before the address is known to be short.
+// maxInput bounds the work before the length of the address is known.
 const maxInput = 4 * MaxBytes
 
 // Address is one mailbox.
@@ -25,16 +26,16 @@ type Address struct {
 	// Display is the address as typed: in NFC, with its domain in lower-case
 	// ASCII. Mail goes to it.
 	Display string
-	// Key decides whether two addresses are the same: Display with the case of
-	// the local part folded, one character for one ("ß" is not "ss"). Parsing a
-	// Key gives the same Key.
+	// Key decides whether two addresses are the same. It is Display with the
+	// case of the local part folded, one character for one character ("ß" is
+	// not "ss"). Parsing a Key gives the same Key.
 	Key string
 }
 
-// FormerKey is the Key that earlier versions gave to the address, where it is
-// another one, and "" else. They folded one character to several, so that
-// "straße" and "strasse" had one key though they are two mailboxes. It finds
-// accounts that were stored under such a key.
+// FormerKey returns the Key that earlier versions gave to the address, or "" if
+// it is the same. Earlier versions folded one character to several, so that
+// "straße" and "strasse" had one key although they are two mailboxes. FormerKey
+// finds accounts that were stored under such a key.
 func (a Address) FormerKey() string {
 	local, domain, _ := strings.Cut(a.Display, "@")
 	if _, plain := lowerASCII(local); plain {
@@ -53,7 +54,7 @@ func (a Address) FormerKey() string {
 	return ""
 }
 
-// Each refusal says what is wrong in words that can be shown to its sender.
+// The text of each refusal can be shown to its sender.
 var (
 	errTooLong = errors.New("the address is longer than 254 bytes")
 	errShape   = errors.New("the address is not of the form name@domain")
@@ -61,9 +62,9 @@ var (
 	errDomain  = errors.New("the part after the @ is not a domain name")
 )
 
-// mapping is UTS 46 without transitional mapping, as browsers do it. Labels
-// with hyphens in the third and fourth place are real, so hyphens are left to
-// validDomain.
+// mapping is UTS 46 without transitional mapping, as in browsers. Real labels
+// may have hyphens in the third and fourth place, so validDomain checks
+// hyphens.
 var mapping = idna.New(
 	idna.MapForLookup(),
 	idna.Transitional(false),
@@ -72,11 +73,12 @@ var mapping = idna.New(
 	idna.StrictDomainName(true),
 )
 
-// Parse takes exactly one plain address: no display name, comment, quoted local
-// part, list, address literal or trailing dot. Blanks and invisible characters around it are
-// dropped; line breaks are not. Letters of any script may stand before the @, but no
-// invisible character and none that is a compatibility form of another. What
-// follows a plus sign belongs to the mailbox.
+// Parse reads exactly one plain address. It refuses a display name, a comment,
+// a quoted local part, a list, an address literal and a trailing dot. It
+// removes blanks and invisible characters at both ends, but no line breaks. The
+// local part may have letters of any script, but no invisible characters and no
+// compatibility forms of other characters. A plus sign and the text after it
+// belong to the mailbox.
 func Parse(s string) (Address, error) {
 	if len(s) > maxInput {
 		return Address{}, errTooLong
@@ -94,8 +96,8 @@ func Parse(s string) (Address, error) {
 	if err != nil {
 		return Address{}, err
 	}
-	// The domain has one spelling by now, so the case of the local part is all
-	// in which two spellings of one mailbox still differ.
+	// The domain has only one spelling now, so only the case of the local part
+	// can differ between two spellings of one mailbox.
 	folded, stable := fold(local)
 	if !stable {
 		return Address{}, errLocal
@@ -115,16 +117,16 @@ func Parse(s string) (Address, error) {
 	return address, nil
 }
 
-// blank takes what people paste around an address: blanks, zero-width
-// characters, and the marks of direction that chats and spreadsheets put around
-// it. Line breaks are not in it: next to an address they are an attempt at a
-// mail header.
+// blank reports whether a character at the ends of an address is ignored:
+// blanks, zero-width characters, and the direction marks that chats and
+// spreadsheets add. Line breaks are not ignored, because a line break next to
+// an address is an attempt to add a mail header.
 func blank(r rune) bool {
 	return r == '\t' || unicode.Is(unicode.Zs, r) || unicode.Is(unicode.Bidi_Control, r) ||
 		r == '\ufeff' || '\u200b' <= r && r <= '\u200d' || r == '\u2060'
 }
 
-// validLocal takes what RFC 5322 calls a dot-atom, widened by RFC 6531.
+// validLocal accepts a dot-atom of RFC 5322, extended by RFC 6531.
 func validLocal(local string) bool {
 	if local[0] == '.' || local[len(local)-1] == '.' || strings.Contains(local, "..") {
 		return false
@@ -140,7 +142,7 @@ func validLocal(local string) bool {
 	return plain || validUnicode(local)
 }
 
-// atomText takes the atext of RFC 5322, and the dot that joins atoms.
+// atomText accepts the atext of RFC 5322, and the dot between atoms.
 func atomText(b byte) bool {
 	switch {
 	case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9':
@@ -149,9 +151,9 @@ func atomText(b byte) bool {
 	return strings.IndexByte("!#$%&'*+-/=?^_`{|}~.", b) >= 0
 }
 
-// validUnicode refuses what is not UTF-8, what cannot be seen, what hangs on
-// nothing, and what another mail system would turn into a different character:
-// full-width forms, ligatures, the long s.
+// validUnicode refuses text that is not UTF-8, invisible characters, marks
+// without a base, and characters that another mail system would change into
+// other characters: full-width forms, ligatures, the long s.
 func validUnicode(local string) bool {
 	previous := '.'
 	for _, r := range local {
@@ -170,14 +172,15 @@ func validUnicode(local string) bool {
 	return norm.NFKC.IsNormalString(local)
 }
 
-// ignorable tells which letters and marks leave no trace on the screen.
+// ignorable reports whether a letter or mark is invisible.
 func ignorable(r rune) bool {
 	return unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.Is(unicode.Variation_Selector, r) ||
 		r == '\u2800' // the empty Braille pattern
 }
 
-// fold returns the form that equal local parts share. Folding can undo a
-// normalisation and the reverse, so it goes on until nothing changes.
+// fold returns the form that equal local parts have in common. Folding can undo
+// a normalisation, and a normalisation can undo a folding, so fold repeats both
+// until nothing changes.
 func fold(local string) (folded string, stable bool) {
 	if lower, plain := lowerASCII(local); plain {
 		return lower, true
@@ -193,9 +196,9 @@ func fold(local string) (folded string, stable bool) {
 	return "", false
 }
 
-// simpleFold folds the case of each character to one character. What Unicode
-// folds to several ("ß" to "ss") stays, in lower case where the two cases are
-// each other's: two mailboxes that a mail server tells apart are two here.
+// simpleFold folds the case of each character to one character. A character
+// that Unicode folds to several ("ß" to "ss") becomes its own lower case: two
+// mailboxes that a mail server distinguishes stay two mailboxes.
 func simpleFold(s string) string {
 	caser := cases.Fold()
 	return strings.Map(func(r rune) rune {
@@ -213,8 +216,8 @@ func simpleFold(s string) string {
 	}, s)
 }
 
-// lowerASCII is the way of nearly all addresses: no table, and no allocation
-// where nothing changes.
+// lowerASCII is the fast way for nearly all addresses: it needs no table, and
+// no allocation if nothing changes.
 func lowerASCII(s string) (lower string, plain bool) {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
@@ -224,13 +227,14 @@ func lowerASCII(s string) (lower string, plain bool) {
 	return strings.ToLower(s), true
 }
 
-// canonicalDomain writes a domain in lower-case ASCII. Names that are ASCII
-// already need no mapping, unless one of their labels claims to be mapped.
+// canonicalDomain writes a domain in lower-case ASCII. An ASCII name needs no
+// mapping, unless one of its labels starts with "xn--".
 func canonicalDomain(domain string) (string, error) {
 	ascii, plain := lowerASCII(domain)
 	if !plain || strings.Contains(ascii, "xn--") {
-		// UTS 46 drops soft hyphens and the like; an address that hides them
-		// is not what it seems. Joiners have rules of their own there.
+		// UTS 46 removes soft hyphens and similar characters. An address that
+		// hides them looks like another address, so it is refused. Joiners have
+		// rules of their own in UTS 46.
 		if strings.ContainsFunc(domain, hidden) {
 			return "", errDomain
 		}
@@ -238,8 +242,8 @@ func canonicalDomain(domain string) (string, error) {
 		if err != nil {
 			return "", errDomain
 		}
-		// The rules on direction are checked before mapping alone, so what was
-		// mapped is checked again, and must stay.
+		// The rules on direction are checked only before the mapping, so the
+		// mapped name is checked again and must not change.
 		if ascii, err = mapping.ToASCII(mapped); err != nil || ascii != mapped {
 			return "", errDomain
 		}
@@ -250,13 +254,13 @@ func canonicalDomain(domain string) (string, error) {
 	return ascii, nil
 }
 
-// hidden tells which characters of a domain UTS 46 would drop without a word.
+// hidden says which characters of a domain UTS 46 would remove silently.
 func hidden(r rune) bool {
 	return r != '\u200c' && r != '\u200d' && (unicode.Is(unicode.Cf, r) || ignorable(r))
 }
 
-// validDomain takes two labels or more of letters, digits and inner hyphens.
-// The last is not a number, which keeps out IPv4 addresses.
+// validDomain accepts two or more labels of letters, digits and inner hyphens.
+// The last label is not a number, which excludes IPv4 addresses.
 func validDomain(domain string) bool {
 	if len(domain) > 253 {
 		return false

@@ -100,7 +100,7 @@ func TestParseRefusesEverythingElse(t *testing.T) {
 	}
 }
 
-// canonical says what every result promises, whatever came in (EM-01).
+// canonical checks the promises of every result (EM-01).
 func canonical(t *testing.T, in string, got Address) {
 	t.Helper()
 	again, err := Parse(got.Key)
@@ -175,7 +175,7 @@ func TestSpellingsOfOneMailboxShareAKey(t *testing.T) {
 	}
 }
 
-// Two mailboxes that a mail server tells apart never share a key.
+// Two mailboxes that a mail server distinguishes never have the same key.
 func TestS8_SharpSIsNotTwoS(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"straße@x.test", "strasse@x.test"}, {"STRAẞE@x.test", "STRASSE@x.test"}, {"İa@x.test", "i\u0307a@x.test"}, {"ᾳ@x.test", "αι@x.test"},

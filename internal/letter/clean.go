@@ -12,10 +12,9 @@ import (
 // longestValue is how many characters of a value that a user gave are shown.
 const longestValue = 100
 
-// clean makes every value one line that holds only what is visible, and takes
-// from those that a user chooses the look of a link. Link and Code come from
-// the library and stay as they are; SiteName is the host's own and may look
-// like a host name.
+// clean makes every value one line of visible text. A value that a user chose
+// also cannot look like a link. Link and Code come from the library and are not
+// changed. SiteName comes from the host and may look like a host name.
 func clean(v mailer.Values) mailer.Values {
 	v.SiteName = cut(visible(v.SiteName))
 	v.UserName = defang(v.UserName)
@@ -26,9 +25,9 @@ func clean(v mailer.Values) mailer.Values {
 	return v
 }
 
-// visible makes white space of every kind, line breaks too, one space, and
-// leaves out control characters, characters that turn the direction of text or
-// have no shape, and bytes that are no text.
+// visible replaces white space of every kind, line breaks included, by one
+// space. It removes control characters, characters that change the direction of
+// text, characters without a shape, and bytes that are not text.
 func visible(s string) string {
 	var b strings.Builder
 	space := false
@@ -64,13 +63,13 @@ func cut(s string) string {
 	return s
 }
 
-// scheme is how a link starts.
+// scheme is the start of a link.
 var scheme = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*:[/\\]+`)
 
-// defang makes of s, which a user chose, a text that mail programs make no
-// link of and people do not take for one: the scheme goes, a colon within a
-// word gets a space, and a dot within a word becomes " [.] ", unless only a
-// number or a single letter follows, as in versions and initials.
+// defang changes a text that a user chose, so that mail programs make no link
+// of it and people do not take it for one. It removes the scheme, adds a space
+// after a colon within a word, and writes a dot within a word as " [.] ",
+// unless only a number or a single letter follows, as in versions and initials.
 func defang(s string) string {
 	runes := []rune(scheme.ReplaceAllString(cut(visible(s)), ""))
 	var b strings.Builder
@@ -89,13 +88,13 @@ func defang(s string) string {
 	return b.String()
 }
 
-// isDot knows what browsers take for a dot in a host name.
+// isDot reports whether browsers treat a character as a dot in a host name.
 func isDot(r rune) bool { return strings.ContainsRune(".\u2024\u3002\uff0e\uff61", r) }
 
 func isColon(r rune) bool { return r == ':' || r == '\uff1a' }
 
-// startsLabel answers whether what follows a dot can be the part of a host name
-// that ends one: two characters or more, and not only digits.
+// startsLabel reports whether the text after a dot can be the last part of a
+// host name: two or more characters, and not only digits.
 func startsLabel(after []rune) bool {
 	length, digits := 0, 0
 	for _, r := range after {
@@ -110,10 +109,10 @@ func startsLabel(after []rune) bool {
 	return length >= 2 && digits < length
 }
 
-// plainAddress returns an e-mail address as it may be shown. A local part that
-// is not of the usual kind, or that starts like a web address, is left out:
-// whoever takes an account over chooses the new address, and with it what the
-// owner reads.
+// plainAddress returns an e-mail address in a form that is safe to show. It
+// leaves out a local part with unusual characters, or one that starts like a
+// web address: a person who takes over an account chooses the new address, and
+// so part of the text that the owner reads.
 func plainAddress(s string) string {
 	s = visible(s)
 	at := strings.LastIndexByte(s, '@')
@@ -127,7 +126,8 @@ func plainAddress(s string) string {
 	return local + cut(domain)
 }
 
-// notOf finds what is no letter, no digit and none of others.
+// notOf returns a function that finds a character that is no letter, no digit
+// and not in others.
 func notOf(others string) func(rune) bool {
 	return func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(others, r)

@@ -12,56 +12,58 @@ import (
 	"github.com/admit-go/admit/mailer"
 )
 
-// language is everything that is said in one language. A new one is a file
-// beside english.go and an entry in languages.
+// language has all texts in one language. A new language is a file like
+// english.go and an entry in languages.
 type language struct {
 	// tag is the BCP 47 name, in the form of locale.Parse.
 	tag string
-	// greeting names the reader, anonymous does not; "" is no greeting.
+	// greeting names the reader, anonymous does not. "" means no greeting.
 	greeting, anonymous string
-	// fonts go before the usual ones, for scripts that these lack; "" is none.
+	// fonts come before the usual fonts, for scripts that these lack. "" means
+	// none.
 	fonts template.CSS
-	// device and ipAddress label where a request came from.
+	// device and ipAddress are the labels of the origin of a request.
 	device, ipAddress string
-	// copyLink stands before the link as text, footer ends every message.
+	// copyLink stands before the link in the text part. footer ends every
+	// message.
 	copyLink, footer string
-	// moment writes a point in time, lasts how long something works that was
-	// made at a point in time, if that is known.
+	// moment writes a point in time. lasts writes how long something works, and
+	// the time at which it was made, if that is known.
 	moment  func(t time.Time) string
 	lasts   func(from, until time.Time) string
 	letters map[mailer.Kind]words
 }
 
-// words are what one kind of message says. In all of them {site}, {name},
-// {email}, {newEmail} and {lasts} stand for facts, and a paragraph about a
-// fact that is missing is left out.
+// words are the texts of one kind of message. {site}, {name}, {email},
+// {newEmail} and {lasts} are placeholders for facts. A paragraph with a missing
+// fact is left out.
 type words struct {
 	subject string
-	// preheader is what mail programs show beside the subject.
+	// preheader is the text that mail programs show next to the subject.
 	preheader, heading string
 	opening            []string
-	// when labels the time. Without a label time, device and address are not
-	// shown.
+	// when is the label of the time. Without it, the time, the device and the
+	// address are not shown.
 	when string
-	// aboveButton, button and belowButton are shown when there is a link,
-	// withoutLink in their place when there is none, aboveCode when there is a
-	// code.
+	// aboveButton, button and belowButton are shown if there is a link,
+	// withoutLink is shown if there is none, and aboveCode is shown if there is
+	// a code.
 	aboveButton, belowButton, withoutLink []string
 	button, aboveCode                     string
 	codeOnly                              codeOnly
-	// closing is the way out for who did not ask, in smaller letters.
+	// closing tells, in smaller letters, what a reader can do who did not ask
+	// for the message.
 	closing []string
-	// needsLink says that the message is of no use without a link, or a code
-	// where it shows one.
+	// needsLink says that the message needs a link, or a code if it shows one.
 	needsLink bool
-	// named greets the reader by name where the account's address is verified
-	// (mailer.Values). A message that goes to another address does not.
+	// named greets the reader by name if the account's address is verified
+	// (mailer.Values). A message to another address does not.
 	named bool
 }
 
-// codeOnly are the words of a message whose link signs nobody in
-// (mailer.Values.CodeOnly): the code comes first, and the button says that it
-// explains.
+// codeOnly are the texts of a message whose link signs nobody in
+// (mailer.Values.CodeOnly). The code comes first, and the button says that it
+// explains the code.
 type codeOnly struct {
 	preheader, button string
 	opening           []string
@@ -70,7 +72,7 @@ type codeOnly struct {
 // fact is one labelled value.
 type fact struct{ Label, Value string }
 
-// content is a message in parts, for both the text and the HTML.
+// content is a message in parts, for the text part and the HTML part.
 type content struct {
 	Language, Subject, Preheader, Heading, Greeting string
 	Opening                                         []string
@@ -79,25 +81,25 @@ type content struct {
 	Button                                          string
 	BelowButton                                     []string
 	AboveCode, Code                                 string
-	// CodeFirst puts the code before everything else, and the button after it.
+	// CodeFirst puts the code first, and the button after it.
 	CodeFirst bool
-	// FactsLast puts the facts below the button: what a message asks for goes
-	// before where it came from. In a notice the facts are the news.
+	// FactsLast puts the facts below the button. In a request the action is
+	// more important than its origin. In a notice the facts are the news.
 	FactsLast        bool
 	CopyLink         string
 	Closing          []string
 	SiteName, Footer string
 	Fonts            template.CSS
-	// Link has passed isLink, so that even one that opens an app may stand in
-	// HTML.
+	// Link was checked by isLink, so it may stand in HTML even if it opens an
+	// app.
 	Link template.URL
 }
 
-// languages are those that there are texts in.
+// languages are the languages with texts.
 var languages = map[string]*language{english.tag: &english, german.tag: &german, japanese.tag: &japanese}
 
-// languageOf finds the texts that suit the first of locales that any suit;
-// English else.
+// languageOf returns the texts for the first locale that has texts. The default
+// is English.
 func languageOf(locales ...string) *language {
 	if l, ok := languages[locale.Match(locales, tags)]; ok {
 		return l
@@ -105,12 +107,12 @@ func languageOf(locales ...string) *language {
 	return &english
 }
 
-// hasTexts answers whether any language suits the tag.
+// hasTexts reports whether a tag has texts.
 func hasTexts(tag string) bool { return locale.Match([]string{tag}, tags) != "" }
 
 var tags = slices.Sorted(maps.Keys(languages))
 
-// compose puts facts, cleaned, into the words for kind.
+// compose puts the cleaned facts into the texts of kind.
 func compose(l *language, kind mailer.Kind, v mailer.Values) content {
 	w := l.letters[kind]
 	facts := placeholders{"{site}", v.SiteName, "{name}", v.UserName, "{email}", v.UserEmail, "{newEmail}", v.NewEmail, "{lasts}", ""}
@@ -148,7 +150,7 @@ func compose(l *language, kind mailer.Kind, v mailer.Values) content {
 	return c
 }
 
-// origin lists when, with what and from where something was asked for.
+// origin lists when, with which device and from where something was asked for.
 func origin(l *language, when string, v mailer.Values) []fact {
 	var facts []fact
 	at := v.At
@@ -167,10 +169,11 @@ func origin(l *language, when string, v mailer.Values) []fact {
 	return facts
 }
 
-// placeholders are pairs of a placeholder and what it stands for.
+// placeholders are pairs of a placeholder and its value.
 type placeholders []string
 
-// fill puts the facts in, in one pass: what stands in a fact is never read.
+// fill replaces the placeholders in one pass. A placeholder inside a value is
+// not replaced.
 func (p placeholders) fill(s string) string {
 	if !strings.Contains(s, "{") {
 		return s
@@ -178,7 +181,7 @@ func (p placeholders) fill(s string) string {
 	return strings.NewReplacer(p...).Replace(s)
 }
 
-// paragraphs fills those that name no missing fact.
+// paragraphs fills the paragraphs and leaves out those with a missing fact.
 func (p placeholders) paragraphs(all []string) []string {
 	var filled []string
 next:
@@ -193,8 +196,8 @@ next:
 	return filled
 }
 
-// text is the message for who reads plain text. The link stands on a line of
-// its own, and nothing else in it looks like one.
+// text returns the text part of the message. The link is on a line of its own.
+// No other part of the text looks like a link.
 func (c content) text() string {
 	var b strings.Builder
 	paragraph := func(s string) {
@@ -244,7 +247,7 @@ func (c content) text() string {
 	return b.String()
 }
 
-// html is the message in the layout, which escapes all that is put in.
+// html returns the HTML part of the message. The layout escapes all values.
 func (c content) html(layout *template.Template) (string, error) {
 	var b strings.Builder
 	if err := layout.Execute(&b, c); err != nil {
@@ -253,9 +256,9 @@ func (c content) html(layout *template.Template) (string, error) {
 	return b.String(), nil
 }
 
-// amount rounds down to what people say: so many minutes, hours or days. What
-// misses a full minute by the moments that passed while the message was made
-// counts as full.
+// amount rounds a duration down to minutes, hours or days. A duration that is
+// less than a full minute only by the moments in which the message was made
+// counts as the full minute.
 func amount(d time.Duration) (count int, unit time.Duration) {
 	d = d.Round(time.Minute)
 	unit = time.Minute
@@ -268,6 +271,5 @@ func amount(d time.Duration) (count int, unit time.Duration) {
 	return max(1, int(d/unit)), unit
 }
 
-// Languages lists the languages that there are texts in, as locale.Match takes
-// them.
+// Languages lists the languages with texts, in the form of locale.Match.
 func Languages() []string { return slices.Clone(tags) }

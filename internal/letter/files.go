@@ -16,33 +16,33 @@ import (
 	"github.com/admit-go/admit/mailer"
 )
 
-// largestPart is how much a template may write.
+// largestPart is the greatest size of the output of a template.
 const largestPart = 256 << 10
 
-// parts are the ends of the names of template files, the longer ones first.
+// parts are the ends of the names of template files. Longer ends come first.
 var parts = []string{".subject.txt", ".txt", ".html"}
 
-// executor is a template of either kind.
+// executor is a text template or an HTML template.
 type executor interface {
 	Execute(w io.Writer, data any) error
 }
 
-// templates are the host's, by name as in "magic_link.ko.html"; the locale is in
-// the form of locale.Parse.
+// templates are the host's templates by name, such as "magic_link.ko.html". The
+// locale is in the form of locale.Parse.
 type templates map[string]executor
 
-// data is what a template sees.
+// data is the input of a template.
 type data struct {
 	mailer.Values
 	Kind   mailer.Kind
 	Locale string
-	// Link shadows that of Values. It was checked, so html/template need not
-	// doubt it.
+	// Link hides the Link of Values. It was checked, so html/template need not
+	// filter it.
 	Link htmltemplate.URL
 }
 
-// readTemplates parses and tries every template in the top folder of files.
-// Files of other kinds than text and HTML are not looked at.
+// readTemplates parses and tries every template in the top folder of files. It
+// ignores files that are neither text nor HTML.
 func readTemplates(files fs.FS) (templates, error) {
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
@@ -69,8 +69,8 @@ func readTemplates(files fs.FS) (templates, error) {
 	return read, errors.Join(problems...)
 }
 
-// readTemplate tries the template right away: a mistake is found when the host
-// starts, not when somebody waits for a message.
+// readTemplate tries the template at once, so that a mistake is found when the
+// host starts and not when a message is sent.
 func readTemplate(files fs.FS, name string) (executor, error) {
 	kind, tag, part := splitName(name)
 	if !slices.Contains(mailer.Kinds(), kind) {
@@ -100,7 +100,8 @@ func readTemplate(files fs.FS, name string) (executor, error) {
 	return t, nil
 }
 
-// splitName takes a name apart; what stands between kind and part is a locale.
+// splitName splits a file name. The text between the kind and the part is a
+// locale.
 func splitName(name string) (kind mailer.Kind, tag, part string) {
 	for _, part := range parts {
 		if base, ok := strings.CutSuffix(name, part); ok {
@@ -111,8 +112,8 @@ func splitName(name string) (kind mailer.Kind, tag, part string) {
 	return "", "", ""
 }
 
-// templateKey is a name by which find looks: its locale in the form of
-// locale.Parse.
+// templateKey returns the key of a file name for find. Its locale is in the
+// form of locale.Parse.
 func templateKey(name string) string {
 	kind, tag, part := splitName(name)
 	return keyOf(kind, locale.Parse(tag), part)
@@ -125,8 +126,8 @@ func keyOf(kind mailer.Kind, tag, part string) string {
 	return string(kind) + tag + part
 }
 
-// samples are a message with every fact and one with none, so that a field
-// that does not exist is found in either branch of a condition.
+// samples are a message with every fact and a message with no fact, so that an
+// unknown field is found in each branch of a condition.
 func samples(kind mailer.Kind) []data {
 	at := time.Date(2026, time.May, 1, 11, 0, 0, 0, time.UTC)
 	return []data{
@@ -139,9 +140,8 @@ func samples(kind mailer.Kind) []data {
 	}
 }
 
-// replaceParts puts the host's templates in place of built-in parts of m. One
-// that fails changes nothing. Of locales, the first that there is a file for
-// counts.
+// replaceParts replaces built-in parts of m by the host's templates. A template
+// that fails changes nothing. The first locale that has a file is used.
 func (s *Set) replaceParts(m *mailer.Message, locales []string) {
 	targets := []*string{&m.Subject, &m.Text, &m.HTML}
 	for i, part := range parts {
@@ -158,8 +158,8 @@ func (s *Set) replaceParts(m *mailer.Message, locales []string) {
 	}
 }
 
-// find looks for each locale in turn, exact and then less so, and last for a
-// file of no language.
+// find looks for each locale in turn, first exactly and then less exactly, and
+// at last for a file without a language.
 func (t templates) find(kind mailer.Kind, part string, locales []string) (string, executor) {
 	for _, tag := range locales {
 		for _, tag := range locale.Chain(tag) {
@@ -173,7 +173,7 @@ func (t templates) find(kind mailer.Kind, part string, locales []string) (string
 	return name, t[name]
 }
 
-// execute gives nothing of what a template wrote before it failed.
+// execute returns the output of a template, and nothing if the template fails.
 func execute(t executor, d data) (string, error) {
 	b := bounded{left: largestPart}
 	if err := t.Execute(&b, d); err != nil {
@@ -182,7 +182,7 @@ func execute(t executor, d data) (string, error) {
 	return b.String(), nil
 }
 
-// bounded is a buffer that refuses to grow beyond what is left.
+// bounded is a buffer with a greatest size.
 type bounded struct {
 	strings.Builder
 	left int
@@ -197,5 +197,5 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.Builder.Write(p)
 }
 
-// WriteString hides that of Builder, which knows no bound.
+// WriteString hides the method of Builder, which has no bound.
 func (b *bounded) WriteString(s string) (int, error) { return b.Write([]byte(s)) }

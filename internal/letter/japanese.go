@@ -11,7 +11,7 @@ import (
 var japanese = language{
 	tag:      "ja",
 	greeting: "{name} 様",
-	// A Japanese mail to somebody without a name begins with what it is about.
+	// A Japanese mail to a reader without a name has no greeting.
 	anonymous: "",
 	fonts:     "'Hiragino Sans','Hiragino Kaku Gothic ProN','Yu Gothic UI',Meiryo,'Noto Sans JP','Noto Sans CJK JP',",
 	device:    "端末",
@@ -149,6 +149,62 @@ var japanese = language{
 			when:      "削除日時",
 			closing:   []string{"お心当たりのない場合は、すぐに{site}の運営者にご連絡ください。"},
 			named:     true,
+		},
+		mailer.MFAEnabled: {
+			subject:     "【{site}】二段階認証が有効になりました",
+			preheader:   "今後のログインには認証コードも必要になります。",
+			heading:     "二段階認証が有効になりました",
+			opening:     []string{"{site}のアカウントに認証アプリが設定されました。今後のログインには、認証アプリのコードも必要になります。", "リカバリーコードは安全な場所に保管してください。認証アプリの代わりに、それぞれ一度だけ使えます。"},
+			when:        "設定日時",
+			aboveButton: []string{"お客様ご自身による操作の場合、お手続きは必要ありません。", "お心当たりのない場合は、すぐに新しいパスワードを設定してください。"},
+			button:      "新しいパスワードを設定する",
+			withoutLink: []string{
+				"お客様ご自身による操作の場合、お手続きは必要ありません。",
+				"お心当たりのない場合は、すぐにログインの画面からパスワードを再設定し、{site}の運営者にご連絡ください。",
+			},
+			named: true,
+		},
+		mailer.MFADisabled: {
+			subject:     "【{site}】二段階認証が無効になりました",
+			preheader:   "今後のログインに認証コードは必要ありません。",
+			heading:     "二段階認証が無効になりました",
+			opening:     []string{"{site}のアカウントの認証アプリとリカバリーコードが削除されました。今後のログインに認証コードは必要ありません。"},
+			when:        "変更日時",
+			aboveButton: []string{"お客様ご自身による操作の場合、お手続きは必要ありません。", "お心当たりのない場合は、すぐに新しいパスワードを設定してください。"},
+			button:      "新しいパスワードを設定する",
+			withoutLink: []string{
+				"お客様ご自身による操作の場合、お手続きは必要ありません。",
+				"お心当たりのない場合は、すぐにログインの画面からパスワードを再設定し、{site}の運営者にご連絡ください。",
+			},
+			named: true,
+		},
+		mailer.RecoveryCodesMade: {
+			subject:     "【{site}】新しいリカバリーコードが作成されました",
+			preheader:   "これまでのリカバリーコードは使えなくなりました。",
+			heading:     "リカバリーコードが新しくなりました",
+			opening:     []string{"{site}のアカウントの新しいリカバリーコードが作成されました。これまでのリカバリーコードは使えなくなりました。"},
+			when:        "作成日時",
+			aboveButton: []string{"お客様ご自身による操作の場合、お手続きは必要ありません。", "お心当たりのない場合は、すぐに新しいパスワードを設定してください。"},
+			button:      "新しいパスワードを設定する",
+			withoutLink: []string{
+				"お客様ご自身による操作の場合、お手続きは必要ありません。",
+				"お心当たりのない場合は、すぐにログインの画面からパスワードを再設定し、{site}の運営者にご連絡ください。",
+			},
+			named: true,
+		},
+		mailer.RecoveryCodeUsed: {
+			subject:     "【{site}】リカバリーコードが使用されました",
+			preheader:   "使用されたリカバリーコードは、もう使えません。",
+			heading:     "リカバリーコードが使用されました",
+			opening:     []string{"{site}のアカウントで、認証アプリのコードの代わりにリカバリーコードが使用されました。使用されたリカバリーコードは、もう使えません。"},
+			when:        "使用日時",
+			aboveButton: []string{"お客様ご自身による操作の場合、お手続きは必要ありません。", "お心当たりのない場合は、すぐに新しいパスワードを設定してください。"},
+			button:      "新しいパスワードを設定する",
+			withoutLink: []string{
+				"お客様ご自身による操作の場合、お手続きは必要ありません。",
+				"お心当たりのない場合は、すぐにログインの画面からパスワードを再設定し、{site}の運営者にご連絡ください。",
+			},
+			named: true,
 		},
 	},
 }

@@ -30,8 +30,8 @@ func TestMailTheLanguageIsTheBestMatchOfTheLocale(t *testing.T) {
 	}
 }
 
-// englishWords are found in a text of another language only where somebody
-// forgot to translate it.
+// englishWords occur in a text of another language only if somebody forgot to
+// translate it.
 var englishWords = regexp.MustCompile(`(?i)\b(the|you|your|was|this|asked|works|device|on|until|hours?|hello|if)\b`)
 
 func TestMailNoMessageMixesLanguages(t *testing.T) {
@@ -81,7 +81,7 @@ func TestMailTheWayOutStandsBelowWhatIsAskedFor(t *testing.T) {
 			if !strings.Contains(source, `<p class="faint" style="margin:0 0 16px;font-size:14px`) {
 				t.Errorf("%s %s: the way out is as loud as the rest", tag, kind)
 			}
-			// What greets an ordinary customer is no fraud alarm.
+			// An ordinary mail to a customer must not look like a fraud alarm.
 			head := subject + languages[tag].letters[kind].heading + languages[tag].letters[kind].opening[0] + languages[tag].letters[kind].preheader
 			for _, alarm := range []string{"Was this you", "Somebody", "we hope", "not you", "nicht Sie", "Jemand", "心当たり"} {
 				if strings.Contains(head, alarm) {

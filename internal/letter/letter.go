@@ -1,9 +1,9 @@
-// Package letter holds the texts of the messages that Admit sends, and makes
-// of a kind, a language and facts what a reader sees.
+// Package letter has the texts of the messages that Admit sends. It makes a
+// message from its kind, a language and facts.
 //
-// Facts that a user chooses cannot pose as links, as markup or as template
-// text: they are cleaned before any text, built-in or the host's, sees them,
-// and put in by means that never read them again.
+// Facts that a user chose cannot look like links, markup or template text. They
+// are cleaned before a text uses them, built-in or from the host, and the
+// result is never read as a template again.
 package letter
 
 import (
@@ -21,26 +21,27 @@ import (
 	"github.com/admit-go/admit/mailer"
 )
 
-// Options say what a host changes about the built-in messages.
+// Options are the host's changes to the built-in messages.
 type Options struct {
-	// Files replaces parts of messages by templates, found by name in its top
-	// folder: <kind>.subject.txt and <kind>.txt for text/template,
+	// Files replaces parts of messages by templates in its top folder. The
+	// names are <kind>.subject.txt and <kind>.txt for text/template,
 	// <kind>.html for html/template, and <kind>.<locale>.… for one language: a
-	// reader of de-AT gets <kind>.de-AT.…, else <kind>.de.…, else <kind>.….
-	// A part without a file keeps the built-in text. The fields that a template
-	// may name are those of mailer.Values, and .Kind and .Locale; text that a
-	// user chose is made harmless before. One that fails, or writes more than
-	// 256 KiB, is logged and the built-in text is sent.
+	// reader with de-AT gets <kind>.de-AT.…, or else <kind>.de.…, or else
+	// <kind>.…. A part without a file keeps the built-in text. A template may
+	// use the fields of mailer.Values, and .Kind and .Locale. Text that a user
+	// chose is cleaned before. If a template fails, or writes more than 256
+	// KiB, this is logged and the built-in text is sent.
 	Files fs.FS
-	// Rewrite, when not nil, has the last word: it gets the message as it
-	// stands and returns it with another Subject, Text, HTML, ReplyTo,
-	// EnvelopeSender or Headers. Nothing else of what it returns counts. It must escape what it puts into HTML. When it
-	// panics, that is logged and the message goes as it was.
+	// Rewrite, if it is not nil, changes each message last. It gets the message
+	// and returns it with another Subject, Text, HTML, ReplyTo, EnvelopeSender
+	// or Headers. Other changes are ignored. It must escape the text that it
+	// puts into HTML. If it panics, this is logged and the message is sent
+	// unchanged.
 	Rewrite func(m mailer.Message) mailer.Message
-	// DefaultLocale is the language of readers whose own is not known, or has
-	// no texts. Default: English.
+	// DefaultLocale is the language for readers whose language is unknown or
+	// has no texts. Default: English.
 	DefaultLocale string
-	// Logger is told about templates that fail. Default [slog.Default].
+	// Logger gets a line for each template that fails. Default: [slog.Default].
 	Logger *slog.Logger
 }
 
@@ -54,9 +55,9 @@ type Set struct {
 //go:embed layout.html
 var layoutSource string
 
-// New reads the files of o and reports everything that is wrong with them,
-// joined: names that mean nothing, templates that do not parse, and such that
-// name a field that does not exist.
+// New reads the files of o. It reports all problems, joined: unknown file
+// names, templates that cannot be parsed, and templates that use an unknown
+// field.
 func New(o Options) (*Set, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -77,17 +78,17 @@ func New(o Options) (*Set, error) {
 	return s, nil
 }
 
-// Render makes the message of that kind. A locale (BCP 47) that there are no
-// texts for gets those of its language, of Options.DefaultLocale, or English.
-// It fails when v lacks what the kind cannot do without.
+// Render makes a message. If a locale (BCP 47) has no texts, it uses those of
+// the locale's language, of Options.DefaultLocale, or English. Render fails if
+// v lacks a fact that the kind needs.
 func (s *Set) Render(kind mailer.Kind, locale string, v mailer.Values) (subject, text, html string, err error) {
 	m, err := s.RenderMessage(mailer.Message{Kind: kind, Locale: locale, Values: v})
 	return m.Subject, m.Text, m.HTML, err
 }
 
-// RenderMessage is Render for a whole message: it returns m with Subject, Text
-// and HTML, and with what Options.Rewrite says of ReplyTo, EnvelopeSender and
-// Headers.
+// RenderMessage is Render for a whole message. It returns m with Subject, Text
+// and HTML, and with the ReplyTo, EnvelopeSender and Headers from
+// Options.Rewrite.
 func (s *Set) RenderMessage(m mailer.Message) (mailer.Message, error) {
 	if err := check(m.Kind, m.Values); err != nil {
 		return m, fmt.Errorf("letter %s: %w", m.Kind, err)
@@ -101,7 +102,8 @@ func (s *Set) RenderMessage(m mailer.Message) (mailer.Message, error) {
 		return m, fmt.Errorf("letter %s: %w", m.Kind, err)
 	}
 	shown.Subject, shown.Text, shown.HTML = c.Subject, c.text(), html
-	// A reader's own language goes before the host's default one.
+	// The reader's own language takes precedence over the default language of
+	// the host.
 	locales := []string{m.Locale, language.tag}
 	if !hasTexts(m.Locale) {
 		locales = []string{m.Locale, s.options.DefaultLocale, language.tag}
@@ -115,8 +117,8 @@ func (s *Set) RenderMessage(m mailer.Message) (mailer.Message, error) {
 	return m, nil
 }
 
-// rewrite takes over what the host's function may change, or nothing when it
-// panics.
+// rewrite applies the changes of the host's function. It changes nothing if the
+// function panics.
 func (s *Set) rewrite(m *mailer.Message) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -128,7 +130,7 @@ func (s *Set) rewrite(m *mailer.Message) {
 	m.ReplyTo, m.EnvelopeSender, m.Headers = changed.ReplyTo, changed.EnvelopeSender, changed.Headers
 }
 
-// check holds v against what the texts of kind are about.
+// check refuses values that lack a fact which the texts of kind need.
 func check(kind mailer.Kind, v mailer.Values) error {
 	w, known := english.letters[kind]
 	switch {
@@ -146,8 +148,8 @@ func check(kind mailer.Kind, v mailer.Values) error {
 	return nil
 }
 
-// isLink takes web addresses and those of apps (myapp://…), and nothing that a
-// browser would run.
+// isLink accepts web addresses and addresses of apps (myapp://…). It refuses
+// schemes that a browser would run.
 func isLink(link string) bool {
 	if strings.ContainsFunc(link, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("<>\"\\^`{|}", r) }) {
 		return false

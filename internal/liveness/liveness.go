@@ -1,6 +1,6 @@
-// Package liveness remembers for a short time which sessions live and what their
-// users may do, so that not every request asks the store. It knows no account
-// rule: whether a session may go on is decided above, from what is found here.
+// Package liveness remembers for a short time which sessions are live and what
+// their users may do, so that not every request asks the store. It has no rules
+// about accounts: the caller decides whether a session may continue.
 package liveness
 
 import (
@@ -12,29 +12,28 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// ErrEnded says that there is no such session, or that its user is gone.
+// ErrEnded means that the session does not exist, or that its user is gone.
 var ErrEnded = errors.New("liveness: there is no such session")
 
 // DefaultSize is how many sessions are remembered when Options does not say.
 const DefaultSize = 8192
 
-// Options says what is remembered.
+// Options are the settings of a Cache.
 type Options struct {
-	// Staleness is how long a session is answered from memory; 0 never.
+	// Staleness is how long a remembered session is used. 0 means never.
 	Staleness time.Duration
 	// Tenant owns the sessions.
 	Tenant string
-	// Size is how many sessions are remembered; 0 is DefaultSize.
+	// Size is the number of remembered sessions. 0 means DefaultSize.
 	Size int
 }
 
-// Cache answers whether a session lives and what its user may do. It may be used
-// concurrently.
+// Cache finds sessions and their users. It may be used concurrently.
 type Cache struct {
 	options Options
 
 	mu sync.RWMutex
-	// epoch counts the changes this process made, so that what was read before
+	// epoch counts the changes by this process. A session that was read before
 	// a change is not remembered after it.
 	epoch   uint64
 	entries map[string]entry
@@ -59,8 +58,8 @@ func New(options Options) *Cache {
 
 func (c *Cache) reset() { c.entries, c.byUser = map[string]entry{}, map[string][]string{} }
 
-// Find fills in the session and its user. Where fresh is true it asks the store.
-// It answers ErrEnded, or the error of the store.
+// Find fills in the session and its user. If fresh is true it always asks the
+// store. It returns ErrEnded, or the error of the store.
 func (c *Cache) Find(ctx context.Context, s store.Sessions, id string, now time.Time, fresh bool, session *store.Session, user *store.User) error {
 	remember := c.options.Staleness > 0
 	var epoch uint64
@@ -69,7 +68,8 @@ func (c *Cache) Find(ctx context.Context, s store.Sessions, id string, now time.
 		found, ok := c.entries[id]
 		epoch = c.epoch
 		c.mu.RUnlock()
-		// What was read in a time to come is wrong: the clock was set back.
+		// A session that was read in the future is wrong: the clock was set
+		// back.
 		if age := now.Sub(found.readAt); ok && !fresh && age >= 0 && age < c.options.Staleness {
 			*session, *user = found.session, found.user
 			return nil
@@ -105,8 +105,8 @@ func (c *Cache) remember(epoch uint64, e entry) {
 	c.entries[e.session.ID] = e
 }
 
-// Forget drops what is remembered of a user: this process sees a change of its
-// own at once.
+// Forget drops the remembered sessions of a user, so that this process sees its
+// own change at once.
 func (c *Cache) Forget(userID string) {
 	if c.options.Staleness == 0 {
 		return

@@ -20,7 +20,8 @@ type counted struct {
 	*memory.Store
 
 	calls int
-	// answering is called with each answer in hand; nil is nothing.
+	// answering is called with each result before it is returned. Nil does
+	// nothing.
 	answering func() error
 }
 
@@ -125,7 +126,8 @@ func TestAChangeIsSeenAtOnce(t *testing.T) {
 	}
 }
 
-// A read that a sign-out overtakes is not remembered.
+// If a sign-out happens during a read, the result of the read is not
+// remembered.
 func TestASignOutThatOvertakesAReadIsSeen(t *testing.T) {
 	for name, forget := range map[string]func(*Cache){
 		"Forget":    func(c *Cache) { c.Forget(id(0)) },
@@ -150,7 +152,7 @@ func TestASignOutThatOvertakesAReadIsSeen(t *testing.T) {
 	}
 }
 
-// What was read before a clock was set back is not believed.
+// After a clock was set back, earlier reads are not used.
 func TestS20_AReadOfATimeToComeIsNotBelieved(t *testing.T) {
 	s := signedIn(t, 1)
 	c := New(Options{Staleness: 5 * time.Minute})

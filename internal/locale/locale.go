@@ -1,5 +1,5 @@
-// Package locale chooses among the languages that there are texts in. The
-// mails and the pages stand on it.
+// Package locale chooses among the languages that have texts. The mails and the
+// pages use it.
 package locale
 
 import (
@@ -9,21 +9,21 @@ import (
 	"strings"
 )
 
-// kin are languages whose readers read another one where theirs is missing, as
-// CLDR lists them.
+// kin are the languages whose readers also read another language, as CLDR lists
+// them.
 var kin = map[string]string{
 	"gsw": "de", "nds": "de", "lb": "de", "ksh": "de", "bar": "de", "ain": "ja", "ryu": "ja",
 }
 
-// longest is how many characters of a tag or of a header are looked at.
+// longest is how many characters of a tag, and of a header, are read.
 const (
 	longest       = 35
 	longestHeader = 1024
 )
 
-// Parse writes a BCP 47 tag in the one form that the rest of the package
-// compares: lower case, parts joined by "-". It takes "_" too, and answers ""
-// for what cannot be a tag.
+// Parse returns a BCP 47 tag in the form that this package compares: lower
+// case, with "-" between its parts. It also accepts "_". It returns "" for a
+// text that is not a tag.
 func Parse(tag string) string {
 	tag = strings.ToLower(strings.ReplaceAll(strings.TrimSpace(tag), "_", "-"))
 	// POSIX adds a charset and a variant: "de_DE.UTF-8", "ca_ES@valencia".
@@ -44,8 +44,9 @@ func Parse(tag string) string {
 	return tag
 }
 
-// Chain lists a tag and what is less exact, the best first: "zh-hant-hk",
-// "zh-hant", "zh". It is empty for what is no tag.
+// Chain returns a tag and its less exact forms, the most exact first:
+// "zh-hant-hk", "zh-hant", "zh". It returns nothing for a text that is not a
+// tag.
 func Chain(tag string) []string {
 	tag = Parse(tag)
 	var chain []string
@@ -53,7 +54,7 @@ func Chain(tag string) []string {
 		chain = append(chain, tag)
 		end := max(strings.LastIndexByte(tag, '-'), 0)
 		tag = tag[:end]
-		// A single letter only announces what follows it ("de-u-co-phonebk").
+		// A single letter only announces the next part ("de-u-co-phonebk").
 		if len(tag) > 2 && tag[len(tag)-2] == '-' {
 			tag = tag[:len(tag)-2]
 		}
@@ -61,8 +62,8 @@ func Chain(tag string) []string {
 	return chain
 }
 
-// Match answers the language of have that suits the first of wanted that any
-// suits, and "" when none does. The languages of have are in the form of Parse.
+// Match returns the first language of have that fits the first possible entry
+// of wanted, or "". The languages of have are in the form of Parse.
 func Match(wanted []string, have []string) string {
 	for _, tag := range wanted {
 		chain := Chain(tag)
@@ -81,7 +82,7 @@ func Match(wanted []string, have []string) string {
 }
 
 // Accepted lists the tags of an Accept-Language header, the most wanted first.
-// What cannot be read, is refused (q=0), or is "*" is left out.
+// It leaves out unreadable tags, refused tags (q=0) and "*".
 func Accepted(header string) []string {
 	type choice struct {
 		tag    string

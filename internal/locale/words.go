@@ -8,8 +8,8 @@ import (
 
 var germanMonths = [...]string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"}
 
-// Moment writes a point in time in UTC, in English where tag is no language
-// that it knows.
+// Moment writes a point in time in UTC. It uses English if it does not know the
+// language of tag.
 func Moment(tag string, t time.Time) string {
 	t = t.UTC()
 	switch tag {
@@ -21,7 +21,7 @@ func Moment(tag string, t time.Time) string {
 	return t.Format("2 January 2006, 15:04 UTC")
 }
 
-// Device translates what package device calls a device.
+// Device translates the result of package device.
 func Device(tag, name string) string {
 	program, system, both := strings.Cut(name, " on ")
 	switch {

@@ -1,5 +1,5 @@
-// Package origin checks that the origin of a page is spelled as browsers send it
-// in the header Origin.
+// Package origin checks that an origin is written as browsers write it in the
+// header Origin.
 package origin
 
 import (
@@ -13,9 +13,9 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Check refuses an origin that no browser sends. Where it can be told what was
-// meant, the error names the spelling that browsers send. Any scheme with a host
-// is taken: "https://app.example", "capacitor://localhost",
+// Check refuses an origin that no browser sends. If the intended origin is
+// clear, the error has the right spelling. Every scheme with a host is
+// accepted: "https://app.example", "capacitor://localhost",
 // "chrome-extension://abcdefgh".
 func Check(text string) error {
 	switch {
@@ -24,7 +24,7 @@ func Check(text string) error {
 	case strings.Contains(text, "*"):
 		return errors.New("wildcards are not taken, list each origin")
 	}
-	right, err := canonical(text)
+	right, err := Of(text)
 	if err != nil {
 		return fmt.Errorf("is no origin: %w; it has the form scheme://host or scheme://host:port", err)
 	}
@@ -34,8 +34,8 @@ func Check(text string) error {
 	return nil
 }
 
-// canonical is the origin of a URL as browsers serialise it.
-func canonical(text string) (string, error) {
+// Of is the origin of a URL as browsers serialise it.
+func Of(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil {
 		return "", errors.New("it cannot be read as a URL")
@@ -71,8 +71,8 @@ func canonicalPort(scheme, port string) (string, error) {
 	return ":" + strconv.FormatUint(number, 10), nil
 }
 
-// canonicalHost is a host as browsers write it: an address in its shortest form,
-// a name in lower case and ASCII.
+// canonicalHost returns a host as browsers write it: an address in its shortest
+// form, a name in lower case and ASCII.
 func canonicalHost(host string) (string, error) {
 	if address, err := netip.ParseAddr(host); err == nil {
 		switch {
@@ -100,7 +100,7 @@ func canonicalHost(host string) (string, error) {
 	return name, nil
 }
 
-// isNumber says whether browsers take a label for a part of an IPv4 address.
+// isNumber reports whether browsers take a label for a part of an IPv4 address.
 func isNumber(label string) bool {
 	if label == "" {
 		return false

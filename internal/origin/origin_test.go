@@ -58,7 +58,7 @@ func TestWhatIsNoOriginIsRefused(t *testing.T) {
 	}
 }
 
-// Whatever Check names as the right spelling, it takes.
+// Check accepts every spelling that it recommends.
 func FuzzTheSpellingThatIsNamedIsTaken(f *testing.F) {
 	for _, seed := range []string{"HTTPS://App.Example:443/", "http://[::FFFF:1.2.3.4]", "capacitor://localhost", "https://bücher.example"} {
 		f.Add(seed)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// backOff is how long to wait after a number of tries: about 2 seconds, so that
-// somebody who waits for a link is not kept waiting by one hiccup, then three
-// times as long each time, up to 3 hours, give or take a third.
+// backOff returns the pause after a number of tries. The first pause is about 2
+// seconds, so that a short fault does not delay a link much. Each further pause
+// is three times as long, up to 3 hours. All pauses vary by a third.
 func backOff(tries int) time.Duration {
 	wait := 2 * time.Second
 	for range min(max(tries-1, 0), 9) {
@@ -17,7 +17,7 @@ func backOff(tries int) time.Duration {
 	return wait*2/3 + rand.N(wait*2/3)
 }
 
-// reason is an error as the store keeps it: short, and one line.
+// reason returns an error in the form for the store: short, and in one line.
 func reason(err error) string {
 	text := []rune(err.Error())
 	if len(text) > 300 {

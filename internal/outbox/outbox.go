@@ -1,8 +1,8 @@
 // Package outbox sends messages that were stored, sealed, in the transaction
-// that causes them. A message is sent at least once, by one process at a time,
-// and tried again with growing pauses; a message whose offer has expired is
-// never sent. The package knows neither what a message says nor how it is sent:
-// [Options] has functions for both.
+// that caused them. A message is sent at least once, by one process at a time,
+// and tried again with growing pauses. A message whose offer has expired is
+// never sent. The package does not know the content of a message and does not
+// send it itself: [Options] has functions for both.
 package outbox
 
 import (
@@ -20,77 +20,78 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// Purpose is what messages are sealed for; each is bound to its id.
+// Purpose is the purpose of the seal. Each message is also bound to its id.
 const Purpose = "outbox"
 
-// Decoy is the kind of a message that is never sent: it stands for the message
-// that a known address would have got, so that asking costs the same.
+// Decoy is the kind of a message that is never sent. It replaces the message
+// that a known address would have got, so that a request costs the same for
+// every address.
 const Decoy = "decoy"
 
 const (
-	// lease is how long a worker has for what it claimed, batch how many it
-	// claims, and timeout how long one message may take: together they stay
-	// below the lease.
+	// lease is how long a worker may work on the messages that it claimed.
+	// batch is how many messages it claims. timeout is how long one message may
+	// take. A whole batch takes less time than the lease.
 	lease   = time.Minute
 	batch   = 4
 	timeout = 14 * time.Second
 	// poll is how often a worker looks for messages of other processes.
 	poll = 5 * time.Second
-	// maxTries bounds how often a message is tried; with the back-off it is
+	// maxTries is the greatest number of tries. With the pauses, a message is
 	// given up after about two days.
 	maxTries = 24
 )
 
 var (
-	// ErrNotSealed says that a message could not be made ready for the store:
-	// a fault of the program, not of the store.
+	// ErrNotSealed means that a message could not be sealed. This is a fault of
+	// the program, not of the store.
 	ErrNotSealed = errors.New("outbox: the message cannot be sealed")
-	// ErrExpired says that a message came too late to be of use.
+	// ErrExpired means that the offer of a message has expired.
 	ErrExpired = errors.New("what the message offers has expired")
-	// errUnreadable says that a stored message is not what Add wrote, or that no
+	// errUnreadable means that Add did not write the stored message, or that no
 	// secret opens it.
 	errUnreadable = errors.New("the stored message cannot be read")
 )
 
-// Options are what an outbox of messages M works with. All fields but Tried are
-// mandatory.
+// Options are the settings of an outbox for messages of type M. All fields
+// except Tried are required.
 type Options[M any] struct {
-	// Queue says in logs and errors what kind of message it is: "mail" or
-	// "webhook".
+	// Queue names the kind of messages in logs and errors: "mail" or "webhook".
 	Queue string
 	// Store keeps the messages, under Tenant.
 	Store  store.Outbox
 	Tenant string
-	// Holder names this process where it claims messages.
+	// Holder names this process in its claims.
 	Holder string
 	Ring   *sealed.Ring
 	IDs    *uuid.Source
 	Now    func() time.Time
 	Logger *slog.Logger
-	// Expires returns when a message stops being of use; the zero time is never.
+	// Expires returns when a message becomes useless. The zero time means
+	// never.
 	Expires func(M) time.Time
 	// Send renders and sends one message. Its context has a deadline. The id is
 	// the same in every try. A panic counts as an error.
 	Send func(ctx context.Context, id, kind string, message M) error
-	// Permanent reports whether an error of Send says that trying again is no use.
+	// Permanent reports whether another try after an error of Send is useless.
 	Permanent func(error) bool
-	// NeedsOperator reports whether an error of Send stays until the operator of
-	// the host mends something. It is logged as an error.
+	// NeedsOperator reports whether an error of Send stays until an operator
+	// repairs something. Such an error is logged at level error.
 	NeedsOperator func(error) bool
-	// Tried is told of each try, but not of decoys. It must not panic.
+	// Tried is called after each try, but not for decoys. It must not panic.
 	Tried func(ctx context.Context, t Try)
 }
 
-// Outcome says what became of a try.
+// Outcome is the result of a try.
 type Outcome string
 
-// What becomes of a try.
+// The results of a try.
 const (
-	// Sent: somebody else has taken responsibility for the message.
+	// Sent means that another system is now responsible for the message.
 	Sent Outcome = "sent"
-	// Deferred: it is tried again.
+	// Deferred means that the message is tried again.
 	Deferred Outcome = "deferred"
-	// Dead: it was given up.
+	// Dead means that the message was given up.
 	Dead Outcome = "dead"
 )
 
@@ -98,20 +99,20 @@ const (
 type Try struct {
 	Kind    string
 	Outcome Outcome
-	// Tries counts this one too.
+	// Tries is the number of tries, this one included.
 	Tries int
 	// Age is how long ago the message was queued.
 	Age time.Duration
 }
 
-// Outbox queues messages and sends them by a worker. It is safe for use by any
-// number of goroutines; any number of processes may share one store.
+// Outbox queues messages, and its worker sends them. It is safe for use by many
+// goroutines. Many processes may share one store.
 type Outbox[M any] struct {
 	Options[M]
 	worker *worker.Worker
 }
 
-// New returns an outbox whose worker has not started.
+// New returns an outbox. Its worker is not started.
 func New[M any](o Options[M]) *Outbox[M] {
 	if o.Tried == nil {
 		o.Tried = func(context.Context, Try) {}
@@ -121,34 +122,34 @@ func New[M any](o Options[M]) *Outbox[M] {
 	return made
 }
 
-// Wake starts the worker, or tells it that a message was committed.
+// Wake starts the worker, or tells a running worker that a message was
+// committed.
 func (o *Outbox[M]) Wake() { o.worker.Wake() }
 
-// WakeOnce starts the worker if nobody has.
+// WakeOnce starts the worker if it is not started.
 func (o *Outbox[M]) WakeOnce() { o.worker.WakeOnce() }
 
 func (o *Outbox[M]) now() time.Time { return o.Now().UTC().Truncate(time.Microsecond) }
 
-// Add puts a message into the outbox, in the transaction of what causes it. The
-// worker does not see it before the commit, and has to be told then. Add answers
-// ErrNotSealed, or what the store answers.
-func (o *Outbox[M]) Add(ctx context.Context, tx store.Outbox, kind string, message M) error {
+// Seal makes a message ready for the outbox: it is to be stored in the
+// transaction of what causes it. The worker does not see it before the commit,
+// and has to be told then. Seal answers ErrNotSealed.
+func (o *Outbox[M]) Seal(kind string, message M) (store.Mail, error) {
 	plain, err := json.Marshal(message)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotSealed, err)
+		return store.Mail{}, fmt.Errorf("%w: %w", ErrNotSealed, err)
 	}
 	now := o.now()
 	id := o.IDs.New(now)
 	box, err := o.Ring.Seal(Purpose, []byte(id), plain)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotSealed, err)
+		return store.Mail{}, fmt.Errorf("%w: %w", ErrNotSealed, err)
 	}
-	return tx.AddMail(ctx, store.Mail{
-		Tenant: o.Tenant, ID: id, Queue: o.Queue, Kind: kind, Sealed: box, CreatedAt: now, NextAt: now,
-	})
+	return store.Mail{Tenant: o.Tenant, ID: id, Queue: o.Queue, Kind: kind, Sealed: box, CreatedAt: now, NextAt: now}, nil
 }
 
-// sendDue sends what is due and returns how long to wait for more.
+// sendDue sends the messages that are due and returns how long to wait for the
+// next one.
 func (o *Outbox[M]) sendDue(ctx context.Context) time.Duration {
 	for {
 		sent, err := o.sendBatch(ctx)
@@ -176,7 +177,7 @@ func (o *Outbox[M]) sendBatch(ctx context.Context) (int, error) {
 	now := o.now()
 	claim, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	// Looking is cheaper than claiming, and mostly there is nothing.
+	// Reading is cheaper than claiming, and usually nothing is due.
 	next, err := o.Store.NextMail(claim, o.Tenant, o.Queue)
 	if err != nil || next.IsZero() || next.After(now) {
 		return 0, err
@@ -193,13 +194,14 @@ func (o *Outbox[M]) sendBatch(ctx context.Context) (int, error) {
 	return len(claimed), nil
 }
 
-// sendOne sends a message and notes how it went. It fails only when the note
-// could not be made: then the message is sent again after its lease.
+// sendOne sends a message and stores the result. It fails only if the result
+// could not be stored. Then the message is sent again after its lease.
 func (o *Outbox[M]) sendOne(ctx context.Context, mail store.Mail) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	failed := o.deliver(ctx, mail)
 	cancel()
-	// The note is worth its own time even if the message took all of its.
+	// Storing the result has its own time limit, because the message may have
+	// used up its time.
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	now := o.now()
@@ -212,7 +214,7 @@ func (o *Outbox[M]) sendOne(ctx context.Context, mail store.Mail) error {
 		outcome = Dead
 		level := slog.LevelError
 		if errors.Is(failed, ErrExpired) {
-			level = slog.LevelWarn // nobody can mend that, and nobody needs it any more
+			level = slog.LevelWarn // nobody can repair that, and nobody needs the message any longer
 		}
 		o.Logger.Log(ctx, level, "a message was given up", o.Queue, mail.ID, "kind", mail.Kind, "tries", mail.Tries, "error", failed)
 		_, err = o.Store.BuryMail(ctx, o.Tenant, mail.ID, o.Holder, now, reason(failed))
@@ -221,7 +223,7 @@ func (o *Outbox[M]) sendOne(ctx context.Context, mail store.Mail) error {
 		next := now.Add(backOff(mail.Tries))
 		level := slog.LevelWarn
 		if o.NeedsOperator(failed) {
-			level = slog.LevelError // it does not pass by itself
+			level = slog.LevelError // only an operator can repair that
 		}
 		o.Logger.Log(ctx, level, "a message was not sent and is tried again", o.Queue, mail.ID, "kind", mail.Kind, "tries", mail.Tries, "next", next, "error", failed)
 		_, err = o.Store.DeferMail(ctx, o.Tenant, mail.ID, o.Holder, next, reason(failed))
@@ -259,8 +261,8 @@ func (o *Outbox[M]) deliver(ctx context.Context, mail store.Mail) (err error) {
 	return o.Send(ctx, mail.ID, mail.Kind, message)
 }
 
-// Close stops the worker and sends what is due, as long as ctx allows. What is
-// not sent by then stays in the store. Close does nothing where the worker never
+// Close stops the worker and sends the messages that are due, as long as ctx
+// allows. The rest stays in the store. Close does nothing if the worker never
 // ran.
 func (o *Outbox[M]) Close(ctx context.Context) error {
 	ran, err := o.worker.Close(ctx)

@@ -7,16 +7,16 @@ import (
 	"strconv"
 )
 
-// FirebaseProject is what the Firebase console shows as the hash parameters of
-// a project, all text in base64.
+// FirebaseProject has the hash parameters of a project as the Firebase console
+// shows them, all text in base64.
 type FirebaseProject struct {
 	SignerKey, SaltSeparator string
 	Rounds, MemoryCost       int
 }
 
-// FromFirebase joins the salt and hash of a user, as Firebase exports them, with
-// the parameters of their project into a string that Verify takes; GoTrue
-// writes the same.
+// FromFirebase makes a string for Verify from the salt and the hash of a user,
+// as Firebase exports them, and the parameters of the project. GoTrue writes
+// the same string.
 func FromFirebase(project FirebaseProject, salt, hash string) (string, error) {
 	fields := [...]string{project.SaltSeparator, project.SignerKey, salt, hash}
 	for i, field := range fields {
@@ -31,9 +31,9 @@ func FromFirebase(project FirebaseProject, salt, hash string) (string, error) {
 	return encoded, Recognise(encoded)
 }
 
-// FromKeycloak turns the two JSON texts of a password credential, as a realm
-// export or the credential table has them, into a string that Verify takes.
-// The algorithms are argon2, pbkdf2, pbkdf2-sha256 and pbkdf2-sha512.
+// FromKeycloak makes a string for Verify from the two JSON texts of a password
+// credential, as a realm export or the credential table has them. The
+// algorithms are argon2, pbkdf2, pbkdf2-sha256 and pbkdf2-sha512.
 func FromKeycloak(credentialData, secretData string) (string, error) {
 	var credential struct {
 		Algorithm      string              `json:"algorithm"`

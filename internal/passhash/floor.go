@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// maxClasses bounds how many kinds of stored hash are told apart.
+// maxClasses bounds the number of kinds of stored hash that are measured.
 const maxClasses = 64
 
-// floor is the time that a refusal takes at least, so that the format of a stored
-// hash, and with it the account, does not show in the time. It follows the slowest
-// format that was verified; while there is only one format there is none.
+// floor is the least time of a refusal, so that the time does not show the
+// format of a stored hash, and so the account. It follows the slowest format
+// that was verified. With only one format there is no floor.
 type floor struct {
 	mu      sync.Mutex
 	classes map[string]time.Duration
 	least   time.Duration
 }
 
-// saw notes how long one derivation of a class took. What is kept is a sliding
-// mean: one pause of the machine is no slower format.
+// saw records how long one derivation of a class took. It keeps a sliding mean,
+// so that one pause of the machine does not look like a slower format.
 func (f *floor) saw(class string, took time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -39,13 +39,13 @@ func (f *floor) saw(class string, took time.Duration) {
 		return
 	}
 	for _, mean := range f.classes {
-		// A quarter more, so that the slowest format waits as well, for the most part.
+		// A quarter is added, so that usually the slowest format waits too.
 		f.least = max(f.least, mean+mean/4)
 	}
 }
 
-// wait returns once a refusal that took so long may be answered, or with the
-// request.
+// wait returns when a refusal that took this long may be answered, or when the
+// request ends.
 func (f *floor) wait(ctx context.Context, took time.Duration) {
 	f.mu.Lock()
 	rest := f.least - took
@@ -61,8 +61,8 @@ func (f *floor) wait(ctx context.Context, took time.Duration) {
 	}
 }
 
-// classOf is what decides how long a stored hash takes: its format with its
-// parameters, without salt and hash.
+// classOf returns the part of a stored hash that decides its time: the format
+// and its parameters, without the salt and the hash.
 func classOf(encoded string) string {
 	fields := strings.Split(encoded, "$")
 	if strings.HasPrefix(encoded, "$2") || strings.HasPrefix(encoded, "bcrypt") || len(fields) < 3 {

@@ -17,28 +17,31 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// A stored string may not ask for more than this, whoever wrote it. Each limit
-// is about two seconds of one core.
+// A stored string may not need more work than this. Each limit is about two
+// seconds of one core.
 const (
-	maxStored     = 1024            // bytes of the string
-	maxKeyBytes   = 128             // bytes of the hash in it
+	maxStored     = 1024            // bytes of the stored string
+	maxKeyBytes   = 128             // bytes of the hash in the string
 	maxMemoryKiB  = 256 * 1024      // Argon2, scrypt
 	maxWorkKiB    = 2 * 1024 * 1024 // Argon2: memory times passes
 	maxBlocks     = 1 << 22         // scrypt: N times r times p
 	maxIterations = 6_000_000       // PBKDF2: iterations times blocks of output
 	maxBcryptCost = 15
 
-	// quickIterations of PBKDF2 are far quicker than our own derivation.
+	// quickIterations of PBKDF2 take far less time than a derivation of our
+	// own.
 	quickIterations = 30_000
 )
 
 // stored is one parsed hash.
 type stored struct {
-	// matches runs the format's derivation, exactly once.
+	// matches runs the derivation of the format exactly once.
 	matches func(password string) bool
-	// outdated says that a hash under the current parameters would be better.
+	// outdated says that the hash should be replaced by one with the current
+	// parameters.
 	outdated bool
-	// quick says that the derivation takes far less time than one of our own.
+	// quick says that the derivation takes far less time than a derivation of
+	// our own.
 	quick bool
 }
 
@@ -49,7 +52,7 @@ func costly(format string) error {
 	return fmt.Errorf("%w: %s costs beyond the limit", ErrUnrecognised, format)
 }
 
-// Recognise tells whether Verify can check passwords against a stored string:
+// Recognise reports whether Verify can check passwords against a stored string:
 //
 //	$argon2id$ $argon2i$                   PHC strings, GoTrue
 //	$2a$ $2b$ $2y$                         bcrypt: Supabase, Auth0, Clerk and others
@@ -129,8 +132,9 @@ func parse(encoded string, current Params) (stored, error) {
 	return stored{}, ErrUnrecognised
 }
 
-// foreign is a hash that is any other than Argon2id. Its derivation fails only
-// on a platform that forbids the algorithm, and then nothing matches.
+// foreign makes a stored of any format other than Argon2id. Its derivation
+// fails only on a platform that forbids the algorithm. Then no password
+// matches.
 func foreign(want []byte, derive func(password string) ([]byte, error)) stored {
 	return stored{outdated: true, matches: func(password string) bool {
 		got, err := derive(password)
@@ -140,15 +144,16 @@ func foreign(want []byte, derive func(password string) ([]byte, error)) stored {
 
 func asSent(password string) []byte { return []byte(password) }
 
-// hexSHA256 is how Django brings a long password under the limit of bcrypt.
+// hexSHA256 is how Django shortens a long password to fit into bcrypt.
 func hexSHA256(password string) []byte {
 	sum := sha256.Sum256([]byte(password))
 	return hex.AppendEncode(nil, sum[:])
 }
 
-// parseBcrypt takes the prefixes that mean the mended algorithm; $2x$ means the
-// broken one, and $2$ one that nobody has written for twenty years. A password
-// that bcrypt would cut runs all the same, so that its refusal takes as long.
+// parseBcrypt accepts the prefixes of the corrected algorithm. $2x$ is the
+// faulty algorithm, and $2$ has not been written for twenty years. A password
+// that bcrypt would cut is derived too, so that its refusal takes the same
+// time.
 func parseBcrypt(encoded string, prepare func(password string) []byte) (stored, error) {
 	if len(encoded) != 60 || encoded[:2] != "$2" || strings.IndexByte("aby", encoded[2]) < 0 {
 		return stored{}, damaged("bcrypt")
@@ -167,19 +172,19 @@ func parseBcrypt(encoded string, prepare func(password string) []byte) (stored, 
 	}}, nil
 }
 
-// bcryptText takes the alphabet of bcrypt's own base64.
+// bcryptText reports whether a text is in the base64 of bcrypt.
 func bcryptText(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '/')
 	})
 }
 
-// asText is how Django writes a salt: the characters are the bytes.
+// asText returns a salt as Django writes it: its characters are its bytes.
 func asText(salt string) ([]byte, bool) { return []byte(salt), salt != "" }
 
 // parsePBKDF2 reads iterations$salt$hash, or i=iterations,l=length$salt$hash as
-// PHC strings have it. Makers differ in how they write the salt, and in how long
-// their keys are.
+// in PHC strings. The systems differ in how they write the salt and in the
+// length of their keys.
 func parsePBKDF2(rest string, digest func() hash.Hash, readSalt func(string) ([]byte, bool)) (stored, error) {
 	fields := strings.Split(rest, "$")
 	if len(fields) != 3 {
@@ -198,10 +203,11 @@ func parsePBKDF2(rest string, digest func() hash.Hash, readSalt func(string) ([]
 	return pbkdf2Of(digest, iterations, salt, want)
 }
 
-// scryptCosts are what scrypt asks for; n is N itself.
+// scryptCosts are the parameters of scrypt. n is N itself.
 type scryptCosts struct{ n, r, p uint64 }
 
-// check keeps scrypt.Key from failing, and the process from starving.
+// check refuses parameters with which scrypt.Key fails or which need too much
+// memory.
 func (c scryptCosts) check() error {
 	if c.n < 2 || c.n&(c.n-1) != 0 || c.r < 1 || c.p < 1 {
 		return damaged("scrypt")
@@ -216,8 +222,8 @@ func (c scryptCosts) key(password string, salt []byte, length int) ([]byte, erro
 	return scrypt.Key([]byte(password), salt, int(c.n), int(c.r), int(c.p), length)
 }
 
-// parsePHCScrypt reads ln=14,r=8,p=1$salt$hash. Ory Kratos writes N itself where
-// PHC strings have its logarithm.
+// parsePHCScrypt reads ln=14,r=8,p=1$salt$hash. Ory Kratos writes N itself, PHC
+// strings write its logarithm.
 func parsePHCScrypt(rest string) (stored, error) {
 	fields := strings.Split(rest, "$")
 	if len(fields) != 3 {
@@ -250,7 +256,7 @@ func parseDjangoScrypt(rest string) (stored, error) {
 	return scryptOf(scryptCosts{n, r, p}, []byte(fields[1]), fields[4])
 }
 
-// scryptOf is what the spellings of scrypt have in common.
+// scryptOf is the common part of all forms of scrypt.
 func scryptOf(costs scryptCosts, salt []byte, encodedKey string) (stored, error) {
 	want, ok := unpad(encodedKey)
 	if !ok {
@@ -269,8 +275,9 @@ func scryptKey(costs scryptCosts, salt, want []byte) (stored, error) {
 	return foreign(want, func(password string) ([]byte, error) { return costs.key(password, salt, len(want)) }), nil
 }
 
-// parseBetterAuth takes a salt, whose hexadecimal text is the salt, and a key.
-// better-auth has the costs in its code alone, and Lucia 3 the same.
+// parseBetterAuth reads a salt, whose hexadecimal text is the salt, and a key.
+// The parameters are in the code of better-auth and of Lucia 3, which are the
+// same.
 func parseBetterAuth(salt, key string) (stored, error) {
 	if _, err := hex.DecodeString(salt); err != nil || len(salt) < 16 || len(salt) > 128 {
 		return stored{}, ErrUnrecognised
@@ -282,7 +289,7 @@ func parseBetterAuth(salt, key string) (stored, error) {
 	return scryptNFKC([]byte(salt), want), nil
 }
 
-// scryptNFKC is how better-auth and Lucia derive.
+// scryptNFKC is the derivation of better-auth and Lucia.
 func scryptNFKC(salt, want []byte) stored {
 	costs := scryptCosts{n: 1 << 14, r: 16, p: 1}
 	return foreign(want, func(password string) ([]byte, error) {
@@ -291,7 +298,8 @@ func scryptNFKC(salt, want []byte) stored {
 }
 
 // parseFirebase reads v=1,n=14,r=8,p=1,ss=separator,sk=signer key$salt$hash.
-// The hash is the signer key, encrypted under what scrypt makes of the password.
+// The hash is the signer key, encrypted with a key that scrypt derives from the
+// password.
 func parseFirebase(rest string) (stored, error) {
 	fields := strings.Split(rest, "$")
 	if len(fields) != 3 {

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// parseWerkzeugPBKDF2 reads what follows "pbkdf2:" in the strings of Werkzeug and
-// Flask: sha256:600000$salt$hex. The characters of the salt are its bytes.
+// parseWerkzeugPBKDF2 reads the rest of a string of Werkzeug or Flask after
+// "pbkdf2:": sha256:600000$salt$hex. The characters of the salt are its bytes.
 func parseWerkzeugPBKDF2(rest string) (stored, error) {
 	fields := strings.Split(rest, "$")
 	if len(fields) != 3 || fields[1] == "" {
@@ -31,7 +31,8 @@ func parseWerkzeugPBKDF2(rest string) (stored, error) {
 	return pbkdf2Of(digest, iterations, []byte(fields[1]), want)
 }
 
-// parseWerkzeugScrypt reads what follows "scrypt:": 32768:8:1$salt$hex.
+// parseWerkzeugScrypt reads the rest of a string after "scrypt:":
+// 32768:8:1$salt$hex.
 func parseWerkzeugScrypt(rest string) (stored, error) {
 	fields := strings.Split(rest, "$")
 	if len(fields) != 3 || fields[1] == "" {
@@ -51,8 +52,8 @@ func parseWerkzeugScrypt(rest string) (stored, error) {
 	return scryptKey(scryptCosts{n, r, p}, []byte(fields[1]), want)
 }
 
-// parseLucia reads what follows "s2:" in the strings of Lucia 2: salt:hex. The
-// text of the salt is the salt. Lucia 3 writes what better-auth writes.
+// parseLucia reads the rest of a string of Lucia 2 after "s2:": salt:hex. The
+// text of the salt is the salt. Lucia 3 writes the same strings as better-auth.
 func parseLucia(rest string) (stored, error) {
 	salt, key, _ := strings.Cut(rest, ":")
 	want, err := hex.DecodeString(key)
@@ -65,8 +66,8 @@ func parseLucia(rest string) (stored, error) {
 // aspNetDigests are the numbers that ASP.NET Identity gives to the digests.
 var aspNetDigests = map[uint32]func() hash.Hash{0: sha1.New, 1: sha256.New, 2: sha512.New}
 
-// isASPNet says that a string can be one of ASP.NET Identity: base64 whose first
-// byte is the version.
+// isASPNet reports whether a string can be one of ASP.NET Identity: base64
+// whose first byte is the version.
 func isASPNet(encoded string) bool {
 	return strings.HasPrefix(encoded, "AQAAAA") && len(encoded) >= 56 || strings.HasPrefix(encoded, "A") && len(encoded) == 68
 }
@@ -94,7 +95,7 @@ func parseASPNet(encoded string) (stored, error) {
 	return pbkdf2Of(digest, uint64(iterations), raw[13:13+saltLength], raw[13+saltLength:])
 }
 
-// pbkdf2Of is what the spellings of PBKDF2 have in common.
+// pbkdf2Of is the common part of all forms of PBKDF2.
 func pbkdf2Of(digest func() hash.Hash, iterations uint64, salt, want []byte) (stored, error) {
 	if iterations < 1 || len(want) < 16 || len(want) > maxKeyBytes {
 		return stored{}, damaged("PBKDF2")
@@ -102,7 +103,7 @@ func pbkdf2Of(digest func() hash.Hash, iterations uint64, salt, want []byte) (st
 	size := digest().Size()
 	work := iterations * uint64((len(want)+size-1)/size)
 	if size == sha512.Size {
-		work *= 3 // processors help with the others
+		work *= 3 // processors speed up the other digests
 	}
 	if work > maxIterations {
 		return stored{}, costly("PBKDF2")
@@ -114,9 +115,9 @@ func pbkdf2Of(digest func() hash.Hash, iterations uint64, salt, want []byte) (st
 	return s, nil
 }
 
-// parseWordPress reads what follows "$wp" since WordPress 6.8: bcrypt of a digest
-// of the password. WordPress takes blanks off the ends of a password before it
-// hashes or compares it.
+// parseWordPress reads the rest of a string after "$wp" (since WordPress 6.8):
+// bcrypt of a digest of the password. WordPress removes blanks at the ends of a
+// password before it hashes or compares it.
 func parseWordPress(rest string) (stored, error) {
 	return parseBcrypt(rest, func(password string) []byte {
 		mac := hmac.New(sha512.New384, []byte("wp-sha384"))
@@ -125,7 +126,7 @@ func parseWordPress(rest string) (stored, error) {
 	})
 }
 
-// phpTrim is trim of PHP.
+// phpTrim is the function trim of PHP.
 func phpTrim(text string) string { return strings.Trim(text, " \t\n\r\x00\x0b") }
 
 // phpassText is the alphabet of phpass and of crypt.
@@ -134,10 +135,11 @@ const phpassText = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 // maxPHPassCost is about two seconds of MD5.
 const maxPHPassCost = 22
 
-// parsePHPass reads what follows "$P$" (WordPress until 6.7, Drupal's imports) or
-// "$H$" (phpBB): a character for the cost, eight of salt, 22 of hash. WordPress
-// hashes a password without the blanks at its ends, phpBB with them, so the
-// password as sent comes first and the one without blanks second.
+// parsePHPass reads the rest of a string after "$P$" (WordPress until 6.7,
+// imports of Drupal) or "$H$" (phpBB): a character for the cost, eight
+// characters of salt, 22 of hash. WordPress removes the blanks at the ends of a
+// password, phpBB does not. So the password is tried unchanged first, and
+// without the blanks second.
 func parsePHPass(rest string) (stored, error) {
 	if len(rest) != 31 || strings.Trim(rest, phpassText) != "" {
 		return stored{}, damaged("phpass")

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Foreign Argon2id strings look like our own, which are of the NFC form.
+// Argon2id strings of other systems look like strings of this package, which
+// use the NFC form.
 func TestForeignHashesVerifyAsTheirMakerDidWithoutOurNormalisation(t *testing.T) {
 	h, ctx := New(InsecureParams(), Limits{}), context.Background()
 	decomposed := norm.NFD.String("pässwörd und mehr")
@@ -81,7 +82,7 @@ func TestDamagedForeignStringsAreRefused(t *testing.T) {
 	}
 }
 
-// marked is a host's own format: the password behind a sign.
+// marked is a host's own format: the password after a sign.
 type marked struct{ fails bool }
 
 func (marked) Recognises(stored string) bool { return strings.HasPrefix(stored, "own:") }

@@ -1,13 +1,14 @@
-// Package passhash hashes passwords with Argon2id, verifies them, and bounds
-// what hashing may cost the process.
+// Package passhash hashes passwords with Argon2id, verifies them, and limits
+// the cost of hashing for the process.
 //
-// Work is counted and equal: Hash, Verify and Waste each run exactly one key
-// derivation, whatever they find, unless they refuse before it with ErrTooLong,
-// a *BusyError or the error of the context. A sign-in that has no hash to look
-// at calls Waste, and so takes as long as any other.
+// All calls cost the same: Hash, Verify and Waste each run exactly one key
+// derivation, unless they refuse before it with ErrTooLong, a *BusyError or the
+// error of the context. A sign-in without a stored hash calls Waste and so
+// takes the same time.
 //
-// Every method names the client that the work is for, "" for the program itself.
-// Clients take turns, and each may fill only a share of the queue.
+// Every method gets the name of the client that the work is for, or "" for the
+// program itself. Clients take turns. Each client may fill only a share of the
+// queue.
 package passhash
 
 import (
@@ -23,25 +24,27 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MaxPasswordBytes is the longest password that is hashed at all. It has room
-// for 128 characters of any script, combining marks included.
+// MaxPasswordBytes is the length of the longest password that is hashed. 128
+// characters of any script fit, with combining marks.
 const MaxPasswordBytes = 1024
 
 var (
-	// ErrTooLong says that a password is over MaxPasswordBytes. Nothing was hashed.
+	// ErrTooLong means that a password is longer than MaxPasswordBytes. Nothing
+	// was hashed.
 	ErrTooLong = errors.New("the password is too long to be hashed")
 
 	// ErrBusy matches every *BusyError.
 	ErrBusy = errors.New("too many passwords are being hashed")
 
-	// ErrUnrecognised says that a stored string is in no format known here, is
-	// damaged, or asks for more work than is allowed. One derivation was spent.
+	// ErrUnrecognised means that a stored string is in no known format, is
+	// damaged, or needs more work than is allowed. One derivation was run.
 	ErrUnrecognised = errors.New("not a password hash that can be verified")
 )
 
-// BusyError refuses work because the queue is full or stood still for too long.
+// BusyError means that the queue is full, or that the wait in the queue took
+// too long.
 type BusyError struct {
-	// RetryAfter is when trying again makes sense.
+	// RetryAfter is the time to wait before the next try.
 	RetryAfter time.Duration
 }
 
@@ -52,20 +55,20 @@ func (e *BusyError) Is(target error) bool { return target == ErrBusy }
 
 // Params are the cost of Argon2id.
 type Params struct {
-	// MemoryKiB is the memory of one run in KiB; 0 is 19456 (19 MiB).
+	// MemoryKiB is the memory of one run in KiB. 0 means 19456 (19 MiB).
 	MemoryKiB uint32
-	// Time is the number of passes over it; 0 is 2.
+	// Time is the number of passes over the memory. 0 means 2.
 	Time uint32
-	// Threads is the number of lanes; 0 is 1.
+	// Threads is the number of lanes. 0 means 1.
 	Threads uint8
 }
 
-// InsecureParams make a hash in microseconds. They are for tests: such a hash
-// protects nothing.
+// InsecureParams make a hash in microseconds, for tests. Such a hash protects
+// nothing.
 func InsecureParams() Params { return Params{MemoryKiB: 8, Time: 1, Threads: 1} }
 
-// Validate is for configurations, and New leaves it to them. It refuses costs below what OWASP asks for, and above what one sign-in
-// may reasonably take.
+// Validate refuses parameters that are weaker than OWASP recommends, and
+// parameters that are too expensive for a sign-in. New does not call it.
 func (p Params) Validate() error {
 	p = p.withDefaults()
 	switch work := uint64(p.MemoryKiB) * uint64(p.Time); {
@@ -90,24 +93,27 @@ func (p Params) withDefaults() Params {
 	return p
 }
 
-// Limits bound the work in progress. Memory is bounded by Parallel: about twice
-// Params.MemoryKiB for each, since the collector needs its turn. A foreign hash
-// may take up to 256 MiB for its one run.
+// Limits bound the running work. The memory is about twice Params.MemoryKiB for
+// each parallel run, because the garbage collector runs later. A foreign hash
+// may need up to 256 MiB for its one run.
 type Limits struct {
-	// Parallel is how many derivations run at once; 0 is GOMAXPROCS.
+	// Parallel is the number of derivations that run at once. 0 means
+	// GOMAXPROCS.
 	Parallel int
-	// Queue is how many more may wait; 0 is 64, negative is none.
+	// Queue is the number of derivations that may wait. 0 means 64. A negative
+	// number means none.
 	Queue int
-	// Share is how many of one client may wait; 0 is an eighth of the queue and
-	// at least two, negative is the whole queue.
+	// Share is the number of derivations of one client that may wait. 0 means
+	// an eighth of the queue, and at least two. A negative number means the
+	// whole queue.
 	Share int
-	// Wait is how long one waits before it is refused; 0 is 3 seconds, in which
-	// two slow processors still get through the whole queue.
+	// Wait is how long a derivation waits before it is refused. 0 means 3
+	// seconds. Two slow processors work through the whole queue in this time.
 	Wait time.Duration
 }
 
-// Hasher hashes and verifies. It is safe for concurrent use; a process has one,
-// since each bounds only its own work.
+// Hasher hashes and verifies passwords. It is safe for concurrent use. A
+// process has one Hasher, because a Hasher limits only its own work.
 type Hasher struct {
 	params Params
 	queue  queue
@@ -117,7 +123,7 @@ type Hasher struct {
 	others []Verifier
 }
 
-// New makes a Hasher. Parameters are not judged here: see Params.Validate.
+// New makes a Hasher. It does not check the parameters: see Params.Validate.
 func New(params Params, limits Limits) *Hasher {
 	if limits.Parallel <= 0 {
 		limits.Parallel = runtime.GOMAXPROCS(0)
@@ -146,9 +152,15 @@ func New(params Params, limits Limits) *Hasher {
 	}
 }
 
-// Runs is how many derivations were started. Tests use it to show that every
-// path does the same work.
+// Runs is the number of derivations that were started. Tests use it to show
+// that every path does the same work.
 func (h *Hasher) Runs() uint64 { return h.runs.Load() }
+
+// Waiting is how many wait for a place. Tests use it to fill the queue.
+func (h *Hasher) Waiting() int {
+	_, waiting := h.queue.counts()
+	return waiting
+}
 
 // Hash returns a PHC string under the current parameters. Passwords count as
 // equal when their NFC forms are.
@@ -158,18 +170,19 @@ func (h *Hasher) Hash(ctx context.Context, client, password string) (string, err
 	}
 	defer h.queue.leave()
 	salt := make([]byte, saltBytes)
-	rand.Read(salt) // crypto/rand.Read never fails: it ends the program instead
+	rand.Read(salt) // crypto/rand.Read never fails: it ends the program
 	return encode(h.params, salt, h.argon2id(password, salt)), nil
 }
 
-// Verify tells whether a password belongs to a stored hash. With upgrade, it
-// does, and the hash is foreign or weaker than the current parameters: hash the
-// password again and store the result, unless the stored one has changed.
+// Verify reports whether a password belongs to a stored hash. upgrade says that
+// it does, and that the hash is foreign or weaker than the current parameters.
+// The caller should then hash the password again and store the new hash, unless
+// the stored one has changed.
 //
-// The one derivation is the stored format's own. A format that costs next to
-// nothing, such as a salted digest, is followed by one under the current
-// parameters, so that its answer comes no sooner than another. ErrUnrecognised
-// still costs one under the current parameters.
+// Verify runs the derivation of the stored format. After a format that costs
+// next to nothing, such as a salted digest, it also runs a derivation with the
+// current parameters, so that the answer takes as long as any other. With
+// ErrUnrecognised it runs a derivation with the current parameters.
 func (h *Hasher) Verify(ctx context.Context, client, encoded, password string) (ok, upgrade bool, err error) {
 	stored, err := h.parse(encoded)
 	if err != nil {
@@ -193,9 +206,9 @@ func (h *Hasher) Verify(ctx context.Context, client, encoded, password string) (
 	return ok, ok && stored.outdated, nil
 }
 
-// Waste runs one derivation under the current parameters for an account that
-// does not exist or has no password. The answer is always no. It takes, as every
-// no of Verify, at least as long as the slowest format that was verified before.
+// Waste runs one derivation with the current parameters, for an account that
+// does not exist or has no password. It takes at least as long as the slowest
+// format that was verified before, as every refusal of Verify does.
 func (h *Hasher) Waste(ctx context.Context, client, password string) error {
 	took, err := h.run(ctx, client, password, func() { h.argon2id(password, make([]byte, saltBytes)) })
 	if err != nil {
@@ -206,7 +219,8 @@ func (h *Hasher) Waste(ctx context.Context, client, password string) error {
 	return nil
 }
 
-// run makes one derivation once there is a place, and answers how long it took.
+// run waits for a place, runs one derivation, and returns how long the
+// derivation took.
 func (h *Hasher) run(ctx context.Context, client, password string, derive func()) (took time.Duration, err error) {
 	if err := h.enter(ctx, client, password); err != nil {
 		return 0, err
@@ -217,9 +231,9 @@ func (h *Hasher) run(ctx context.Context, client, password string, derive func()
 	return time.Since(began), nil
 }
 
-// enter takes a place among the running, waiting for it if need be, and counts
-// the run that its holder is about to make. A refusal costs nothing: under attack
-// it is what happens most.
+// enter waits for a place among the running derivations and counts the run that
+// the caller is about to make. A refusal costs nothing, because under attack it
+// is the most frequent result.
 func (h *Hasher) enter(ctx context.Context, client, password string) error {
 	if len(password) > MaxPasswordBytes {
 		return ErrTooLong
@@ -237,7 +251,8 @@ func (h *Hasher) enter(ctx context.Context, client, password string) error {
 	return nil
 }
 
-// busy names the time within which the whole queue was served or refused.
+// busy returns the error with the time in which the whole queue is worked off
+// or refused.
 func (h *Hasher) busy() error {
 	return &BusyError{RetryAfter: max(h.wait, time.Second)}
 }
@@ -246,8 +261,8 @@ func (h *Hasher) argon2id(password string, salt []byte) []byte {
 	return argon2.IDKey(normal(password), salt, h.params.Time, h.params.MemoryKiB, h.params.Threads, keyBytes)
 }
 
-// normal is the form in which passwords are compared. Text that is not UTF-8
-// is compared as it is.
+// normal returns the form in which passwords are compared. Text that is not
+// UTF-8 is not changed.
 func normal(password string) []byte {
 	if !utf8.ValidString(password) {
 		return []byte(password)

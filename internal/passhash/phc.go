@@ -29,11 +29,11 @@ func encode(p Params, salt, key []byte) string {
 	return string(base64.RawStdEncoding.AppendEncode(out, key))
 }
 
-// parseArgon2 reads what follows "$argon2": id$v=19$m=19456,t=2,p=1$salt$hash,
-// or i$ for the variant of the PHC competition's winner. No other version is
-// taken: the first one had a flaw. The bytes to hash are what prepare makes of
-// the password. Only our own strings are current, and only they are of the NFC
-// form.
+// parseArgon2 reads the rest of a string after "$argon2":
+// id$v=19$m=19456,t=2,p=1$salt$hash, or i$ for Argon2i. It accepts only this
+// version, because the first version had a flaw. prepare makes the bytes to
+// hash from the password. Only strings of this package are current, and only
+// they use the NFC form.
 func parseArgon2(rest string, current Params, prepare func(password string) []byte) (stored, error) {
 	fields := strings.Split(rest, "$")
 	if len(fields) != 5 || fields[0] != "id" && fields[0] != "i" || fields[1] != "v=19" {
@@ -92,14 +92,15 @@ func number(digits string) (uint64, bool) {
 	return value, err == nil && (digits[0] != '0' || len(digits) == 1)
 }
 
-// unpad reads base64 in any of the alphabets in which hashes are written, with
-// or without padding: standard, URL-safe, and passlib's with a dot for the plus.
+// unpad reads base64 in each alphabet that password hashes use, with or without
+// padding: standard, URL-safe, and the alphabet of passlib with a dot instead
+// of the plus.
 func unpad(text string) ([]byte, bool) {
 	text = strings.TrimRight(text, "=")
 	if strings.ContainsAny(text, "-_.") {
 		text = strings.NewReplacer("-", "+", ".", "+", "_", "/").Replace(text)
 	}
 	decoded, err := base64.RawStdEncoding.Strict().DecodeString(text)
-	// The decoder skips line breaks.
+	// The decoder ignores line breaks, so they are refused here.
 	return decoded, err == nil && !strings.ContainsAny(text, "\r\n")
 }

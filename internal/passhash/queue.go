@@ -7,30 +7,31 @@ import (
 	"time"
 )
 
-// queue hands out the places among the running. Clients take turns: however many
-// of one client wait, another client waits for one turn of each, no more. A client
-// may fill its share of the queue and no more. The client "" is the program
-// itself; it has a turn like any other, and no share.
+// queue gives out the places among the running derivations. Clients take turns,
+// so a client waits for at most one derivation of each other client before its
+// own. A client may fill only its share of the queue. The client "" is the
+// program itself. It takes turns like any other client, but its share is the
+// whole queue.
 type queue struct {
 	mu             sync.Mutex
 	free, parallel int
-	// limit is how many may wait, share how many of one client.
+	// limit is how many may wait. share is how many of one client may wait.
 	limit, share int
 	waiting      int
-	// lines are the waiting of each client; turns are the clients that have any,
-	// in the order in which they are served.
+	// lines has the waiting derivations of each client. turns are the clients
+	// with waiting derivations, in the order in which they are served.
 	lines map[string][]*waiter
 	turns []string
 }
 
-// waiter is one who waits. ready is closed when it has a place.
+// waiter is one waiting derivation. ready is closed when it has a place.
 type waiter struct{ ready chan struct{} }
 
-// take takes a place, waiting for it no longer than patience. It answers
-// ErrBusy, or the error of the context.
+// take waits for a place, for at most patience. It returns ErrBusy, or the
+// error of the context.
 func (q *queue) take(ctx context.Context, client string, patience time.Duration) error {
 	q.mu.Lock()
-	if q.free > 0 { // then nobody waits
+	if q.free > 0 { // then nobody is waiting
 		q.free--
 		q.mu.Unlock()
 		return nil
@@ -60,7 +61,8 @@ func (q *queue) take(ctx context.Context, client string, patience time.Duration)
 	}
 }
 
-// giveUp leaves the queue, or passes on the place that came at the last moment.
+// giveUp leaves the queue. If the place came at the last moment, giveUp passes
+// it on.
 func (q *queue) giveUp(client string, w *waiter, why error) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -76,7 +78,8 @@ func (q *queue) giveUp(client string, w *waiter, why error) error {
 	return why
 }
 
-// setLine replaces the waiting of a client, which loses its turn with the last.
+// setLine replaces the line of a client. A client with an empty line has no
+// turn.
 func (q *queue) setLine(client string, line []*waiter) {
 	if len(line) > 0 {
 		q.lines[client] = line
@@ -93,8 +96,8 @@ func (q *queue) leave() {
 	q.passOn()
 }
 
-// passOn gives a place to the first of the client whose turn it is, which then
-// stands behind all others.
+// passOn gives a place to the first waiter of the client whose turn it is. Then
+// this client goes to the end of turns.
 func (q *queue) passOn() {
 	if len(q.turns) == 0 {
 		q.free++
@@ -108,7 +111,7 @@ func (q *queue) passOn() {
 	q.setLine(client, line[1:])
 }
 
-// counts answers how many run and how many wait.
+// counts returns how many derivations run and how many wait.
 func (q *queue) counts() (running, waiting int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

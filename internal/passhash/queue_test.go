@@ -20,7 +20,7 @@ func line(t *testing.T, h *Hasher, clients ...string) (served *[]string, wait fu
 	var group sync.WaitGroup
 	for i, client := range clients {
 		group.Go(func() {
-			if err := h.queue.take(context.Background(), client, time.Minute); err != nil {
+			if err := h.queue.take(context.Background(), client, 10*time.Minute); err != nil {
 				t.Errorf("%s: %v", client, err)
 				return
 			}
@@ -35,7 +35,7 @@ func line(t *testing.T, h *Hasher, clients ...string) (served *[]string, wait fu
 }
 
 func TestS4_ClientsTakeTurns(t *testing.T) {
-	h, release := occupied(Limits{Parallel: 1, Wait: 10 * time.Second})
+	h, release := occupied(Limits{Parallel: 1, Wait: 10 * time.Minute})
 	served, wait := line(t, h, "flood", "flood", "flood", "flood", "other", "third", "other")
 	release()
 	wait()
@@ -50,7 +50,7 @@ func TestS4_ClientsTakeTurns(t *testing.T) {
 func TestS4_AClientFillsAnEighthOfTheQueue(t *testing.T) {
 	for _, c := range []struct{ queue, share, want int }{{64, 0, 8}, {8, 0, 2}, {64, 3, 3}, {64, -1, 64}} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
-			h, release := occupied(Limits{Parallel: 1, Queue: c.queue, Share: c.share, Wait: 10 * time.Second})
+			h, release := occupied(Limits{Parallel: 1, Queue: c.queue, Share: c.share, Wait: 10 * time.Minute})
 			_, wait := line(t, h, slices.Repeat([]string{"flood"}, c.want)...)
 			if err := h.Waste(t.Context(), "flood", "x"); !errors.Is(err, ErrBusy) {
 				t.Errorf("beyond its share: %v", err)
@@ -82,7 +82,7 @@ func line2(t *testing.T, h *Hasher, before int, clients ...string) (served []str
 
 // Whoever gives up takes nobody's place with it.
 func TestS4_APlaceThatComesTooLateIsPassedOn(t *testing.T) {
-	h, release := occupied(Limits{Parallel: 1, Wait: 10 * time.Second})
+	h, release := occupied(Limits{Parallel: 1, Wait: 10 * time.Minute})
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error)
 	go func() { gone <- h.queue.take(ctx, "gone", time.Minute) }()

@@ -13,11 +13,11 @@ import (
 	"strings"
 )
 
-// scheme reads what stands behind a name in braces, which is how LDAP servers
-// (RFC 3112), Dovecot and Spring Security say what a hash is.
+// scheme reads the text after a name in braces. LDAP servers (RFC 3112),
+// Dovecot and Spring Security name the format of a hash in this way.
 type scheme func(rest string, current Params) (stored, error)
 
-// schemes has names in lower case.
+// schemes are the formats by their names in lower case.
 var schemes = map[string]scheme{
 	"ssha": digestOf(sha1.New, true), "ssha1": digestOf(sha1.New, true), "ssha256": digestOf(sha256.New, true),
 	"ssha384": digestOf(sha512.New384, true), "ssha512": digestOf(sha512.New, true), "smd5": digestOf(md5.New, true),
@@ -39,22 +39,22 @@ var schemes = map[string]scheme{
 	"scrypt": springScrypt, "scrypt@springsecurity_v5_8": springScrypt,
 }
 
-// carriers are schemes whose content says itself what it is.
+// carriers are schemes whose content names its own format.
 var carriers = []string{
 	"bcrypt", "crypt", "blf-crypt", "sha256-crypt", "sha512-crypt", schemeArgon2, "argon2i", "argon2id", "argon2@springsecurity_v5_8", schemeOwn,
 }
 
 const (
-	// schemeArgon2 marks an Argon2 string that another system made: it is of the
-	// password as sent, while our own are of its NFC form.
+	// schemeArgon2 marks an Argon2 string of another system. It is a hash of
+	// the password as sent. A string of this package is a hash of the NFC form.
 	schemeArgon2 = "argon2"
-	// schemeOwn marks an Argon2 string of ours where it leaves this system.
+	// schemeOwn marks an Argon2 string of this package in an export.
 	schemeOwn = "argon2@admit"
 )
 
-// FromElsewhere returns the string to store for a hash that comes from another
-// system, or from an export of ours, so that Verify compares passwords as its
-// maker did. The error is that of Recognise.
+// FromElsewhere returns the string to store for a hash from another system, or
+// from an export of Admit, so that Verify compares passwords as the other
+// system did. It returns the error of Recognise.
 func FromElsewhere(encoded string) (string, error) {
 	if err := Recognise(encoded); err != nil {
 		return "", err
@@ -68,8 +68,8 @@ func FromElsewhere(encoded string) (string, error) {
 	return encoded, nil
 }
 
-// ForElsewhere returns a stored string as an export of ours has it: FromElsewhere
-// takes it back.
+// ForElsewhere returns a stored string in the form of an export. FromElsewhere
+// reads this form.
 func ForElsewhere(encoded string) string {
 	if strings.HasPrefix(encoded, "$argon2id$") {
 		return "{" + schemeOwn + "}" + encoded
@@ -99,8 +99,8 @@ func parseScheme(encoded string, current Params) (stored, error) {
 	return read(rest, current)
 }
 
-// digestOf reads base64 of a digest of the password and, if salted, of the salt
-// behind it, which then stands behind the digest.
+// digestOf reads the base64 of a digest of the password. If salted is true, the
+// digest is of the password and the salt, and the salt follows the digest.
 func digestOf(digest func() hash.Hash, salted bool) scheme {
 	size := digest().Size()
 	return func(rest string, _ Params) (stored, error) {
@@ -120,9 +120,9 @@ func digestOf(digest func() hash.Hash, salted bool) scheme {
 
 func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
-// springPBKDF2 reads the hexadecimal salt and key of Spring Security, which has
-// the costs in its code alone. A server that was given a secret of its own for
-// them has hashes that nobody else can verify.
+// springPBKDF2 reads the hexadecimal salt and key of Spring Security, whose
+// parameters are in its code. If the server was given a secret of its own,
+// nobody else can verify its hashes.
 func springPBKDF2(rest string, digest func() hash.Hash, iterations uint64, saltLength int) (stored, error) {
 	raw, err := hex.DecodeString(rest)
 	if err != nil || len(raw) != saltLength+32 {
@@ -131,8 +131,8 @@ func springPBKDF2(rest string, digest func() hash.Hash, iterations uint64, saltL
 	return pbkdf2Of(digest, iterations, raw[:saltLength], raw[saltLength:])
 }
 
-// springScrypt reads $costs$salt$key: the costs are a hexadecimal number with the
-// logarithm of N, then r and p in a byte each.
+// springScrypt reads $costs$salt$key. The costs are a hexadecimal number with
+// the logarithm of N, and then r and p in one byte each.
 func springScrypt(rest string, _ Params) (stored, error) {
 	fields := strings.Split(rest, "$")
 	if len(fields) != 4 || fields[0] != "" || len(fields[1]) == 0 || len(fields[1]) > 6 {

@@ -8,8 +8,8 @@ import (
 // maxCryptRounds is about two seconds.
 const maxCryptRounds = 1_000_000
 
-// parseSHACrypt reads what follows "$5$" or "$6$" in the strings of crypt(3):
-// [rounds=n$]salt$hash, as Ulrich Drepper described them.
+// parseSHACrypt reads the rest of a string of crypt(3) after "$5$" or "$6$":
+// [rounds=n$]salt$hash, as described by Ulrich Drepper.
 func parseSHACrypt(rest string, digest func() hash.Hash, order []int) (stored, error) {
 	rounds := uint64(5000)
 	if text, found := strings.CutPrefix(rest, "rounds="); found {
@@ -34,7 +34,7 @@ func parseSHACrypt(rest string, digest func() hash.Hash, order []int) (stored, e
 	}}, nil
 }
 
-// shaCrypt numbers its steps as the description does.
+// shaCrypt numbers its steps as the description of crypt(3) does.
 func shaCrypt(digest func() hash.Hash, password, salt []byte, rounds int) []byte {
 	sumOf := func(parts ...[]byte) []byte {
 		h := digest()
@@ -90,7 +90,7 @@ func shaCrypt(digest func() hash.Hash, password, salt []byte, rounds int) []byte
 	return sum
 }
 
-// repeated writes a text again and again until it has a length.
+// repeated repeats a text up to a length.
 func repeated(text []byte, length int) []byte {
 	out := make([]byte, 0, length+len(text))
 	for len(out) < length {

@@ -1,27 +1,26 @@
 package passhash
 
-// Verifier checks passwords against stored strings of a format that this package
-// does not know: a host's own.
+// Verifier checks passwords against stored strings in a format of the host.
 type Verifier interface {
-	// Recognises says whether the string is of the Verifier's format.
+	// Recognises reports whether the string is in the format of the Verifier.
 	Recognises(stored string) bool
-	// Verify says whether the password belongs to the string. It runs in a place
-	// of the queue, so it may take its time, and an error counts as no.
+	// Verify reports whether the password belongs to the string. It runs in a
+	// place of the queue, so it may take time. An error counts as no.
 	Verify(stored, password string) (bool, error)
 }
 
-// Use makes the Hasher ask others about strings that are in no format known here.
-// It is called before the Hasher is used.
+// Use adds the Verifiers for strings that are in no known format. It must be
+// called before the Hasher is used.
 func (h *Hasher) Use(others ...Verifier) { h.others = others }
 
-// Recognise is the function Recognise, with the formats of the Verifiers in use.
+// Recognise is the function Recognise with the formats of the Verifiers in use.
 func (h *Hasher) Recognise(encoded string) error {
 	_, err := h.parse(encoded)
 	return err
 }
 
-// FromElsewhere is the function FromElsewhere, which keeps a string of a Verifier
-// as it is.
+// FromElsewhere is the function FromElsewhere. It returns a string of a
+// Verifier unchanged.
 func (h *Hasher) FromElsewhere(encoded string) (string, error) {
 	stored, err := FromElsewhere(encoded)
 	if err != nil && h.Recognise(encoded) == nil {
@@ -30,8 +29,9 @@ func (h *Hasher) FromElsewhere(encoded string) (string, error) {
 	return stored, err
 }
 
-// parse asks the Verifiers last, so that none can change what a known format
-// means. What one of them checks is replaced by our own hash at the next sign-in.
+// parse asks the Verifiers last, so that no Verifier can change the meaning of
+// a known format. The next sign-in replaces a string of a Verifier by a hash of
+// this package.
 func (h *Hasher) parse(encoded string) (stored, error) {
 	found, err := parse(encoded, h.params)
 	if err == nil {

@@ -1,9 +1,9 @@
-// Package redirect decides where a browser may be sent after a flow, and
-// writes such targets. Nothing else in the library compares redirect targets.
+// Package redirect decides to which targets a browser may be sent after a flow,
+// and adds parameters to such targets. No other code compares redirect targets.
 //
-// Matching is on the text. A target must begin with an allowed origin exactly
-// as New wrote it down, followed by a path, a query or nothing; so no two URL
-// parsers can read different hosts from it.
+// Targets are compared as text. A target must begin with an allowed origin
+// exactly as New wrote it, followed by a path, a query or nothing. So no two
+// URL parsers can read different hosts from a target.
 package redirect
 
 import (
@@ -13,54 +13,56 @@ import (
 	"strings"
 )
 
-// MaxBytes is the longest target that is allowed.
+// MaxBytes is the length of the longest target that is allowed.
 const MaxBytes = 2048
 
-// ErrNotAllowed says that a target is none that the configuration allows.
+// ErrNotAllowed means that the configuration does not allow a target.
 var ErrNotAllowed = errors.New("redirect target is not allowed")
 
-// Matcher holds the allowed targets. It is safe for concurrent use.
+// Matcher has the allowed targets. It is safe for concurrent use.
 type Matcher struct {
 	rules     []rule
 	wildcards []string
 }
 
-// rule allows one origin below one path.
+// rule allows one origin, below one path.
 type rule struct {
-	// readable says that whoever is on the way reads what is sent there: http to
-	// a host that is not this machine.
+	// readable says that others on the network can read what is sent to the
+	// target: it is http to a host other than this machine.
 	readable bool
 	scheme   string
 	// origins are the spellings of one origin: "https://host" and, with the
 	// default port written out, "https://host:443"; "app://host"; or "app:".
 	origins []string
-	// path is "" for everything, or begins with a slash.
+	// path is "" for every path, or begins with a slash.
 	path string
-	// fragment, where it is not "", is the path after "#" that a hash router
-	// reads; it begins with a slash. The rule then allows only targets with a
+	// fragment, if it is not "", is the path after "#" that a hash router
+	// reads. It begins with a slash. The rule then allows only targets with a
 	// fragment, at exactly path.
 	fragment string
-	// wildcard stands for hosts whose leftmost label begins and ends with two
-	// texts; it is nil for a rule of one host, and origins is nil where it is not.
+	// wildcard is for hosts whose first label begins and ends with two given
+	// texts. It is nil in a rule for one host. If it is not nil, origins is
+	// nil.
 	wildcard *wildcard
 }
 
 // Option is a setting of New.
 type Option int
 
-// InsecureHTTP takes http for any host.
+// InsecureHTTP allows http for every host.
 const InsecureHTTP Option = 1
 
-// New allows every path of the base URL's origin, and each target of the list
-// with what lies below its path: https://app.example/signin allows
+// New allows every path of the origin of the base URL, and each target of the
+// list with the paths below it: https://app.example/signin allows
 // /signin?next=1 and /signin/done, but not /signing.
 //
-// Targets are absolute URLs without a query. A fragment must begin with "#/", for
-// hash routers: https://app.example/#/reset. A "*" stands for a part of the
-// leftmost of at least three host labels: https://app-*.preview.example; such
-// targets are listed by [Matcher.Wildcards]. http is for loopback
-// hosts. Apps may use schemes of their own (myapp://callback, or the form of
-// RFC 8252, com.example.app:/callback). The error names every bad entry.
+// Targets are absolute URLs without a query. A fragment must begin with "#/",
+// for hash routers: https://app.example/#/reset. A "*" stands for a part of the
+// first host label, in a host with at least three labels:
+// https://app-*.preview.example. [Matcher.Wildcards] lists these targets. http
+// is allowed for loopback hosts. Apps may use schemes of their own
+// (myapp://callback, or the form of RFC 8252, com.example.app:/callback). The
+// error names every entry that is not allowed.
 func New(baseURL string, allowed []string, options ...Option) (*Matcher, error) {
 	var problems []error
 	matcher := &Matcher{}
@@ -102,19 +104,19 @@ func New(baseURL string, allowed []string, options ...Option) (*Matcher, error) 
 	return matcher, nil
 }
 
-// Wildcards lists the allowed targets that hold a "*", as they were given.
+// Wildcards lists the allowed targets with a "*", as they were given.
 func (m *Matcher) Wildcards() []string { return m.wildcards }
 
-// Allows tells whether a browser may be sent to the target.
+// Allows reports whether a browser may be sent to the target.
 func (m *Matcher) Allows(target string) bool {
 	_, allowed := m.origin(target)
 	return allowed
 }
 
-// FormAction returns the source expression of a Content-Security-Policy that lets
-// a form end in a redirect to an allowed target: the origin of the target, or its
-// scheme where the scheme is not http or https. It answers "" for a target that
-// is not allowed.
+// FormAction returns the source expression of a Content-Security-Policy that
+// lets a form end in a redirect to an allowed target: the origin of the target,
+// or its scheme if the scheme is not http or https. It returns "" for a target
+// that is not allowed.
 func (m *Matcher) FormAction(target string) string {
 	origin, allowed := m.origin(target)
 	scheme, _, _ := strings.Cut(origin, ":")
@@ -129,7 +131,7 @@ func (m *Matcher) FormAction(target string) string {
 
 // origin returns the part of an allowed target before its path.
 func (m *Matcher) origin(target string) (origin string, allowed bool) {
-	// Of a target with a fragment, everything but the "#" must be plain.
+	// In a target with a fragment, everything but the "#" must be plain.
 	address, fragment, hashed := strings.Cut(target, "#")
 	if len(target) > MaxBytes || !plainText(address) || !plainText(fragment) {
 		return "", false
@@ -159,10 +161,10 @@ func (r rule) spellings(address string) []string {
 }
 
 // AddQuery returns an allowed target with the given names and values in its
-// query, or in the query inside its fragment where the target has a fragment.
-// Parameters of the same names are dropped from both queries: whoever chose
-// the target must not choose a token as well. It answers ErrNotAllowed instead
-// of handing a value to a target that is not allowed.
+// query, or in the query inside its fragment if the target has a fragment. It
+// removes parameters of the same names from both queries, so that the person
+// who chose the target cannot choose a token too. For a target that is not
+// allowed it returns ErrNotAllowed.
 func (m *Matcher) AddQuery(target string, namesAndValues ...string) (string, error) {
 	if !m.Allows(target) {
 		return "", ErrNotAllowed
@@ -177,10 +179,11 @@ func (m *Matcher) AddQuery(target string, namesAndValues ...string) (string, err
 	return withQuery(address, namesAndValues, false) + "#" + withQuery(fragment, namesAndValues, true), nil
 }
 
-// withQuery drops the names from the query of an address, and adds them with
-// their values where add is true.
+// withQuery removes the names from the query of an address. If add is true it
+// adds them with their values.
 func withQuery(address string, namesAndValues []string, add bool) string {
-	// Pieces that stay are copied as they are: the target may be signed.
+	// Other parts of the query are copied unchanged, because the target may be
+	// signed.
 	path, query, _ := strings.Cut(address, "?")
 	var out strings.Builder
 	out.WriteString(path)
@@ -201,8 +204,9 @@ func withQuery(address string, namesAndValues []string, add bool) string {
 	return out.String()
 }
 
-// names tells whether a piece of a query sets one of the names. Servers behind
-// the target may read names without case, or split at semicolons as well.
+// names reports whether a part of a query sets one of the names. Servers behind
+// the target may ignore the case of names, or split the query at semicolons
+// too.
 func names(piece string, namesAndValues []string) bool {
 	for part := range strings.SplitSeq(piece, ";") {
 		name, _, _ := strings.Cut(part, "=")
@@ -219,9 +223,9 @@ func names(piece string, namesAndValues []string) bool {
 	return false
 }
 
-// covers looks at what follows the origin. It ends at the border of a path
-// segment, and with it the origin, since nothing but a slash or a question mark
-// may come next: no port, no user name, no longer host.
+// covers checks the text after the origin. It must continue at the border of a
+// path segment. After the origin only a slash or a question mark may follow, so
+// there can be no port, no user name and no longer host.
 func (r rule) covers(rest string) bool {
 	path, _, _ := strings.Cut(rest, "?")
 	if r.fragment != "" { // the page of a hash router is one page
@@ -233,8 +237,8 @@ func (r rule) covers(rest string) bool {
 	return below(r.path, path)
 }
 
-// below tells whether an absolute path, with or without a query, is another one or
-// stands below it.
+// below reports whether an absolute path, with or without a query, is the same
+// as another path or below it.
 func below(parent, path string) bool {
 	path, _, _ = strings.Cut(path, "?")
 	if path == "" || !plainPath(path) {

@@ -17,8 +17,9 @@ var forbidden = [...]string{
 	"livescript", "mailto", "resource", "sms", "tel", "vbscript", "view-source", "ws", "wss",
 }
 
-// domains maps names as browsers do. Hyphens in the third and fourth place are
-// real (v2--site.example); canonicalHost looks at the others.
+// domains maps names as browsers do. Real names may have hyphens in the third
+// and fourth place (v2--site.example), so canonicalHost checks the other
+// hyphens.
 var domains = idna.New(
 	idna.MapForLookup(),
 	idna.Transitional(false),
@@ -28,12 +29,12 @@ var domains = idna.New(
 	idna.CheckHyphens(false),
 )
 
-// web tells which schemes a browser opens itself.
+// web reports whether a browser opens a scheme itself.
 func web(scheme string) bool { return scheme == "https" || scheme == "http" }
 
-// parseRule reads one allowed target from the configuration. It may be written
-// as people write URLs, with capitals or letters of any script in the host; the
-// rule holds the one spelling that browsers send.
+// parseRule reads one allowed target from the configuration. The host may have
+// capitals and letters of any script. The rule has the one spelling that
+// browsers send.
 func parseRule(target string) (rule, error) {
 	target, fragment, hashed := strings.Cut(target, "#")
 	if hashed && (!strings.HasPrefix(fragment, "/") || !plainText(fragment) || !plainPath(fragment) || strings.ContainsAny(fragment, "?*")) {
@@ -80,7 +81,7 @@ func parseRule(target string) (rule, error) {
 	return allowed, err
 }
 
-// origins writes an origin in each spelling that means the same.
+// origins returns each spelling of an origin.
 func origins(scheme, host, port string, emptyPort bool) ([]string, error) {
 	origin := scheme + "://" + host
 	standard := map[string]string{"https": "443", "http": "80"}[scheme]
@@ -96,8 +97,8 @@ func origins(scheme, host, port string, emptyPort bool) ([]string, error) {
 	return []string{origin + ":" + port}, nil
 }
 
-// canonicalHost writes a host as browsers do, and tells whether it can only be
-// this machine.
+// canonicalHost returns a host as browsers write it. loopback says that the
+// host can only be this machine.
 func canonicalHost(host string) (canonical string, loopback bool, err error) {
 	if address, err := netip.ParseAddr(host); err == nil && address.Zone() == "" {
 		if address.Is6() {
@@ -113,8 +114,8 @@ func canonicalHost(host string) (canonical string, loopback bool, err error) {
 	return canonical, canonical == "localhost" || strings.HasSuffix(canonical, ".localhost"), nil
 }
 
-// plainText takes the characters of RFC 3986 without the fragment's, and
-// escapes that are whole and hide no control character.
+// plainText accepts the characters of RFC 3986 without those of the fragment,
+// and complete escapes of characters other than control characters.
 func plainText(text string) bool {
 	for i := range len(text) {
 		b := text[i]
@@ -134,8 +135,8 @@ func plainText(text string) bool {
 	return true
 }
 
-// plainPath takes an absolute path whose segments are what they seem: none
-// empty but the last, none of dots, none with a slash or a dot in disguise.
+// plainPath accepts an absolute path without empty segments (except the last),
+// without segments of dots, and without an escaped slash or dot.
 func plainPath(path string) bool {
 	if path[0] != '/' {
 		return false
@@ -147,7 +148,8 @@ func plainPath(path string) bool {
 		}
 	}
 	for segment := range strings.SplitSeq(path, "/") {
-		// A path parameter does not make dots a name: some servers drop it.
+		// Some servers drop path parameters, so a segment of dots with a
+		// parameter is refused too.
 		name, _, _ := strings.Cut(segment, ";")
 		if name == "." || name == ".." {
 			return false

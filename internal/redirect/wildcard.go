@@ -7,12 +7,12 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// placeholder stands for the "*" of a host while net/url and idna read it. No
-// host may hold it otherwise.
+// placeholder replaces the "*" of a host while net/url and idna read it. No
+// given host may contain it.
 const placeholder = "wildcard0placeholder"
 
-// wildcard is the origin of a rule whose leftmost label has a part that may be
-// anything: https://app-*.preview.example is split at the "*".
+// wildcard is the origin of a rule whose first label has a variable part:
+// https://app-*.preview.example is split at the "*".
 type wildcard struct {
 	before string // "https://app-"
 	// after are the spellings of the rest: ".preview.example" and
@@ -48,9 +48,9 @@ func newWildcard(scheme, host string, origins []string) (*wildcard, error) {
 	return made, nil
 }
 
-// origin returns the origin that an address begins with, where the wildcard
-// covers that origin. What stands for the "*" has letters, digits and hyphens
-// only, so the label ends where the rule says.
+// origin returns the origin that an address begins with, if the wildcard covers
+// it. The text for the "*" has only letters, digits and hyphens, so it cannot
+// reach beyond the label.
 func (w *wildcard) origin(address string) (origin string, found bool) {
 	rest, found := strings.CutPrefix(address, w.before)
 	if !found {
@@ -62,7 +62,7 @@ func (w *wildcard) origin(address string) (origin string, found bool) {
 		label, _, _ := strings.Cut(start+part+after, ".")
 		if found && part != "" && strings.Trim(part, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" &&
 			len(label) <= 63 && label[0] != '-' && label[len(label)-1] != '-' && !strings.HasPrefix(label, "xn--") {
-			origin = w.before + part + after // the spelling with the port is the last, and the longest
+			origin = w.before + part + after // the spelling with the port is the last and the longest
 		}
 	}
 	return origin, origin != ""

@@ -1,6 +1,6 @@
-// Package refreshtoken writes and reads refresh tokens, and tells the use of a
-// current one from a retry, a theft and a fork. It stores nothing and ends no
-// session: what follows from a verdict is decided above.
+// Package refreshtoken writes and reads refresh tokens. It tells the use of a
+// current token from a retry, a theft and a fork. It stores nothing and ends no
+// session: the caller acts on the verdict.
 package refreshtoken
 
 import (
@@ -17,57 +17,65 @@ import (
 )
 
 var (
-	// ErrInvalid says that a text is no refresh token from here.
+	// ErrInvalid means that a text is not a refresh token of this host.
 	ErrInvalid = errors.New("refreshtoken: the token is not valid")
-	// ErrNotSealed says that a token cannot be written: its session has no
-	// proper id or generation.
+	// ErrNotSealed means that a token cannot be written because its session has
+	// no valid id or generation.
 	ErrNotSealed = errors.New("refreshtoken: a session without a proper id or generation")
 )
 
 const (
-	// Grace is how long after a refresh the token before is still answered with
-	// the same successor, whoever used the successor meanwhile.
+	// Grace is how long after a refresh the previous token gives the same
+	// successor again, even if the successor was used.
 	Grace = 10 * time.Second
 
 	// skew is how far the clock of another process may be ahead. A time that is
-	// further ahead is wrong, as after a clock that was set back.
+	// further ahead is wrong, for example because the clock was set back.
 	skew = time.Minute
 
-	purpose          = "refresh-token"
+	refreshPurpose   = "refresh-token"
 	successorPurpose = "refresh-successor"
 	version          = 1
 	length           = 1 + 4 + 16 + 8 + 32 + 32
 )
 
-// Token is what a refresh token says. Its text holds a version, these fields in
-// their order, and a code over all of it.
+// Token is the content of a refresh token. Its text has a version, these fields
+// in this order, and a MAC over all of them.
 type Token struct {
 	// KeyID names the secret that signs the token.
 	KeyID [4]byte
-	// Session is the id of the session; see SessionID.
+	// Session is the id of the session. See SessionID.
 	Session    [16]byte
 	Generation int64
 	// Secret is the random part.
 	Secret [32]byte
 }
 
-// SessionID is the id of the session in the form that the store uses.
+// SessionID returns the id of the session in the form of the store.
 func (t *Token) SessionID() string { return uuid.Format(t.Session) }
 
-// Hash is what the store keeps of the random part of a token.
+// Hash returns the hash of the random part of a token. The store keeps only
+// this hash.
 func Hash(secret [32]byte) []byte {
 	hash := sha256.Sum256(secret[:])
 	return hash[:]
 }
 
 // Sealer writes and reads refresh tokens. It may be used concurrently.
-type Sealer struct{ ring *sealed.Ring }
+type Sealer struct {
+	ring    *sealed.Ring
+	purpose string
+}
 
 // New returns a Sealer that signs with the secrets of a ring.
-func New(ring *sealed.Ring) *Sealer { return &Sealer{ring} }
+func New(ring *sealed.Ring) *Sealer { return NewFor(ring, refreshPurpose) }
 
-// Seal writes a refresh token under the first secret. It answers ErrNotSealed
-// where the session has no proper id or generation.
+// NewFor returns a Sealer of tokens for another purpose. Tokens of one purpose
+// are not valid for another.
+func NewFor(ring *sealed.Ring, purpose string) *Sealer { return &Sealer{ring, purpose} }
+
+// Seal writes a refresh token with the first secret. It returns ErrNotSealed if
+// the session has no valid id or generation.
 func (s *Sealer) Seal(sessionID string, generation int64, secret [32]byte) (string, error) {
 	id, ok := uuid.Parse(sessionID)
 	if !ok || generation < 1 {
@@ -80,12 +88,12 @@ func (s *Sealer) Seal(sessionID string, generation int64, secret [32]byte) (stri
 	raw = append(raw, id[:]...)
 	raw = binary.BigEndian.AppendUint64(raw, uint64(generation))
 	raw = append(raw, secret[:]...)
-	_, mac := s.ring.MAC(purpose, raw)
+	_, mac := s.ring.MAC(s.purpose, raw)
 	return base64.RawURLEncoding.EncodeToString(append(raw, mac[:]...)), nil
 }
 
-// Open reads a refresh token, or answers ErrInvalid. Junk fails its code here,
-// before the store is asked.
+// Open reads a refresh token. It returns ErrInvalid for a text with a wrong
+// MAC, before the store is asked.
 func (s *Sealer) Open(text string) (Token, error) {
 	var t Token
 	if len(text) != base64.RawURLEncoding.EncodedLen(length) {
@@ -97,7 +105,7 @@ func (s *Sealer) Open(text string) (Token, error) {
 	}
 	body, mac := raw[:length-sha256.Size], raw[length-sha256.Size:]
 	copy(t.KeyID[:], body[1:])
-	if !s.ring.VerifyMAC(purpose, t.KeyID, mac, body) {
+	if !s.ring.VerifyMAC(s.purpose, t.KeyID, mac, body) {
 		return Token{}, ErrInvalid
 	}
 	copy(t.Session[:], body[5:])
@@ -109,49 +117,55 @@ func (s *Sealer) Open(text string) (Token, error) {
 	return t, nil
 }
 
+// Next is the random part of the token that follows a current one. It follows
+// from the token and from the secret that the token is sealed under.
+func (s *Sealer) Next(t *Token) [32]byte { return s.successor(t, t.KeyID) }
+
 // Successor is the random part of the next token. It follows from this token,
 // so that a retry is given the same successor though nothing usable is stored.
 // It follows from the secret too, and while secrets change two tabs may hold
 // this token sealed under either: then the successor that the store knows
 // counts.
 func (s *Sealer) Successor(t *Token, session *store.Session) [32]byte {
-	under := func(keyID [4]byte) [32]byte {
-		next, _ := s.ring.Derive(successorPurpose, keyID, t.Session[:], binary.BigEndian.AppendUint64(nil, uint64(t.Generation)), t.Secret[:])
-		return next
-	}
-	next := under(t.KeyID)
+	next := s.Next(t)
 	if t.Generation != session.Generation-1 || isHashOf(session.SecretHash, next) {
 		return next
 	}
 	for _, keyID := range s.ring.KeyIDs() {
-		if other := under(keyID); isHashOf(session.SecretHash, other) {
+		if other := s.successor(t, keyID); isHashOf(session.SecretHash, other) {
 			return other
 		}
 	}
 	return next
 }
 
+func (s *Sealer) successor(t *Token, keyID [4]byte) [32]byte {
+	next, _ := s.ring.Derive(successorPurpose, keyID, t.Session[:], binary.BigEndian.AppendUint64(nil, uint64(t.Generation)), t.Secret[:])
+	return next
+}
+
 func isHashOf(stored []byte, secret [32]byte) bool { return hmac.Equal(Hash(secret), stored) }
 
-// Verdict is what a refresh token turns out to be.
+// Verdict is the result of Judge.
 type Verdict int
 
 const (
-	// Rotate is the current token of the session.
+	// Rotate means that the token is the current one of the session.
 	Rotate Verdict = iota
-	// Repeat is the token before it, and its successor may be given again.
+	// Repeat means that the token is the previous one, and that its successor
+	// may be given again.
 	Repeat
-	// Theft is an older token, or the token before the current one after its
-	// successor was used.
+	// Theft means that the token is older, or that it is the previous one and
+	// its successor was used.
 	Theft
-	// Fork is a token that the store never issued or has forgotten, as after the
-	// restore of a backup.
+	// Fork means that the store never issued the token or has forgotten it, for
+	// example after the restore of a backup.
 	Fork
 )
 
-// Judge compares a token, and the successor that follows from it, with its
-// session. Grace is how long after a rotation the token before is answered,
-// whoever has used its successor.
+// Judge compares a token and its successor with the session. grace is how long
+// after a rotation the previous token gives its successor again, even if the
+// successor was used.
 func Judge(t *Token, next [32]byte, session *store.Session, now time.Time, grace time.Duration) Verdict {
 	switch {
 	case t.Generation == session.Generation:
@@ -172,8 +186,8 @@ func Judge(t *Token, next [32]byte, session *store.Session, now time.Time, grace
 	return Theft
 }
 
-// WithinGrace says whether a rotation was that lately. A rotation in a time to
-// come gives no grace: it would last until then.
+// WithinGrace reports whether a rotation was less than grace ago. A rotation in
+// the future gives no grace, because the grace would last too long.
 func WithinGrace(rotated, now time.Time, grace time.Duration) bool {
 	return now.Before(rotated.Add(grace)) && !rotated.After(now.Add(skew))
 }

@@ -85,7 +85,7 @@ func TestADamagedTokenIsRefused(t *testing.T) {
 	}
 }
 
-// A token whose code is right but whose version or generation is none of ours.
+// A token with a right code, but with an unknown version or generation.
 func TestATokenOfAnotherFormIsRefused(t *testing.T) {
 	s := sealer(t, first)
 	for name, change := range map[string]func(body []byte){
@@ -118,7 +118,7 @@ func TestASessionWithoutIDOrGenerationHasNoToken(t *testing.T) {
 	}
 }
 
-// The successor follows from the whole token, and differs from it.
+// The successor depends on the whole token and differs from it.
 func TestASuccessorFollowsFromItsToken(t *testing.T) {
 	s := sealer(t, first, second)
 	session := &store.Session{Generation: 7}
@@ -144,8 +144,8 @@ func TestASuccessorFollowsFromItsToken(t *testing.T) {
 	}
 }
 
-// While secrets change, a token under either has the successor that the store
-// knows.
+// During a rotation of secrets, a token under either secret has the successor
+// that the store knows.
 func TestASwitchOfSecretsKeepsTheSuccessor(t *testing.T) {
 	before, after := sealer(t, first, second), sealer(t, second, first)
 	old := open(t, before, seal(t, before, 7, [32]byte{1}))
@@ -190,8 +190,8 @@ func TestTK07_JudgeTellsARetryFromATheft(t *testing.T) {
 	}
 }
 
-// A rotation more than a minute ahead, by a clock that was set back since, gives
-// no grace.
+// A rotation more than a minute in the future, by a clock that was set back
+// since, gives no grace.
 func TestS20_ARotationInATimeToComeGivesNoGrace(t *testing.T) {
 	next := [32]byte{2}
 	for ahead, want := range map[time.Duration]Verdict{

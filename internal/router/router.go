@@ -1,7 +1,7 @@
 // Package router finds the route of a request by the segments of its path. A
-// literal segment goes before a parameter. Paths are never cleaned and never
-// redirected: a path in another spelling ("//", "/./", "%2d", a slash at the
-// end) is another path, and unknown.
+// literal segment takes precedence over a parameter. Paths are never cleaned
+// and never redirected: a path in another spelling ("//", "/./", "%2d", a slash
+// at the end) is another path, and unknown.
 package router
 
 import (
@@ -13,31 +13,30 @@ import (
 	"strings"
 )
 
-// Router holds routes of the type R. The zero value has no routes. All routes
-// are added before the first Find; after that any number of goroutines may
-// call Find.
+// Router has routes of type R. The zero value has no routes. All routes must be
+// added before the first Find. After that many goroutines may call Find.
 type Router[R any] struct {
 	root Node[R]
 }
 
 // Node is a place in the tree of segments.
 type Node[R any] struct {
-	// Allow lists the methods of the routes that end here, as the header of
-	// that name does.
+	// Allow lists the methods of the routes that end here, in the form of the
+	// header Allow.
 	Allow string
 
 	literals map[string]*Node[R]
-	// parameter follows any segment that is not empty; name is what the
-	// handler asks for with PathValue.
+	// parameter is the node after any segment that is not empty. name is its
+	// name for PathValue.
 	parameter *Node[R]
 	name      string
-	// methods holds the routes that end here.
+	// methods has the routes that end here.
 	methods map[string]R
 }
 
-// Add adds the route of a method on a path, such as "/v1/sessions/{id}". It
-// refuses a second route for the same method and path, and two names for the
-// parameter in one place.
+// Add adds the route of a method and a path, such as "/v1/sessions/{id}". It
+// refuses a second route for the same method and path, and a second name for
+// the parameter in one place.
 func (t *Router[R]) Add(method, path string, route R) error {
 	at := &t.root
 	for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
@@ -88,9 +87,9 @@ func allowed[R any](methods map[string]R) string {
 
 var errSegment = errors.New("a path segment is not well encoded")
 
-// Find returns the node that a request's path ends at, or nil where no route
-// does. Find matches the path as it was sent, still encoded, and gives the
-// parameters to r decoded.
+// Find returns the node at which the path of a request ends, or nil if no route
+// ends there. Find compares the path as it was sent, still encoded, and sets
+// the parameters in r, decoded.
 func (t *Router[R]) Find(r *http.Request) *Node[R] {
 	path, ok := strings.CutPrefix(r.URL.EscapedPath(), "/")
 	if !ok {

@@ -6,15 +6,14 @@ import (
 	"strings"
 )
 
-// MinSecretBytes is the shortest secret a Ring takes.
+// MinSecretBytes is the length of the shortest secret that a Ring accepts.
 const MinSecretBytes = 32
 
-// minDistinct is what a random secret of 32 hexadecimal digits falls below
-// about once in twenty million times.
+// minDistinct is the least number of different bytes. A random secret of 32
+// hexadecimal digits has fewer about once in twenty million times.
 const minDistinct = 8
 
-// templates are the words that example configurations are written with, the
-// long ones first.
+// templates are the words of example configurations. Longer words come first.
 var templates = [...]string{
 	"administrator", "placeholder", "development", "supersecret", "production", "yoursecret", "characters",
 	"changethis", "changeme", "insecure", "password", "default", "example", "replace", "letmein", "minimum",
@@ -23,9 +22,10 @@ var templates = [...]string{
 	"very", "long", "must", "test", "demo", "auth", "here", "with", "some",
 }
 
-// check returns all that makes a secret guessable. It cannot prove that
-// a secret is random; it finds what people type, copy from a page, or forget to
-// replace. The messages count and describe, and never quote.
+// check returns everything that makes a secret guessable. It cannot prove that
+// a secret is random. It finds secrets that people type, copy from a page, or
+// forget to replace. The messages count and describe, and never contain a part
+// of the secret.
 func check(secret []byte) []error {
 	var problems []error
 	if len(secret) < MinSecretBytes {
@@ -52,7 +52,7 @@ func check(secret []byte) []error {
 	return problems
 }
 
-// countDistinct tells how many of the 256 bytes occur.
+// countDistinct returns the number of different bytes.
 func countDistinct(secret []byte) int {
 	var seen [256]bool
 	distinct := 0
@@ -65,7 +65,8 @@ func countDistinct(secret []byte) int {
 	return distinct
 }
 
-// period is the length of the shortest prefix whose repetition is the secret.
+// period is the length of the shortest prefix that gives the secret when it is
+// repeated.
 func period(secret []byte) int {
 	for unit := 1; unit < len(secret); unit++ {
 		if string(secret[unit:]) == string(secret[:len(secret)-unit]) {
@@ -75,8 +76,8 @@ func period(secret []byte) int {
 	return len(secret)
 }
 
-// counts tells whether most steps from byte to byte are +1, or most are -1, as
-// in alphabets, digits and keyboard-walk examples.
+// counts reports whether most steps from byte to byte are +1, or most are -1,
+// as in alphabets and digits.
 func counts(secret []byte) bool {
 	up, down := 0, 0
 	for i := 1; i < len(secret); i++ {
@@ -90,9 +91,9 @@ func counts(secret []byte) bool {
 	return max(up, down)*4 >= len(secret)*3
 }
 
-// withoutTemplates returns how many bytes of a printable secret are left when
-// the words of examples are taken out. Random bytes are not printable; short
-// words turn up in random text, so they count only beside a long one.
+// withoutTemplates returns how many bytes of a printable secret are left
+// without the words of examples. Random bytes are not printable. Short words
+// occur in random text too, so they count only if there is a long one.
 func withoutTemplates(secret []byte) (known bool, left int) {
 	for _, b := range secret {
 		if b < ' ' || b > '~' {
@@ -106,7 +107,7 @@ func withoutTemplates(secret []byte) (known bool, left int) {
 		}
 		if strings.Contains(rest, word) {
 			known = true
-			// The gap keeps the ends from forming a new word.
+			// The blank keeps the remaining parts from forming a new word.
 			rest = strings.ReplaceAll(rest, word, " ")
 		}
 	}

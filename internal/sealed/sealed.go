@@ -1,14 +1,15 @@
-// Package sealed holds the keys that come from the operator's secrets, and is
-// the only place where stored values are encrypted and tokens are signed.
+// Package sealed derives keys from the operator's secrets. All stored values
+// are encrypted here, and all tokens are signed here.
 //
-// Every use names a purpose, and every purpose has keys of its own, so that a
-// value made for one can never be taken for another. A purpose is a constant of
-// the code, never input: the Ring keeps the keys of each one it has met.
+// Every use names a purpose, and every purpose has keys of its own. So a value
+// for one purpose is never valid for another. A purpose is a constant of the
+// code and never input, because the Ring keeps the keys of every purpose.
 //
-// The first secret of a Ring seals and signs; all of them open and verify. To
-// rotate, append the new secret in every process, then move it to the front in
-// every process: so none meets a value under a secret that it lacks. Drop the
-// old one when Current is true of all that is stored.
+// The first secret of a Ring seals and signs. Every secret opens and verifies.
+// To rotate, append the new secret in every process. Then move it to the front
+// in every process. So no process meets a value under a secret that it does not
+// have. Remove the old secret when Current is true for everything that is
+// stored.
 package sealed
 
 import (
@@ -28,11 +29,11 @@ import (
 )
 
 var (
-	// ErrUnknownKey says that a value was sealed under a secret that the Ring
-	// does not hold: the operator dropped it too early, or restored a backup.
+	// ErrUnknownKey means that the Ring does not have the secret of a value:
+	// the operator removed it too early, or restored a backup.
 	ErrUnknownKey = errors.New("sealed under a secret that is not configured")
 
-	// ErrTampered says that a value is damaged, or was sealed for another
+	// ErrTampered means that a value is damaged, or was sealed for another
 	// purpose or context.
 	ErrTampered = errors.New("sealed value is damaged or belongs elsewhere")
 )
@@ -40,7 +41,7 @@ var (
 const (
 	version    = 1
 	headerSize = 1 + 4   // version, key id
-	sealSize   = 12 + 16 // what AES-GCM adds: nonce, tag
+	sealSize   = 12 + 16 // the nonce and the tag of AES-GCM
 	macSize    = sha256.Size
 )
 
@@ -48,8 +49,8 @@ const (
 type Ring struct {
 	roots []root
 
-	// purposes is replaced as a whole, so that reading it takes no lock and
-	// no allocation. It grows by one for each purpose named in the code.
+	// purposes is replaced as a whole, so that reading needs no lock and no
+	// allocation. It grows by one for each purpose in the code.
 	purposes atomic.Pointer[map[string][]keys]
 	growing  sync.Mutex
 }
@@ -60,8 +61,8 @@ type root struct {
 	pseudorandom []byte
 }
 
-// keys are what one secret gives for one purpose. A MAC is shown to clients and
-// a derived value is secret, so they never come from the same key.
+// keys are the keys of one secret for one purpose. A MAC is shown to clients
+// and a derived value is secret, so they use different keys.
 type keys struct {
 	id     [4]byte
 	seal   cipher.AEAD
@@ -69,8 +70,8 @@ type keys struct {
 	derive *macKey
 }
 
-// New makes a Ring. It refuses secrets that can be guessed and names all that
-// is wrong with any of them; the errors never hold a part of a secret.
+// New makes a Ring. It refuses secrets that can be guessed and returns all
+// problems of all secrets. The errors never contain a part of a secret.
 func New(secrets [][]byte) (*Ring, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("no secret is configured")
@@ -102,17 +103,17 @@ func New(secrets [][]byte) (*Ring, error) {
 		return nil, err
 	}
 	ring.purposes.Store(&map[string][]keys{})
-	// One derivation here shows that none can fail later.
+	// If one value can be sealed here, sealing cannot fail later.
 	if _, err := ring.Seal("self-test", nil, nil); err != nil {
 		return nil, err
 	}
 	return ring, nil
 }
 
-// Primary is the id of the key that seals and signs.
+// Primary returns the id of the key that seals and signs.
 func (r *Ring) Primary() [4]byte { return r.roots[0].id }
 
-// KeyIDs are the ids of all keys, in the order of the secrets.
+// KeyIDs returns the ids of all keys, in the order of the secrets.
 func (r *Ring) KeyIDs() [][4]byte {
 	ids := make([][4]byte, len(r.roots))
 	for i, root := range r.roots {
@@ -121,9 +122,9 @@ func (r *Ring) KeyIDs() [][4]byte {
 	return ids
 }
 
-// Seal encrypts with AES-256-GCM under a random nonce. The result opens only
-// with the same purpose and the same context, which names the row and column
-// that hold it. One secret may seal 2^32 values per purpose.
+// Seal encrypts with AES-256-GCM and a random nonce. The result opens only with
+// the same purpose and the same context. The context names the row and the
+// column of the value. One secret may seal 2^32 values per purpose.
 func (r *Ring) Seal(purpose string, context, plain []byte) ([]byte, error) {
 	key := &r.keys(purpose)[0]
 	if key.seal == nil {
@@ -135,7 +136,7 @@ func (r *Ring) Seal(purpose string, context, plain []byte) ([]byte, error) {
 	return key.seal.Seal(out, nil, plain, bound(out, purpose, context)), nil
 }
 
-// Open decrypts what Seal made. It answers ErrUnknownKey or ErrTampered.
+// Open decrypts a result of Seal. It returns ErrUnknownKey or ErrTampered.
 func (r *Ring) Open(purpose string, context, sealed []byte) ([]byte, error) {
 	if len(sealed) < headerSize+sealSize || sealed[0] != version {
 		return nil, ErrTampered
@@ -152,22 +153,22 @@ func (r *Ring) Open(purpose string, context, sealed []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// Current tells whether a value was sealed under the first secret. One that was
-// not should be opened and sealed again before its secret is dropped.
+// Current reports whether a value was sealed with the first secret. Any other
+// value should be opened and sealed again before its secret is removed.
 func (r *Ring) Current(sealed []byte) bool {
 	primary := r.Primary()
 	return len(sealed) >= headerSize+sealSize && sealed[0] == version && bytes.Equal(sealed[1:headerSize], primary[:])
 }
 
-// MAC signs the parts under the first secret. Parts cannot run together:
+// MAC signs the parts with the first secret. The borders of the parts matter:
 // ("ab", "c") and ("a", "bc") have different codes.
 func (r *Ring) MAC(purpose string, parts ...[]byte) (keyID [4]byte, mac [32]byte) {
 	key := &r.keys(purpose)[0]
 	return key.id, key.mac.sum(parts)
 }
 
-// VerifyMAC tells, in constant time, whether mac is the code of the parts under
-// the named key. It is false for a key the Ring does not hold.
+// VerifyMAC says, in constant time, whether mac is the code of the parts under
+// the named key. It is false for a key that the Ring does not have.
 func (r *Ring) VerifyMAC(purpose string, keyID [4]byte, mac []byte, parts ...[]byte) bool {
 	key := find(r.keys(purpose), keyID)
 	if key == nil {
@@ -177,9 +178,10 @@ func (r *Ring) VerifyMAC(purpose string, keyID [4]byte, mac []byte, parts ...[]b
 	return hmac.Equal(want[:], mac)
 }
 
-// Derive computes a secret value from the parts under the named key: always the
-// same, unknowable without the secret, and unrelated to any MAC of the parts.
-// It is false for a key the Ring does not hold.
+// Derive derives a secret value from the parts under the named key. The value
+// is always the same, cannot be computed without the secret, and is unrelated
+// to a MAC of the parts. Derive returns false for a key that the Ring does not
+// have.
 func (r *Ring) Derive(purpose string, keyID [4]byte, parts ...[]byte) ([32]byte, bool) {
 	key := find(r.keys(purpose), keyID)
 	if key == nil {
@@ -189,7 +191,7 @@ func (r *Ring) Derive(purpose string, keyID [4]byte, parts ...[]byte) ([32]byte,
 }
 
 // keys returns the keys of a purpose, in the order of the secrets. The fast way
-// is one atomic load; only the first use of a purpose takes the lock.
+// is one atomic load. Only the first use of a purpose takes the lock.
 func (r *Ring) keys(purpose string) []keys {
 	if known, ok := (*r.purposes.Load())[purpose]; ok {
 		return known
@@ -200,7 +202,7 @@ func (r *Ring) keys(purpose string) []keys {
 	if known, ok := current[purpose]; ok {
 		return known
 	}
-	// What each text below says is part of the stored format.
+	// The texts below are part of the stored format.
 	made := make([]keys, len(r.roots))
 	for i, root := range r.roots {
 		made[i] = keys{
@@ -217,7 +219,7 @@ func (r *Ring) keys(purpose string) []keys {
 	return made
 }
 
-// find compares key ids, which are public, and there are few.
+// find compares key ids, which are public and few.
 func find(among []keys, id [4]byte) *keys {
 	for i := range among {
 		if among[i].id == id {
@@ -227,8 +229,8 @@ func find(among []keys, id [4]byte) *keys {
 	return nil
 }
 
-// bound is the additional data of a sealed value: its header, purpose and
-// context, each at a length of its own.
+// bound returns the additional data of a sealed value: its header, purpose and
+// context, each with its length.
 func bound(header []byte, purpose string, context []byte) []byte {
 	data := make([]byte, 0, len(header)+8+len(purpose)+len(context))
 	data = append(data, header...)
@@ -237,8 +239,8 @@ func bound(header []byte, purpose string, context []byte) []byte {
 	return append(data, context...)
 }
 
-// expand is HKDF-Expand (RFC 5869) for the 32 bytes that are its first block;
-// unlike crypto/hkdf it has no error to return.
+// expand is HKDF-Expand (RFC 5869) for its first block of 32 bytes. Unlike
+// crypto/hkdf it cannot fail.
 func expand(pseudorandom []byte, info string) []byte {
 	block := hmac.New(sha256.New, pseudorandom)
 	block.Write([]byte(info))
@@ -246,8 +248,9 @@ func expand(pseudorandom []byte, info string) []byte {
 	return block.Sum(nil)
 }
 
-// newAEAD leaves the nonce to the standard library, so that no caller can use
-// one twice. It is nil only where the platform forbids AES-GCM, which New finds out.
+// newAEAD lets the standard library choose the nonce, so that no caller can use
+// a nonce twice. It returns nil only on a platform that forbids AES-GCM. New
+// finds this out.
 func newAEAD(key []byte) cipher.AEAD {
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -260,8 +263,8 @@ func newAEAD(key []byte) cipher.AEAD {
 	return aead
 }
 
-// macKey is an HMAC-SHA-256 key with its prepared states, which are worth
-// keeping: preparing one costs more than a short message does.
+// macKey is an HMAC-SHA-256 key with its prepared states. Preparing a state
+// costs more than a short message, so the states are kept.
 type macKey struct {
 	states sync.Pool
 }
@@ -277,7 +280,8 @@ func newMACKey(key []byte) *macKey {
 	}}}
 }
 
-// sum copies the parts into one buffer, so that they need not move to the heap.
+// sum copies the parts into one buffer, so that they need not escape to the
+// heap.
 func (k *macKey) sum(parts [][]byte) (code [macSize]byte) {
 	state := k.states.Get().(*macState)
 	buffer := state.buffer[:0]
@@ -289,7 +293,7 @@ func (k *macKey) sum(parts [][]byte) (code [macSize]byte) {
 	state.hash.Write(buffer)
 	copy(code[:], state.hash.Sum(buffer[:0]))
 	clear(buffer[:cap(buffer)])
-	// One long message does not keep its memory for good.
+	// The buffer of one long message is not kept.
 	if cap(buffer) <= 4096 {
 		state.buffer = buffer[:0]
 	}

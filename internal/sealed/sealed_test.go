@@ -58,8 +58,8 @@ func TestSealedOpensOnlyWhereItBelongs(t *testing.T) {
 	}
 }
 
-// Purposes have keys of their own, so the border test above would pass without
-// the additional data; this one would not.
+// Each purpose has its own keys, so the previous test would pass without the
+// additional data. This test would not.
 func TestAdditionalDataBindsHeaderPurposeAndContext(t *testing.T) {
 	seen := map[string]string{}
 	for _, header := range []string{"\x01aaaa", "\x01aaab", "\x02aaaa"} {
@@ -134,8 +134,9 @@ func TestRotationAppendsThenMovesToTheFront(t *testing.T) {
 	if during.Primary() != before.Primary() || after.Primary() == before.Primary() || after.Primary() != done.Primary() {
 		t.Error("the first secret is not the one that seals")
 	}
-	// A process that has only the appended secret must read what one that
-	// moved it writes: that is what the two steps are for.
+	// A process that has only appended the new secret must read the values of a
+	// process that has moved it to the front. This is the reason for the two
+	// steps.
 	fresh, _ := after.Seal("totp", nil, []byte("y"))
 	if opened, err := during.Open("totp", nil, fresh); err != nil || string(opened) != "y" {
 		t.Errorf("during a rolling deployment: %q, %v", opened, err)
@@ -352,7 +353,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add("", []byte{}, []byte{1})
 	f.Fuzz(func(t *testing.T, purpose string, context, sealed []byte) {
 		if len(purpose) > 2 {
-			// Each purpose is kept; the fuzzer has no end of them.
+			// The Ring keeps every purpose, and the fuzzer makes too many.
 			purpose = "totp"
 		}
 		plain, err := r.Open(purpose, context, sealed)

@@ -1,6 +1,6 @@
-// Package strictjson reads request bodies in the one way that leaves no room
-// for two readers to disagree (RFC 8259 with RFC 7493): exact keys, no
-// duplicates, no trailing data, valid UTF-8, no U+0000.
+// Package strictjson reads request bodies so strictly that two readers cannot
+// disagree about them (RFC 8259 with RFC 7493): case-sensitive names, no
+// duplicate names, no trailing data, valid UTF-8, no U+0000.
 package strictjson
 
 import (
@@ -13,16 +13,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ErrNotObject says that the body is valid JSON, but not an object.
+// ErrNotObject means that the body is valid JSON, but not an object.
 var ErrNotObject = errors.New("the body must be a JSON object")
 
 var errNUL = errors.New("text must not contain U+0000")
 
-// Unmarshal reads one JSON object into a struct. Keys that the struct does not
-// name are passed over, after the same checks as the others.
+// Unmarshal reads one JSON object into a struct. Unknown names are ignored
+// after the same checks.
 func Unmarshal(data []byte, into any) error {
 	if jsontext.Value(data).Kind() != '{' {
-		// A syntax error is told apart from a value of the wrong kind.
+		// A syntax error is distinguished from a value of the wrong type.
 		if !jsontext.Value(data).IsValid() {
 			return errors.New("the body is not valid JSON")
 		}
@@ -37,7 +37,7 @@ func Unmarshal(data []byte, into any) error {
 	return nil
 }
 
-// refuseNUL walks the tokens, since `\\u0000` is six harmless characters.
+// refuseNUL checks the tokens, because `\\u0000` is six harmless characters.
 func refuseNUL(data []byte) error {
 	decoder := jsontext.NewDecoder(bytes.NewReader(data))
 	for {

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Source makes identifiers that grow: each is greater than the one before from
-// the same Source, even while the clock stands still or steps back. The zero
-// value is ready for use by any number of goroutines.
+// Source makes increasing identifiers: each is greater than the previous one of
+// the same Source, also if the clock stands still or steps back. The zero value
+// is ready. It is safe for use by many goroutines.
 type Source struct {
 	last atomic.Uint64
 }
@@ -23,8 +23,9 @@ func (s *Source) New(now time.Time) string {
 	stamp := micros/1000<<12 | micros%1000<<2
 	for {
 		last := s.last.Load()
-		// A clock that was set back by more than a second is followed, lest
-		// one bad reading decide the order for ever.
+		// If the clock was set back by more than a second, the identifiers
+		// follow it. Otherwise one wrong reading would decide the order for
+		// ever.
 		if stamp <= last && last-stamp < 1000<<12 {
 			stamp = last + 1
 		}
@@ -34,8 +35,18 @@ func (s *Source) New(now time.Time) string {
 	}
 	var id [16]byte
 	binary.BigEndian.PutUint64(id[:8], stamp>>12<<16|0x7000|stamp&0xfff)
-	rand.Read(id[8:]) // crypto/rand.Read never fails: it ends the program instead
+	rand.Read(id[8:]) // crypto/rand.Read never fails: it ends the program
 	id[8] = id[8]&0x3f | 0x80
+	return Format(id)
+}
+
+// First returns the least identifier of the given time: those that a Source made
+// before the time sort before it, and the others do not.
+func First(at time.Time) string {
+	micros := uint64(max(at.UnixMicro(), 0))
+	var id [16]byte
+	binary.BigEndian.PutUint64(id[:8], micros/1000<<16|0x7000|micros%1000<<2)
+	id[8] = 0x80
 	return Format(id)
 }
 
@@ -54,8 +65,8 @@ func Format(id [16]byte) string {
 	return string(text[:])
 }
 
-// Parse reads the canonical form, lower case and nothing else, so that one
-// identifier has one spelling.
+// Parse reads the canonical form, lower case only, so that an identifier has
+// one spelling.
 func Parse(text string) (id [16]byte, ok bool) {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return id, false
@@ -74,7 +85,7 @@ func Parse(text string) (id [16]byte, ok bool) {
 	return id, true
 }
 
-// Valid answers whether text is the canonical form of an identifier.
+// Valid reports whether text is the canonical form of an identifier.
 func Valid(text string) bool {
 	_, ok := Parse(text)
 	return ok

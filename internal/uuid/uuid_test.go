@@ -74,3 +74,20 @@ func TestParseTakesOneSpellingOnly(t *testing.T) {
 		}
 	}
 }
+
+func TestTheFirstIdentifierOfATimeStandsBetweenThoseBeforeAndTheOthers(t *testing.T) {
+	at := time.Date(2026, 5, 1, 12, 0, 0, 123_456_000, time.UTC)
+	first := uuid.First(at)
+	if !uuid.Valid(first) || uuid.First(time.Time{}) > first {
+		t.Errorf("got %s", first)
+	}
+	for range 100 {
+		var before, same uuid.Source // each knows no other time
+		if id := before.New(at.Add(-time.Microsecond)); id >= first {
+			t.Errorf("%s is of the time before and does not sort before %s", id, first)
+		}
+		if id := same.New(at); id < first {
+			t.Errorf("%s is of the same time and sorts before %s", id, first)
+		}
+	}
+}

@@ -1,8 +1,8 @@
 // Package webio reads requests and writes responses: JSON bodies, forms, pages
-// of lists, and the one shape of an error. It knows no route and no rule.
+// of lists, and errors. It knows no route and no rule.
 //
-// What a client got wrong is one of ErrTooLarge, ErrMediaType, ErrSyntax and
-// *FieldError; nothing else is answered by the functions that read.
+// The functions that read return ErrTooLarge, ErrMediaType, ErrSyntax or a
+// *FieldError for a mistake of the client, and no other error.
 package webio
 
 import (
@@ -27,20 +27,20 @@ import (
 const MaxBody = 64 << 10
 
 var (
-	// ErrTooLarge says that a body is larger than MaxBody.
+	// ErrTooLarge means that a body is larger than MaxBody.
 	ErrTooLarge = errors.New("the body is larger than 64 KiB")
-	// ErrMediaType says that a body is not what its route reads: another type,
-	// another charset, or compressed.
+	// ErrMediaType means that a body has the wrong type, the wrong charset, or
+	// is compressed.
 	ErrMediaType = errors.New("the body is not sent as application/json")
-	// ErrSyntax says that a body or a query cannot be read. An error that wraps
-	// it tells why.
+	// ErrSyntax means that a body or a query is malformed. An error that wraps
+	// it has the reason.
 	ErrSyntax = errors.New("the request cannot be read")
 )
 
-// FieldError says what is wrong with one field of a form or a query.
+// FieldError describes a mistake in one field of a form or a query.
 type FieldError struct {
-	// Field is the name of the field; Reason goes on after it, such as "must be
-	// a whole number from 1 to 100".
+	// Field is the name of the field. Reason continues the sentence after it,
+	// such as "must be a whole number from 1 to 100".
 	Field, Reason string
 }
 
@@ -50,8 +50,8 @@ func (e *FieldError) Error() string { return e.Field + " " + e.Reason }
 func syntax(cause error) error { return fmt.Errorf("%w: %w", ErrSyntax, cause) }
 
 // ReadBody reads the body of a request into memory, up to one byte more than
-// MaxBody, so that whoever decodes it later waits for nobody. What goes wrong is
-// answered to whoever reads the body.
+// MaxBody, so that decoding it later does not wait for the client. An error is
+// returned to the code that reads the body later.
 func ReadBody(r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength > MaxBody {
 		return
@@ -60,7 +60,7 @@ func ReadBody(r *http.Request) {
 	r.Body = &heldBody{Reader: bytes.NewReader(body), closer: r.Body, err: err}
 }
 
-// heldBody is a body that was read, and the error that ended it.
+// heldBody is a body in memory, and the error that ended it.
 type heldBody struct {
 	*bytes.Reader
 	closer io.Closer
@@ -75,7 +75,7 @@ func (b *heldBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo is not bytes.Reader's: it would hide the error.
+// WriteTo replaces the method of bytes.Reader, which would hide the error.
 func (b *heldBody) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, struct{ io.Reader }{b})
 }
@@ -83,8 +83,8 @@ func (b *heldBody) WriteTo(w io.Writer) (int64, error) {
 // Close closes the body of the connection.
 func (b *heldBody) Close() error { return b.closer.Close() }
 
-// Decode reads the body of a route that needs one: one JSON object, read as
-// package strictjson does.
+// Decode reads the body of a route that needs one: one JSON object, in the way
+// of package strictjson.
 func Decode(r *http.Request, into any) error {
 	if r.ContentLength > MaxBody {
 		return ErrTooLarge
@@ -105,8 +105,8 @@ func Decode(r *http.Request, into any) error {
 	return nil
 }
 
-// DecodeOptional is Decode for a route without required fields: it takes no body
-// at all, with or without a Content-Type, and leaves into as it is.
+// DecodeOptional is Decode for a route without required fields. If there is no
+// body, with or without a Content-Type, it does not change into.
 func DecodeOptional(r *http.Request, into any) error {
 	if r.Body == nil {
 		return nil
@@ -126,8 +126,8 @@ func DecodeOptional(r *http.Request, into any) error {
 	return Decode(r, into)
 }
 
-// checkMediaType refuses what a page of another site can send without being
-// asked, text/plain and forms above all.
+// checkMediaType refuses the types that a page of another site can send without
+// a preflight, above all text/plain and forms.
 func checkMediaType(r *http.Request) error {
 	values := r.Header["Content-Type"]
 	if len(values) != 1 || len(r.Header["Content-Encoding"]) > 0 {
@@ -152,7 +152,7 @@ func IsForm(r *http.Request) bool {
 	return kind == "application/x-www-form-urlencoded"
 }
 
-// Form reads a body that is a form. The fields of the query are not among them.
+// Form reads a body that is a form. It does not include fields of the query.
 func Form(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.ContentLength > MaxBody {
 		return nil, ErrTooLarge
@@ -176,8 +176,9 @@ func Query(r *http.Request) (url.Values, error) {
 	return values, nil
 }
 
-// Fields puts fields of a form or a query where they belong, by name; others
-// are passed over. A field that was given twice or is no text is a *FieldError.
+// Fields stores fields of a form or a query by name, and ignores unknown
+// fields. It returns a *FieldError for a field that was given twice or is not
+// valid text.
 func Fields(values url.Values, into map[string]*string) error {
 	for _, name := range slices.Sorted(maps.Keys(into)) {
 		given := values[name]
@@ -194,8 +195,8 @@ func Fields(values url.Values, into map[string]*string) error {
 	return nil
 }
 
-// PageOf reads page and limit of a list. The first page and the given limit
-// stand for what is not there; at most 100 records are a page.
+// PageOf reads the page and the limit of a list. The defaults are page 1 and
+// the given limit. A page has at most 100 records.
 func PageOf(r *http.Request, limit int) (store.Page, error) {
 	page := store.Page{Number: 1, Limit: limit}
 	query, err := Query(r)
@@ -211,7 +212,7 @@ func PageOf(r *http.Request, limit int) (store.Page, error) {
 	return page, nil
 }
 
-// number reads a whole number in its one spelling: no sign, no zero in front.
+// number reads a whole number without a sign and without leading zeros.
 func number(query url.Values, name string, least, most int, into *int) error {
 	values := query[name]
 	if len(values) == 0 {

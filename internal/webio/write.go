@@ -13,8 +13,8 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// Write sends one value as JSON. It fails only before anything was sent, when
-// the value cannot be shown as JSON.
+// Write sends one value as JSON. It fails only if the value cannot be encoded.
+// Then nothing was sent.
 func Write(w http.ResponseWriter, status int, value any) error {
 	body, err := json.Marshal(value, json.Deterministic(true))
 	if err != nil {
@@ -30,24 +30,25 @@ func WriteBody(w http.ResponseWriter, status int, body []byte) {
 	h["Content-Type"] = []string{"application/json"}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that hung up is no error of ours
+	_, _ = w.Write(body) // a client that hung up is not our error
 }
 
 type message struct {
 	Message string `json:"message"`
 }
 
-// Message is the body of a response that has nothing to tell but a sentence.
+// Message is the body of a response that has only a sentence.
 func Message(text string) any { return message{text} }
 
 // Failure is an error as a client sees it.
 type Failure struct {
 	// Status is the HTTP status.
 	Status int
-	// Code is for programs, Message for people, Details for clients that go on.
+	// Code is for programs, Message for people. Details are facts that a client
+	// needs for its next step.
 	Code, Message string
 	Details       map[string]any
-	// RetryAfter is how long to wait before trying again; zero without.
+	// RetryAfter is the time to wait before the next try. Zero means none.
 	RetryAfter time.Duration
 }
 
@@ -61,8 +62,8 @@ type failureFields struct {
 	Details map[string]any `json:"details,omitempty"`
 }
 
-// WriteError sends a failure, which no cache keeps. Details that cannot be
-// shown as JSON are left out.
+// WriteError sends a failure that caches must not keep. It leaves out details
+// that cannot be encoded.
 func WriteError(w http.ResponseWriter, f Failure) {
 	w.Header().Set("Cache-Control", "no-store")
 	f.Headers(w.Header())
@@ -71,10 +72,10 @@ func WriteError(w http.ResponseWriter, f Failure) {
 		return
 	}
 	body.Error.Details = nil
-	_ = Write(w, f.Status, body) // two texts, which can be encoded
+	_ = Write(w, f.Status, body) // two texts can always be encoded
 }
 
-// Headers sets the headers that go with a failure, whatever its body is.
+// Headers sets the headers of a failure. They do not depend on its body.
 func (f Failure) Headers(h http.Header) {
 	if f.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "Bearer")
@@ -97,7 +98,8 @@ type pagination struct {
 	TotalPages int `json:"totalPages"`
 }
 
-// WriteList sends one page of records, each shown by a function.
+// WriteList sends one page of records. A function makes the body of each
+// record.
 func WriteList[R, T any](w http.ResponseWriter, records []R, total int, page store.Page, show func(R) T) error {
 	body := list[T]{Items: make([]T, 0, len(records)), Pagination: pagination{
 		Page: page.Number, Limit: page.Limit, Total: total, TotalPages: (total + page.Limit - 1) / page.Limit,
@@ -108,8 +110,9 @@ func WriteList[R, T any](w http.ResponseWriter, records []R, total int, page sto
 	return Write(w, http.StatusOK, body)
 }
 
-// Object is a JSON object that is written member by member, without its end.
-// Names are written as they are, so they are constants of plain letters.
+// Object is a JSON object that is written member by member, without its closing
+// brace. Names are written unchanged, so they must be constants of plain
+// letters.
 type Object []byte
 
 // Raw adds a member whose value is JSON already.
@@ -124,13 +127,13 @@ func (o *Object) Raw(name, value string) {
 	*o = append(*o, value...)
 }
 
-// Text adds a text. What is not UTF-8 in it is replaced.
+// Text adds a text. Bytes that are not UTF-8 are replaced.
 func (o *Object) Text(name, value string) {
 	o.Raw(name, "")
-	*o, _ = jsontext.AppendQuote(*o, value) // the error only says that something was replaced
+	*o, _ = jsontext.AppendQuote(*o, value) // the error only reports a replacement
 }
 
-// Optional adds a text, or null in the place of an empty one.
+// Optional adds a text, or null for an empty text.
 func (o *Object) Optional(name, value string) {
 	if value == "" {
 		o.Raw(name, "null")
@@ -139,7 +142,7 @@ func (o *Object) Optional(name, value string) {
 	o.Text(name, value)
 }
 
-// Instant adds a time as [Instant] shows it.
+// Instant adds a time in the form of [Instant].
 func (o *Object) Instant(name string, at time.Time) {
 	o.Raw(name, "")
 	*o = Instant(at).append(*o)
@@ -153,7 +156,8 @@ func (o *Object) End() []byte {
 	return append(*o, '}')
 }
 
-// Instant is a time as the API shows it: UTC with milliseconds, null when zero.
+// Instant is a time in the form of the API: UTC with milliseconds, and null if
+// it is zero.
 type Instant time.Time
 
 func (t Instant) append(b []byte) []byte {

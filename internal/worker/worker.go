@@ -1,5 +1,5 @@
-// Package worker does periodic work in a goroutine that starts with the first
-// need for it and ends when it is told to.
+// Package worker does periodic work in a goroutine. The first need starts the
+// goroutine, and Close ends it.
 package worker
 
 import (
@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Worker does a periodic task in one goroutine, which its first Wake starts and
-// Close ends.
+// Worker does a periodic task in one goroutine. The first Wake starts it, and
+// Close ends it.
 type Worker struct {
 	name string
 	run  func(ctx context.Context) time.Duration
@@ -22,10 +22,10 @@ type Worker struct {
 	stopped         chan struct{}
 }
 
-// New returns a worker that has not started. The name stands in errors, such as
-// "the mail worker". What the worker does is said by run, which returns how long
-// to wait before the next time; a Wake ends the wait. A panic in run ends the
-// process, so run recovers from what others' code may do.
+// New returns a worker that is not started. The name appears in errors, such as
+// "the mail worker". run does the work and returns how long to wait before the
+// next run. Wake ends this wait. A panic in run ends the process, so run must
+// recover from panics in code of others.
 func New(name string, run func(context.Context) time.Duration) *Worker {
 	return &Worker{
 		name: name, run: run,
@@ -33,8 +33,8 @@ func New(name string, run func(context.Context) time.Duration) *Worker {
 	}
 }
 
-// Wake starts the worker, or tells it that there is something to do. A worker
-// that was closed stays so.
+// Wake starts the worker, or tells a running worker that there is work. It does
+// not start a closed worker.
 func (w *Worker) Wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -47,11 +47,11 @@ func (w *Worker) Wake() {
 	}
 	select {
 	case w.signal <- struct{}{}:
-	default: // it is told already
+	default: // the worker was told already
 	}
 }
 
-// WakeOnce starts the worker if nobody has, and else leaves it to its own pace.
+// WakeOnce starts the worker if it is not started.
 func (w *Worker) WakeOnce() {
 	w.mu.Lock()
 	started := w.started
@@ -63,8 +63,8 @@ func (w *Worker) WakeOnce() {
 
 func (w *Worker) loop() {
 	defer close(w.stopped)
-	// A worker that is told to stop finishes what it is at, so its context is
-	// not the one of whoever woke it.
+	// A worker that is told to stop finishes its run, so it does not use the
+	// context of the caller of Wake.
 	ctx := context.Background()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -82,7 +82,7 @@ func (w *Worker) loop() {
 	}
 }
 
-// IsStopping says that run should come to an end.
+// IsStopping says that run should end.
 func (w *Worker) IsStopping() bool {
 	select {
 	case <-w.stopping:
@@ -92,9 +92,9 @@ func (w *Worker) IsStopping() bool {
 	}
 }
 
-// Close ends the worker once it has finished what it is at, and reports whether
-// it had ever run. It fails when ctx is done first. A second Close, and one of a
-// worker that never started, does nothing.
+// Close ends the worker after its current run and reports whether it has ever
+// run. It fails if ctx is done first. A second Close, and a Close of a worker
+// that never started, does nothing.
 func (w *Worker) Close(ctx context.Context) (ran bool, err error) {
 	w.mu.Lock()
 	first, started := !w.closed, w.started

@@ -38,7 +38,8 @@ func TestAWorkerRunsWhenItIsWokenAndAfterTheTimeItAskedFor(t *testing.T) {
 		if !closed(t, w) {
 			t.Error("it says that it has never run")
 		}
-		// The signal of the first wake and the first timer are two reasons to run.
+		// The signal of the first wake and the first timer are two reasons to
+		// run.
 		for len(runs) > 1 && runs[1] == 0 {
 			runs = runs[1:]
 		}

@@ -1,4 +1,4 @@
-// Package mailtest holds no code but tests: mailer/smtp against servers that
-// other people wrote, an MTA as Debian ships it (exim4) and go-smtp. It is a
-// module of its own, so that what they need is required of no host.
+// Package mailtest has only tests: mailer/smtp against servers of other
+// authors, exim4 as Debian ships it and go-smtp. It is a module of its own, so
+// that no host needs its requirements.
 package mailtest

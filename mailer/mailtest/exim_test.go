@@ -347,7 +347,7 @@ func TestEximKilledBetweenTwoMessages(t *testing.T) {
 }
 
 func send(m mailer.Mailer, message mailer.Message) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	return m.Send(ctx, message)
 }
@@ -365,7 +365,7 @@ func freePort(t *testing.T) int {
 // waitFor asks until the answer is yes.
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !done() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)

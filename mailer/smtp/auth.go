@@ -12,12 +12,12 @@ import (
 	"github.com/admit-go/admit/mailer"
 )
 
-// Auth is a way to sign in without a password; [XOAUTH2] makes one.
+// Auth is a way to sign in without a password. [XOAUTH2] makes one.
 type Auth struct{ tokens TokenSource }
 
-// TokenSource answers an access token that is still good. It is called for
-// every connection, so it should keep a token until shortly before its end. It
-// must heed ctx. With golang.org/x/oauth2 it is
+// TokenSource returns a valid access token. It is called for every connection,
+// so it should keep a token until shortly before it expires. It must respect
+// ctx. With golang.org/x/oauth2 it is:
 //
 //	func(context.Context) (string, error) {
 //		token, err := source.Token()
@@ -28,28 +28,29 @@ type Auth struct{ tokens TokenSource }
 //	}
 type TokenSource func(ctx context.Context) (accessToken string, err error)
 
-// XOAUTH2 signs in with OAuth 2.0 access tokens, as Gmail and Office 365 ask
-// for. Username of the [Mailer] is the mailbox, and Password stays empty.
+// XOAUTH2 signs in with OAuth 2.0 access tokens, which Gmail and Office 365
+// require. Username of the [Mailer] is the mailbox. Password must be empty.
 func XOAUTH2(tokens TokenSource) *Auth { return &Auth{tokens: tokens} }
 
-// credentials are what one connection signs in with.
+// credentials are the credentials of one connection.
 type credentials struct {
 	username, password, token string
-	// mechanisms are those that will do, the best first.
+	// mechanisms are the possible mechanisms, the best first.
 	mechanisms []string
-	// inClear says that they may be sent without TLS.
+	// inClear says that the credentials may be sent without TLS.
 	inClear bool
 }
 
-// credentials fetches a token where one is needed. Nil means that nobody signs
-// in.
+// credentials fetches a token if one is needed. It returns nil if the settings
+// have no credentials.
 func (s settings) credentials(ctx context.Context) (*credentials, error) {
 	if s.username == "" {
 		return nil, nil
 	}
 	who := &credentials{username: s.username, password: s.password, inClear: s.maySendPasswordInClear}
 	if s.auth == nil {
-		// PLAIN needs one answer instead of three. Over TLS neither is safer.
+		// PLAIN needs one round trip, LOGIN needs three. With TLS both are
+		// equally safe.
 		who.mechanisms = []string{"PLAIN", "LOGIN"}
 		return who, nil
 	}
@@ -65,8 +66,8 @@ func (s settings) credentials(ctx context.Context) (*credentials, error) {
 	return who, nil
 }
 
-// signIn refuses to go on where a secret could be read on the way, whatever
-// the server says: without TLS it could be anybody.
+// signIn refuses to send a secret over a connection that others can read,
+// whatever the server offers: without TLS anybody could be the server.
 func (c *connection) signIn(who *credentials) error {
 	if !c.secure && !who.inClear {
 		return errors.New("the connection has no TLS")
@@ -80,8 +81,8 @@ func (c *connection) signIn(who *credentials) error {
 	return fmt.Errorf("%w: %s", ErrNotOffered, strings.Join(who.mechanisms, " or "))
 }
 
-// longestAuth is how long the line of an AUTH command may be (RFC 4954); a
-// longer first answer goes on a line of its own.
+// longestAuth is the length of the longest line of an AUTH command (RFC 4954).
+// A longer first response is sent on a line of its own.
 const longestAuth = 510
 
 func (c *connection) signInBy(mechanism string, who *credentials) error {
@@ -92,7 +93,7 @@ func (c *connection) signInBy(mechanism string, who *credentials) error {
 	case "XOAUTH2":
 		answers = []string{"user=" + who.username + "\x01auth=Bearer " + who.token + "\x01\x01"}
 	case "LOGIN":
-		// The server asks for both, in whatever words.
+		// The server asks for both, in words of its own choice.
 		answers = []string{who.username, who.password}
 	}
 	line := "AUTH " + mechanism
@@ -114,7 +115,7 @@ func (c *connection) signInBy(mechanism string, who *credentials) error {
 		case len(answers) > 0:
 			line, answers = base64.StdEncoding.EncodeToString([]byte(answers[0])), answers[1:]
 		case mechanism == "XOAUTH2":
-			// The server has told in JSON what is wrong with the token. It says
+			// The server has described the fault of the token in JSON. It sends
 			// the code of its refusal only after an empty line.
 			line, mechanism = "", ""
 		default:

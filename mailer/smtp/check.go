@@ -11,11 +11,10 @@ import (
 
 var _ mailer.Checker = (*Mailer)(nil)
 
-// Check answers whether mail would go out, and sends none. It connects, starts
+// Check checks whether mail would be sent, and sends none. It connects, starts
 // TLS, signs in, names the sender, and names the address of From as a
-// recipient. The error says which step failed and what the server answered.
-// That there is no such mailbox is no error: a server that says so has
-// accepted the sender.
+// recipient. Its error names the step that failed and the answer of the server.
+// A missing mailbox is no error: a server that says so has accepted the sender.
 func (m *Mailer) Check(ctx context.Context) error {
 	s, err := m.settings()
 	if err != nil {
@@ -28,7 +27,7 @@ func (m *Mailer) Check(ctx context.Context) error {
 	return err
 }
 
-// CheckTo is [Mailer.Check] with a recipient: whatever is answered about it is
+// CheckTo is [Mailer.Check] with a recipient. Every refusal of the recipient is
 // an error.
 func (m *Mailer) CheckTo(ctx context.Context, to string) error {
 	s, err := m.settings()
@@ -38,11 +37,10 @@ func (m *Mailer) CheckTo(ctx context.Context, to string) error {
 	return m.try(ctx, s, to)
 }
 
-// try goes as far as RCPT on a connection of its own, so that every step is
-// taken anew.
+// try goes as far as RCPT on a new connection, so that every step is tried.
 func (m *Mailer) try(ctx context.Context, s settings, to string) error {
-	// The message is made as one that is sent would be, so that a header that
-	// cannot be sent shows here too.
+	// The message is encoded as for sending, so that a header that cannot be
+	// sent is found here too.
 	l, err := s.encode(mailer.Message{ID: "check", To: to, Text: "check"}, time.Now())
 	if err != nil {
 		return fmt.Errorf("smtp: %w", err)
@@ -57,7 +55,7 @@ func (m *Mailer) try(ctx context.Context, s settings, to string) error {
 	return c.rehearse(ctx, l)
 }
 
-// rehearse says the lines of a message up to its text, and takes them back.
+// rehearse sends the commands of a message up to its text, and resets them.
 func (c *connection) rehearse(ctx context.Context, l letter) error {
 	if _, ok := c.offers["SMTPUTF8"]; l.international && !ok {
 		return errors.New("smtp: the server takes no addresses beyond ASCII")

@@ -14,31 +14,31 @@ import (
 	"github.com/admit-go/admit/mailer"
 )
 
-// connection is a session with the server, signed in and between messages.
+// connection is a session with the server, signed in, between two messages.
 type connection struct {
 	raw  *limitedConn
 	text *textproto.Conn
-	// secure says that TLS covers the session.
+	// secure says that the session uses TLS.
 	secure bool
-	// offers are the server's extensions by keyword in upper case: RFC 5321
-	// makes no difference between cases.
+	// offers are the extensions of the server by keyword in upper case. RFC
+	// 5321 ignores the case of keywords.
 	offers map[string]string
-	// used says that a message was sent before, so that the server may have
+	// used says that the connection has sent a message. The server may have
 	// closed the connection since.
 	used bool
-	// committed says that the server was asked to take the text of the current
-	// message: from there on a failure does not tell what became of it.
+	// committed says that the text of the current message was announced. After
+	// that a failure does not show whether the server has the message.
 	committed bool
-	// broken says that nothing more can be said on it.
+	// broken says that the connection cannot be used again.
 	broken bool
 	expiry *time.Timer
 }
 
-// mostBytes is how much a server may say while one message is sent.
+// mostBytes is the most that a server may send during one message.
 const mostBytes = 1 << 20
 
-// limitedConn ends when its peer says more than is left, so that one that
-// never ends a line does not fill the memory.
+// limitedConn ends when the peer sends more than left bytes, so that a peer
+// that never ends a line cannot fill the memory.
 type limitedConn struct {
 	net.Conn
 	left int
@@ -55,7 +55,7 @@ func (c *limitedConn) Read(p []byte) (int, error) {
 
 // connect dials and signs in.
 func (s settings) connect(ctx context.Context) (*connection, error) {
-	// The token is fetched first: a server does not wait while it is on its way.
+	// The token is fetched first, because a server does not wait for it.
 	who, err := s.credentials(ctx)
 	if err != nil {
 		return nil, &StepError{Step: "AUTH", Err: err}
@@ -78,8 +78,9 @@ func (s settings) connect(ctx context.Context) (*connection, error) {
 	return c, nil
 }
 
-// settled marks what only an operator can mend: a refusal for good before the
-// first message, a server without TLS, a certificate that nobody vouches for.
+// settled marks faults that only an operator can repair: a permanent refusal
+// before the first message, a server without TLS, a certificate that cannot be
+// verified.
 func settled(err, described error) error {
 	reply, answered := errors.AsType[*textproto.Error](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
@@ -110,7 +111,7 @@ func (e *StepError) Error() string { return "smtp: " + e.Step + ": " + e.Err.Err
 // Unwrap returns Err.
 func (e *StepError) Unwrap() error { return e.Err }
 
-// obey makes reading and writing fail once ctx ends, until release is called.
+// obey makes reading and writing fail when ctx ends, until release is called.
 func (c *connection) obey(ctx context.Context) (release func()) {
 	stop := context.AfterFunc(ctx, func() { _ = c.raw.SetDeadline(time.Unix(1, 0)) })
 	return func() {
@@ -120,7 +121,8 @@ func (c *connection) obey(ctx context.Context) (release func()) {
 	}
 }
 
-// open takes the steps up to the first message. It answers the one that failed.
+// open does the steps before the first message. It returns the step that
+// failed.
 func (c *connection) open(ctx context.Context, s settings, who *credentials) (step string, err error) {
 	c.text = textproto.NewConn(c.raw)
 	if s.implicit {
@@ -156,9 +158,9 @@ func (c *connection) open(ctx context.Context, s settings, who *credentials) (st
 	return "", nil
 }
 
-// startTLS goes on over TLS. What the server said before it is forgotten, bytes
-// that were sent along with its last answer too: anybody could have put them
-// there.
+// startTLS continues over TLS. It forgets everything that the server said
+// before, also bytes that arrived together with the last answer, because
+// anybody could have sent them.
 func (c *connection) startTLS(ctx context.Context, s settings) error {
 	secured := tls.Client(c.raw, s.tls)
 	if err := secured.HandshakeContext(ctx); err != nil {
@@ -168,8 +170,8 @@ func (c *connection) startTLS(ctx context.Context, s settings) error {
 	return nil
 }
 
-// hello introduces this machine and keeps what the server offers. A server of
-// before 1995 that knows no EHLO offers nothing.
+// hello introduces this machine and stores what the server offers. A server
+// without EHLO (before 1995) offers nothing.
 func (c *connection) hello(name string) error {
 	if _, err := c.text.Cmd("EHLO %s", name); err != nil {
 		return err
@@ -186,7 +188,7 @@ func (c *connection) hello(name string) error {
 	lines := strings.Split(answer, "\n")
 	for _, line := range lines[1:] {
 		keyword, parameters, _ := strings.Cut(line, " ")
-		// Old servers wrote AUTH=LOGIN, some beside the line of today.
+		// Old servers wrote AUTH=LOGIN, some in addition to today's form.
 		keyword, old, _ := strings.Cut(strings.ToUpper(keyword), "=")
 		c.offers[keyword] = strings.TrimSpace(c.offers[keyword] + " " + old + " " + parameters)
 	}
@@ -194,7 +196,7 @@ func (c *connection) hello(name string) error {
 }
 
 // deliver sends one message. After an error the connection is broken, unless
-// the server itself answered it.
+// the error is an answer of the server.
 func (c *connection) deliver(ctx context.Context, l letter) error {
 	if _, ok := c.offers["SMTPUTF8"]; l.international && !ok {
 		return &mailer.PermanentError{Err: errors.New("smtp: the server takes no addresses beyond ASCII")}
@@ -210,11 +212,11 @@ func (c *connection) deliver(ctx context.Context, l letter) error {
 	return c.failed(ctx, step, err)
 }
 
-// failed notes whether the connection is still good after err, and tells a
-// refusal from what may pass.
+// failed records whether the connection can still be used after err, and
+// separates a refusal from a temporary fault.
 func (c *connection) failed(ctx context.Context, step string, err error) error {
 	reply, answered := errors.AsType[*textproto.Error](err)
-	// 421 is how a server says that it hangs up.
+	// With 421 a server says that it closes the connection.
 	c.broken = c.broken || !answered || reply.Code == 421
 	described := describe(ctx, step, err)
 	if !answered || reply.Code < 500 {
@@ -223,7 +225,7 @@ func (c *connection) failed(ctx context.Context, step string, err error) error {
 	return &refusal{step: step, reply: reply, described: described}
 }
 
-// transact says the lines of one message. It answers the step that failed.
+// transact sends the commands of one message. It returns the step that failed.
 func (c *connection) transact(l letter) (step string, err error) {
 	if step, err := c.address(l); err != nil {
 		return step, err
@@ -232,8 +234,8 @@ func (c *connection) transact(l letter) (step string, err error) {
 		return "DATA", err
 	}
 	c.committed = true
-	// Only a whole text may get its final dot: one that broke off must not be
-	// delivered.
+	// Only a complete text may get its final dot. A server must not deliver an
+	// incomplete text.
 	w := c.text.DotWriter()
 	if _, err := w.Write(l.content); err != nil {
 		return "text", err
@@ -245,17 +247,17 @@ func (c *connection) transact(l letter) (step string, err error) {
 	return "text", err
 }
 
-// address names sender and recipient.
+// address sends the sender and the recipient.
 func (c *connection) address(l letter) (step string, err error) {
-	// RSET clears what a refused message left behind, and finds out whether
-	// the server is still there while nothing is at stake.
+	// RSET removes the state of a refused message. It also finds out whether
+	// the server is still there before a message is at risk.
 	if c.used {
 		if err := c.say(250, "RSET"); err != nil {
 			return "RSET", err
 		}
 	}
-	// Without need SMTPUTF8 is not asked for: a server further on that does not
-	// know it would have to refuse the message.
+	// SMTPUTF8 is requested only if it is needed: a later server without it
+	// would have to refuse the message.
 	parameters := ""
 	if l.international {
 		parameters = " BODY=8BITMIME SMTPUTF8"
@@ -269,8 +271,8 @@ func (c *connection) address(l letter) (step string, err error) {
 	return "", nil
 }
 
-// say sends one line and expects an answer that starts with expected. No line
-// break can stand in line: encode lets none into an address.
+// say sends one line and expects an answer that starts with expected. The line
+// has no line break, because encode refuses addresses with one.
 func (c *connection) say(expected int, line string) error {
 	if _, err := c.text.Cmd("%s", line); err != nil {
 		return err
@@ -279,13 +281,14 @@ func (c *connection) say(expected int, line string) error {
 	return err
 }
 
-// isStale tells when the same message may go out again at once: err only says
-// that the server has closed a kept connection, and it cannot have the message.
+// isStale reports whether the same message may be sent again at once: the
+// server has closed a kept connection, and cannot have the message.
 func (c *connection) isStale(ctx context.Context, err error) bool {
 	return err != nil && c.broken && !c.committed && ctx.Err() == nil
 }
 
-// quit takes leave where that is possible, waiting a second at most.
+// quit says goodbye to the server if that is possible, and waits at most one
+// second.
 func (c *connection) quit() {
 	if !c.broken {
 		_ = c.raw.SetDeadline(time.Now().Add(time.Second))
@@ -294,10 +297,10 @@ func (c *connection) quit() {
 	c.close()
 }
 
-// close goes past TLS, whose own way of closing waits for the peer.
+// close closes the connection below TLS, because TLS would wait for the peer.
 func (c *connection) close() { _ = c.raw.Close() }
 
-// describe makes an error for logs and dead letters: one line, the server's
+// describe makes an error for logs and dead mail: one line, with the server's
 // words shortened, without addresses.
 func describe(ctx context.Context, step string, err error) error {
 	if reply, ok := errors.AsType[*textproto.Error](err); ok {

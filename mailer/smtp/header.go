@@ -14,22 +14,23 @@ import (
 	"github.com/admit-go/admit/mailer"
 )
 
-// foldAt is where a header line is broken (RFC 2047), longestLine what no line
-// may exceed (RFC 5322).
+// foldAt is the length at which a header line is folded (RFC 2047). longestLine
+// is the longest line that is allowed (RFC 5322).
 const (
 	foldAt      = 76
 	longestLine = 998
 )
 
-// ownHeaders are those that Send writes, and those by which a message would get
-// another sender, recipient, form or way.
+// ownHeaders are the headers that Send writes, and the headers that would
+// change the sender, the recipients, the form or the route of a message.
 var ownHeaders = map[string]bool{
 	"Date": true, "From": true, "Sender": true, "Reply-To": true, "To": true, "Cc": true, "Bcc": true, "Subject": true,
 	"Message-Id": true, "Mime-Version": true, "Auto-Submitted": true, "X-Auto-Response-Suppress": true,
 	"Return-Path": true, "Received": true, "Delivered-To": true,
 }
 
-// of reads what a message says of its own beside the fields of the Mailer.
+// of returns the settings for one message, with the fields of the message
+// itself.
 func (s settings) of(m mailer.Message) (settings, error) {
 	if m.ReplyTo != "" {
 		replyTo, err := readAddress(m.ReplyTo)
@@ -55,7 +56,7 @@ func (s settings) of(m mailer.Message) (settings, error) {
 	return s, nil
 }
 
-// readAddress takes one address of plain ASCII with any name.
+// readAddress reads one address in plain ASCII, with any name.
 func readAddress(s string) (*mail.Address, error) {
 	address, err := mail.ParseAddress(s)
 	if err != nil {
@@ -67,8 +68,7 @@ func readAddress(s string) (*mail.Address, error) {
 	return address, nil
 }
 
-// readEnvelope takes one plain address, or "<>" for mail that nobody answers
-// with a bounce.
+// readEnvelope reads one plain address, or "<>" for mail without bounces.
 func readEnvelope(s string) (string, error) {
 	if s == "<>" {
 		return "", nil
@@ -80,8 +80,8 @@ func readEnvelope(s string) (string, error) {
 	return s, nil
 }
 
-// readHeaders adds given to base, and makes each value ready for its line. It
-// reports every name and value that cannot be sent.
+// readHeaders adds given to base and encodes each value. It reports every name
+// and value that cannot be sent.
 func readHeaders(base, given map[string]string) (map[string]string, error) {
 	all := map[string]string{}
 	maps.Copy(all, base)
@@ -100,7 +100,7 @@ func readHeaders(base, given map[string]string) (map[string]string, error) {
 			if err != nil {
 				problems = append(problems, err)
 			}
-			// One field of each name, however its letters are written.
+			// Names that differ only in case are the same header.
 			for other := range all {
 				if strings.EqualFold(other, name) {
 					delete(all, other)
@@ -112,11 +112,12 @@ func readHeaders(base, given map[string]string) (map[string]string, error) {
 	return all, errors.Join(problems...)
 }
 
-// isBreak finds what could end a line, or be taken for its end.
+// isBreak reports whether a character can end a line, or looks like the end of
+// one.
 func isBreak(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
 
-// headerValue folds a value of the host's own header. Plain ASCII stays as it
-// is, since such a header often has a grammar of its own.
+// headerValue folds a value of the host's own header. Plain ASCII is not
+// encoded, because such a header often has its own grammar.
 func headerValue(name, value string) (string, error) {
 	if !isASCII(value) {
 		return encodedWords(name, strings.Join(strings.Fields(value), " ")), nil
@@ -130,8 +131,8 @@ func headerValue(name, value string) (string, error) {
 	return fold(name, words), nil
 }
 
-// addressHeader is the value of From and Reply-To: a name, folded and encoded
-// as it needs, and the address.
+// addressHeader returns the value of From or Reply-To: the name, folded and
+// encoded if necessary, and the address.
 func addressHeader(header string, a *mail.Address) string {
 	name := strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		if isBreak(r) {
@@ -144,8 +145,7 @@ func addressHeader(header string, a *mail.Address) string {
 	case name == "":
 		return address
 	case isASCII(name) && !strings.Contains(name, "=?") && len(header)+2+len(quoted) <= foldAt:
-		// A quoted string needs no thought about which characters stand for
-		// themselves.
+		// In a quoted string no character has a special meaning.
 		name = quoted
 	default:
 		name = encodedWords(header, name)
@@ -160,9 +160,9 @@ func addressHeader(header string, a *mail.Address) string {
 	return name + " " + address
 }
 
-// unstructured makes any text the value of a header. What is not plain ASCII,
-// has words too long to break, or could be taken for an encoded word becomes
-// encoded words (RFC 2047); the rest is broken at its spaces.
+// unstructured makes the value of a header from any text. Text that is not
+// plain ASCII, has words too long to fold, or looks like an encoded word is
+// written as encoded words (RFC 2047). Other text is folded at its spaces.
 func unstructured(name, s string) string {
 	words := strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), func(r rune) bool {
 		return unicode.IsSpace(r) || isBreak(r)
@@ -178,10 +178,10 @@ func unstructured(name, s string) string {
 	return fold(name, words)
 }
 
-// fold joins words to lines of at most 76 characters where they allow it.
+// fold joins words to lines of at most 76 characters where possible.
 func fold(name string, words []string) string {
 	var b strings.Builder
-	// The name of the header takes the first columns.
+	// The first line starts with the name of the header.
 	column := len(name) + 1
 	for i, word := range words {
 		switch {
@@ -197,11 +197,12 @@ func fold(name string, words []string) string {
 	return b.String()
 }
 
-// encodedWords puts s into encoded words of at most 75 characters, none of
-// which splits a character.
+// encodedWords writes s as encoded words of at most 75 characters. It does not
+// split a character.
 func encodedWords(name, s string) string {
-	// 45 bytes make 60 of base64 and 72 with the frame, which fills a line; the
-	// first word has what the name of the header leaves, if that is worth it.
+	// 45 bytes are 60 characters of base64 and 72 with the frame, which fills a
+	// line. The first word has the space after the name of the header, if
+	// enough is left.
 	most := min((foldAt-len(name)-2-len("=?utf-8?B??="))/4*3, 45)
 	start := ""
 	if most < 12 {

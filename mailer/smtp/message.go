@@ -16,23 +16,23 @@ import (
 	"github.com/admit-go/admit/mailer"
 )
 
-// letter is one message in the form that goes over the wire.
+// letter is one message in the form in which it is sent.
 type letter struct {
 	from, to string
-	// international says that to needs a server that knows SMTPUTF8.
+	// international says that the recipient needs a server with SMTPUTF8.
 	international bool
 	content       []byte
 }
 
-// longestAddress is more than RFC 5321 allows an address, and far from what a
-// line may hold.
+// longestAddress is longer than RFC 5321 allows, and much shorter than a line
+// may be.
 const longestAddress = 320
 
-// encode refuses what could not be sent as it is meant. No value reaches a
-// header but through checks or an encoding that leave no line break in it.
+// encode refuses a message that could not be sent as it is meant. Every value
+// of a header is checked or encoded, so that it contains no line break.
 func (s settings) encode(m mailer.Message, date time.Time) (letter, error) {
-	// An address that comes out of the parser as it went in has no display name,
-	// comment, quotes or second address about it.
+	// If the parser returns an address unchanged, it has no display name,
+	// comment, quotes or second address.
 	to, err := mail.ParseAddress(m.To)
 	if err != nil || to.Address != m.To || to.Name != "" || strings.ContainsFunc(m.To, isInvisible) || len(m.To) > longestAddress {
 		return letter{}, errors.New("To is not one plain address")
@@ -57,7 +57,7 @@ func (s settings) encode(m mailer.Message, date time.Time) (letter, error) {
 	header("Message-ID", "<"+m.ID+"@"+s.domain+">")
 	header("Subject", unstructured("Subject", m.Subject))
 	header("Auto-Submitted", "auto-generated")
-	// Exchange knows this one instead.
+	// Exchange uses this header instead.
 	header("X-Auto-Response-Suppress", "All")
 	for _, name := range slices.Sorted(maps.Keys(s.headers)) {
 		header(name, s.headers[name])
@@ -69,14 +69,14 @@ func (s settings) encode(m mailer.Message, date time.Time) (letter, error) {
 	return letter{from: s.envelope, to: m.To, international: !isASCII(m.To), content: b.Bytes()}, nil
 }
 
-// isIDCharacter is narrower than RFC 5322, so that an ID needs no quoting
-// anywhere.
+// isIDCharacter accepts fewer characters than RFC 5322, so that an ID needs no
+// quoting.
 func isIDCharacter(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 }
 
-// isInvisible finds what net/mail would let stand in an address, but nobody
-// could tell from its absence.
+// isInvisible reports whether a character that net/mail accepts in an address
+// is invisible.
 func isInvisible(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }
 
 func isASCII(s string) bool {
@@ -84,7 +84,7 @@ func isASCII(s string) bool {
 }
 
 // writeBody ends the header and writes the text, the HTML, or both as
-// alternatives, the better one last.
+// alternatives with the HTML last.
 func writeBody(b *bytes.Buffer, m mailer.Message) error {
 	type part struct{ kind, content string }
 	var parts []part
@@ -100,7 +100,8 @@ func writeBody(b *bytes.Buffer, m mailer.Message) error {
 	alternatives := multipart.NewWriter(b)
 	b.WriteString("Content-Type: multipart/alternative;\r\n boundary=\"" + alternatives.Boundary() + "\"\r\n\r\n")
 	for _, p := range parts {
-		// CreatePart and Close only fail when the buffer does, which it never does.
+		// CreatePart and Close fail only if the buffer fails, and it never
+		// does.
 		if _, err := alternatives.CreatePart(textproto.MIMEHeader{
 			"Content-Type":              {"text/" + p.kind + "; charset=utf-8"},
 			"Content-Transfer-Encoding": {"quoted-printable"},
@@ -114,8 +115,8 @@ func writeBody(b *bytes.Buffer, m mailer.Message) error {
 	return alternatives.Close()
 }
 
-// writeQuoted keeps lines short and ASCII whatever content is, so that no
-// server on the way has cause to change it.
+// writeQuoted writes any content in short ASCII lines, so that no server has a
+// reason to change it.
 func writeQuoted(b *bytes.Buffer, content string) error {
 	w := quotedprintable.NewWriter(b)
 	if _, err := w.Write([]byte(strings.ToValidUTF8(content, "\ufffd"))); err != nil {

@@ -89,7 +89,7 @@ func (s *server) addr() string { return s.listener.Addr().String() }
 func (s *server) mailer() *Mailer {
 	m := &Mailer{
 		Addr: s.addr(), From: "Notebook <no-reply@app.example>", ImplicitTLS: s.implicit,
-		TLSConfig: &tls.Config{RootCAs: s.roots}, Timeout: 10 * time.Second,
+		TLSConfig: &tls.Config{RootCAs: s.roots}, Timeout: time.Minute,
 	}
 	s.t.Cleanup(func() { m.Close() })
 	return m

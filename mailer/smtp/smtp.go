@@ -1,6 +1,6 @@
-// Package smtp sends mail through an SMTP server. It insists on TLS unless told
-// otherwise, keeps a connection open for the next message, and needs nothing
-// beyond the standard library.
+// Package smtp sends mail through an SMTP server. It requires TLS by default,
+// keeps a connection open for the next message, and needs only the standard
+// library.
 package smtp
 
 import (
@@ -20,59 +20,60 @@ import (
 	"github.com/admit-go/admit/mailer"
 )
 
-// Mailer sends through one SMTP server, the relay of the host's provider or
-// organisation. Addr and From must be given. It is used by pointer, may be used
-// by many goroutines, and its fields must not change after the first Send.
+// Mailer sends through one SMTP server, usually the relay of the host's
+// provider or organisation. Addr and From are required. Use a pointer to it.
+// Many goroutines may use it. Its fields must not change after the first Send.
 type Mailer struct {
-	// Addr is the server as "host:port". Without a port it is 587, or 465 with
+	// Addr is the server as "host:port". The default port is 587, or 465 with
 	// ImplicitTLS.
 	Addr string
 	// From is the sender, such as "App <no-reply@app.example>". Its domain also
 	// ends the Message-ID.
 	From string
-	// ReplyTo is where answers go, such as "Help <help@app.example>". Default:
-	// to From. A message's own goes before it, here and below.
+	// ReplyTo is the address for replies, such as "Help <help@app.example>".
+	// Default: From. The ReplyTo, EnvelopeSender and Headers of a message take
+	// precedence over those of the Mailer.
 	ReplyTo string
-	// EnvelopeSender is the plain address that bounces go to, or "<>" for no
-	// bounces. Default: the address of From.
+	// EnvelopeSender is the plain address for bounces, or "<>" for no bounces.
+	// Default: the address of From.
 	EnvelopeSender string
 	// Headers are further header fields of every message by name, such as
-	// "X-SES-CONFIGURATION-SET". Those that Send writes itself are refused.
+	// "X-SES-CONFIGURATION-SET". Headers that Send writes itself are refused.
 	Headers map[string]string
-	// Username and Password sign in by AUTH PLAIN or LOGIN, whichever the
-	// server offers. Without them nobody signs in. They are never sent
-	// without TLS, but to a loopback address.
+	// Username and Password sign in with AUTH PLAIN or LOGIN, as the server
+	// offers. Without them nobody signs in. Without TLS they are sent to a
+	// loopback address only.
 	Username, Password string
-	// Auth signs Username in by other means than Password; see [XOAUTH2].
+	// Auth signs Username in without Password. See [XOAUTH2].
 	Auth *Auth
-	// ImplicitTLS starts with TLS instead of STARTTLS. It goes without saying
-	// on port 465. In either case a server that offers no TLS is not used.
+	// ImplicitTLS starts with TLS and not with STARTTLS. It is the default on
+	// port 465. In both cases a server without TLS is not used.
 	ImplicitTLS bool
-	// InsecurePlaintext does without TLS. Links that let their reader into
-	// accounts then cross the network for everyone on it to see: it MUST NOT
-	// be set for a server that is not on the same machine or private network.
+	// InsecurePlaintext allows a connection without TLS. Everybody on the
+	// network can then read links that give access to accounts. It MUST NOT be
+	// set for a server outside the same machine or private network.
 	InsecurePlaintext bool
-	// TLSConfig is for certificates of one's own. Default: the system's
+	// TLSConfig is for your own certificates. Default: the system's
 	// authorities, the host of Addr, TLS 1.2 or later.
 	TLSConfig *tls.Config
-	// HelloName is how this machine introduces itself. Default: the domain of
-	// From.
+	// HelloName is the name with which this machine introduces itself. Default:
+	// the domain of From.
 	HelloName string
-	// Timeout bounds one Send, beside the deadline of its context. Default 30
-	// seconds.
+	// Timeout bounds one Send, in addition to the deadline of its context.
+	// Default: 30 seconds.
 	Timeout time.Duration
 	// IdleTimeout is how long a connection is kept for the next message.
-	// Default 30 seconds; negative: not at all.
+	// Default: 30 seconds. A negative value keeps none.
 	IdleTimeout time.Duration
 
 	mu sync.Mutex
-	// idle is the connection kept, or nil.
+	// idle is the kept connection, or nil.
 	idle *connection
-	// streak is what the last recipients were refused with.
+	// streak is the refusal of the last recipients.
 	streak streak
 }
 
-// settings are a Mailer's fields, read and with their defaults.
+// settings are the fields of a Mailer, parsed and with their defaults.
 type settings struct {
 	host, port             string
 	implicit, plaintext    bool
@@ -87,13 +88,13 @@ type settings struct {
 	maySendPasswordInClear bool
 }
 
-// Validate answers everything that is wrong with the fields, joined.
+// Validate returns all problems of the fields, joined.
 func (m *Mailer) Validate() error {
 	_, err := m.settings()
 	return err
 }
 
-// settings reads the fields anew for every Send, so that a Mailer that nobody
+// settings parses the fields for every Send, so that a Mailer that was not
 // validated fails with the same words.
 func (m *Mailer) settings() (settings, error) {
 	var problems []error
@@ -159,7 +160,7 @@ func (s *settings) readAddr(addr string, implicit bool) error {
 	return nil
 }
 
-// readAddresses reads the sender and where answers and bounces go.
+// readAddresses reads the sender, and the addresses for replies and bounces.
 func (s *settings) readAddresses(m *Mailer) (problems []error) {
 	from, err := readAddress(m.From)
 	if err != nil {
@@ -181,7 +182,7 @@ func (s *settings) readAddresses(m *Mailer) (problems []error) {
 	return problems
 }
 
-// checkAuth holds what signs in against each other.
+// checkAuth checks that the fields for signing in fit together.
 func (s *settings) checkAuth() (problems []error) {
 	if s.auth != nil && s.auth.tokens == nil {
 		problems = append(problems, errors.New("Auth has no token source"))
@@ -192,14 +193,14 @@ func (s *settings) checkAuth() (problems []error) {
 	case s.auth != nil && (s.username == "" || s.password != ""):
 		problems = append(problems, errors.New("Auth needs Username and goes without Password"))
 	}
-	// These end a field in SASL's messages.
+	// These characters end a field in the messages of SASL.
 	if strings.ContainsAny(s.username+s.password, "\x00\x01") {
 		problems = append(problems, errors.New("Username and Password must not have control characters"))
 	}
 	return problems
 }
 
-// tlsConfig never changes what was given: the host may use it elsewhere.
+// tlsConfig returns a copy, because the host may use the given one elsewhere.
 func tlsConfig(given *tls.Config, host string) *tls.Config {
 	config := given.Clone()
 	if config == nil {
@@ -220,14 +221,14 @@ func isLoopback(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// Send hands m over to the server. It answers nil once the server has taken
-// the message, and a [mailer.PermanentError] when the server refuses the
-// mailbox or the text for good, or when m has no form that can be sent. A
-// server that refuses for another reason (the account, the sender, the quota,
-// this machine), or three recipients in a row in the same words, makes a
-// [mailer.OperatorError], and the message can be tried again. So it can after
-// any other error; if the connection broke after the text was sent, the server
-// may have taken it all the same, which is why the Message-ID stays the same.
+// Send sends m to the server. It returns nil if the server has accepted the
+// message. It returns a [mailer.PermanentError] if the server refuses the
+// mailbox or the text permanently, or if m cannot be encoded. It returns a
+// [mailer.OperatorError] if the server refuses for another reason (the account,
+// the sender, the quota, this machine), or refuses three recipients in a row
+// with the same words. After an OperatorError and after any other error the
+// message can be tried again. If the connection broke after the text was sent,
+// the server may have accepted the message, so the Message-ID stays the same.
 func (m *Mailer) Send(ctx context.Context, message mailer.Message) error {
 	s, err := m.settings()
 	if err != nil {
@@ -246,8 +247,9 @@ func (m *Mailer) Send(ctx context.Context, message mailer.Message) error {
 }
 
 func (m *Mailer) send(ctx context.Context, s settings, letter letter) error {
-	// A server may have closed a kept connection in the meantime. Only then, and
-	// only while it cannot have the message, another one is tried at once.
+	// The server may have closed a kept connection in the meantime. Then the
+	// message is sent at once on a new connection, but only if the server
+	// cannot have it yet.
 	if c := m.takeIdle(); c != nil {
 		err := c.deliver(ctx, letter)
 		if !c.isStale(ctx, err) {
@@ -265,7 +267,7 @@ func (m *Mailer) send(ctx context.Context, s settings, letter letter) error {
 	return err
 }
 
-// Close ends the connection that is kept. A Send after it opens another.
+// Close closes the kept connection. A later Send opens another one.
 func (m *Mailer) Close() error {
 	if c := m.takeIdle(); c != nil {
 		c.quit()
@@ -273,7 +275,7 @@ func (m *Mailer) Close() error {
 	return nil
 }
 
-// takeIdle makes the kept connection, if there is one, the caller's own.
+// takeIdle takes the kept connection, if there is one.
 func (m *Mailer) takeIdle() *connection {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -285,15 +287,16 @@ func (m *Mailer) takeIdle() *connection {
 	return c
 }
 
-// giveBack keeps c for the next message, if it is in order and none is kept.
+// giveBack keeps c for the next message, if c is in order and no other
+// connection is kept.
 func (m *Mailer) giveBack(c *connection, s settings) {
 	if c.broken || s.idle < 0 || !m.keep(c, s.idle) {
 		c.quit()
 	}
 }
 
-// keep holds one connection at most: messages come one after the other, and
-// what several at once opened is not worth holding.
+// keep keeps at most one connection. Messages usually come one after the other,
+// so several connections are not worth keeping.
 func (m *Mailer) keep(c *connection, idle time.Duration) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -24,7 +24,7 @@ func sample() mailer.Message {
 
 func send(t *testing.T, m *Mailer, message mailer.Message) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	return m.Send(ctx, message)
 }
@@ -273,7 +273,7 @@ func TestManyGoroutinesMaySendAtOnce(t *testing.T) {
 // waitFor asks until the answer is yes.
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !done() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)

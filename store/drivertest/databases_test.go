@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	_ "github.com/lib/pq"
 	_ "modernc.org/sqlite"
@@ -123,12 +124,16 @@ func dataSource(driver, path string, durable bool) string {
 	return "file:" + path + "?" + settings.Encode()
 }
 
+// patience is the time limit of verbs in tests that are not about it: a machine may
+// be busy with others.
+const patience = 30 * time.Second
+
 // store makes the public store of the database's dialect.
 func (d database) store(db *sql.DB) migrated {
 	if d.dialect == sqlstore.Postgres {
-		return postgres.New(db)
+		return postgres.New(db, postgres.Timeout(patience))
 	}
-	return sqlite.New(db)
+	return sqlite.New(db, sqlite.Timeout(patience))
 }
 
 // open makes an empty, migrated store.

@@ -55,7 +55,7 @@ func eachGroup(t *testing.T, run func(t *testing.T, s store.Store, f *faults)) {
 			return
 		}
 		f := &faults{}
-		s := sqlstore.New(d.connectFaulty(t, d.source(t), f), d.dialect, sqlstore.Options{Timeout: 30 * time.Second})
+		s := sqlstore.New(d.connectFaulty(t, d.source(t), f), d.dialect, sqlstore.Options{Timeout: 2 * time.Minute})
 		if err := s.Migrate(context.Background()); err != nil {
 			t.Fatal(err)
 		}

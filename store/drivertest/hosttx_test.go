@@ -155,9 +155,10 @@ func TestLockUserInTheHostsTransactionHoldsOthersUp(t *testing.T) {
 			return
 		}
 		_, db := d.openDB(t)
-		s := sqlstore.New(db, d.dialect, sqlstore.Options{Timeout: 100 * time.Millisecond})
+		hasty := sqlstore.New(db, d.dialect, sqlstore.Options{Timeout: 100 * time.Millisecond})
+		s := sqlstore.New(db, d.dialect, sqlstore.Options{Timeout: 2 * time.Minute})
 		fill(t, s, 0, 1)
-		change := func() error {
+		change := func(s store.Store) error {
 			u := someUser(0)
 			u.Version, u.Name = 1, "Another"
 			return s.UpdateUser(ctx, u)
@@ -166,13 +167,13 @@ func TestLockUserInTheHostsTransactionHoldsOthersUp(t *testing.T) {
 			if _, err := s.WithTx(tx).LockUser(ctx, "", userID(0)); err != nil {
 				t.Fatal(err)
 			}
-			if err := change(); !errors.Is(err, context.DeadlineExceeded) {
+			if err := change(hasty); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("the account was changed beside the lock: %v", err)
 			}
 		})
 		// A PostgreSQL server may learn too late that the first change was given
 		// up. Then it is made as soon as the lock is free, and the second is late.
-		if err := change(); err != nil && !errors.Is(err, store.ErrConflict) {
+		if err := change(s); err != nil && !errors.Is(err, store.ErrConflict) {
 			t.Errorf("after the host's transaction: %v", err)
 		}
 		if u, err := s.User(ctx, "", userID(0)); err != nil || u.Name != "Another" || u.Version != 2 {

@@ -74,9 +74,13 @@ func TestEveryStatementHasAnIndexBehindIt(t *testing.T) {
 				delete(arguments, q.Name)
 			}
 			// What is one statement on PostgreSQL is two on SQLite.
-			delete(arguments, map[sqlstore.Dialect]string{
-				sqlstore.Postgres: "find full counter", sqlstore.SQLite: "rotate session and read user",
-			}[d.dialect])
+			others := []string{"rotate session and read user", "create user with address", "lock user and consume token", "make room for session"}
+			if d.dialect == sqlstore.Postgres {
+				others = []string{"find full counter"}
+			}
+			for _, name := range others {
+				delete(arguments, name)
+			}
 			if len(arguments) > 0 {
 				t.Errorf("planArguments has what the engine does not run: %v", slices.Sorted(maps.Keys(arguments)))
 			}
@@ -135,9 +139,13 @@ func planArguments() map[string][]any {
 	return map[string][]any{
 		"take the write lock": {}, "ping": {},
 		"create user": userRow, "read user": {"", user}, "lock user": {"", user}, "read user by e-mail": {"", email},
-		"list users":    {"", user, 20, "", 0, 0, ""},
-		"update user":   {"", user, 1, 0, "", "", "", "", "", "", 0, 0, 0, "", 0},
-		"look for user": {"", user}, "verify e-mail": {"", user, email, now},
+		"create user with address": userRow, "lock user by e-mail": {"", email},
+		"read user and password by e-mail": {"", email}, "lock user and password": {"", user},
+		"lock user and consume token": {"", "k", hash, now}, "read token and user": {"", "k", hash},
+		"make room for session": {"", user, now, "", "r", 10, "a", "b", "l"},
+		"list users":            {"", user, 20, "", 0, 0, ""},
+		"update user":           {"", user, 1, 0, "", "", "", "", "", "", 0, 0, 0, "", 0},
+		"look for user":         {"", user}, "verify e-mail": {"", user, email, now},
 		"change e-mail": {"", user, email, "n", "n", now, now}, "delete user": {"", user, now},
 		"claim address": {"", "n", user, now}, "reserve address": {"", email, user, later}, "free address": {"", email, user},
 		"read password": {"", user}, "put password": {"", user, "h", now}, "swap password": {"", user, "p", "q", now}, "delete password": {"", user},

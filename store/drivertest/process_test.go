@@ -155,7 +155,7 @@ func (p *process) result(told any) error {
 // eventually waits until a condition holds, half a minute at most.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
 			t.Fatalf("not so after half a minute: %s", what)

@@ -92,7 +92,7 @@ func (s *Store) RevokeAPIKeysOf(ctx context.Context, tenant, ownerID string, at 
 	return revoked, err
 }
 
-// revoke revokes a key and answers whether it was not revoked before.
+// revoke revokes a key and reports whether it was not revoked before.
 func (st *state) revoke(k store.APIKey, at time.Time) bool {
 	if !k.RevokedAt.IsZero() {
 		return false

@@ -34,7 +34,7 @@ func (st *state) window(c store.Counter, now time.Time) counter {
 func (s *Store) Hit(ctx context.Context, now time.Time, counters ...store.Counter) (counted store.Counted, err error) {
 	err = s.write(ctx, text.Counters(counters...), func(st *state) error {
 		now := cut(now)
-		// All are asked before any is raised, so that none is raised in vain.
+		// All counters are checked before the first is raised.
 		for i, c := range counters {
 			if w := st.window(c, now); w.hits >= c.Limit {
 				counted = store.Counted{Full: i, ResetAt: w.ends}

@@ -24,6 +24,35 @@ func (s *Store) Password(ctx context.Context, tenant, userID string) (store.Pass
 	return store.Password{}, store.ErrNotFound
 }
 
+// UserPassword is described at store.Credentials.
+func (s *Store) UserPassword(ctx context.Context, tenant, emailKey string) (store.User, store.Password, error) {
+	st, err := s.read(ctx, text.Key(tenant, emailKey))
+	if err != nil {
+		return store.User{}, store.Password{}, err
+	}
+	u := st.holder(tenant, emailKey)
+	if u == nil {
+		return store.User{}, store.Password{}, store.ErrNotFound
+	}
+	if p := st.passwords.get(row{tenant, u.ID}); p != nil {
+		return *u, *p, nil
+	}
+	return *u, store.Password{}, nil
+}
+
+// LockUserPassword is described at store.Credentials.
+func (s *Store) LockUserPassword(ctx context.Context, tenant, id string) (store.User, store.Password, error) {
+	st, err := s.read(ctx, text.Key(tenant, id))
+	if err != nil {
+		return store.User{}, store.Password{}, err
+	}
+	u, p := st.users.get(row{tenant, id}), st.passwords.get(row{tenant, id})
+	if u == nil || p == nil {
+		return store.User{}, store.Password{}, store.ErrNotFound
+	}
+	return *u, *p, nil
+}
+
 // PutPassword is described at store.Credentials.
 func (s *Store) PutPassword(ctx context.Context, p store.Password) error {
 	return s.write(ctx, text.Password(p), func(st *state) error {

@@ -1,14 +1,14 @@
-// Package memory keeps Admit's records in the memory of one process: for
-// tests, examples and development.
+// Package memory keeps Admit's records in the memory of one process, for tests,
+// examples and development.
 //
-// Everything is lost when the process ends, and nothing is shared with another
-// process. Records are kept until a rule removes them, so that memory grows
-// with the number of accounts and with the audit log.
+// All data is lost when the process ends, and no other process sees it. Records
+// are kept until a rule deletes them, so the memory grows with the number of
+// accounts and with the audit log.
 //
-// The whole database is one immutable value. A reader takes the value that is
-// current and needs no lock; a writer derives the next one, which shares all
-// that did not change, and makes it current in one step. So a verb, or a
-// transaction, takes effect wholly or not at all, whatever happens inside it.
+// The whole database is one immutable value. A reader takes the current value
+// and needs no lock. A writer makes the next value, which shares the unchanged
+// parts, and replaces the current value in one step. So a verb or a transaction
+// takes effect completely or not at all.
 package memory
 
 import (
@@ -21,25 +21,26 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// errEnded answers a transaction's store that is used after the transaction.
+// errEnded is the error of a transaction's store that is used after the
+// transaction.
 var errEnded = errors.New("store/memory: the transaction has ended")
 
 var _ store.Store = (*Store)(nil)
 
-// Store is a store.Store in memory; New makes one. The store of a transaction
-// is a Store too: it starts from what was current and is thrown away, or its
-// value becomes the current one of the store around it.
+// Store is a store.Store in memory. New makes one. The store of a transaction
+// is a Store too. It starts with the current value. At the commit, its value
+// becomes the current value of the outer store.
 type Store struct {
 	current atomic.Pointer[state]
-	// writer holds one element while somebody writes. Waiting for a channel can
-	// be given up when the context is done, unlike waiting for a mutex.
+	// writer holds one element while somebody writes. Unlike waiting for a
+	// mutex, waiting for a channel can end when the context is done.
 	writer chan struct{}
-	// inTx is true while a transaction of this store runs, and spares everybody
-	// else the search through their context.
+	// inTx is true while a transaction of this store runs. While it is false,
+	// no call needs to search its context for a transaction.
 	inTx atomic.Bool
 	// ended is true once the transaction that this store was made for is over.
 	ended atomic.Bool
-	// refusal, when set, is what every verb answers.
+	// refusal, if it is set, is the error of every verb.
 	refusal error
 }
 
@@ -50,15 +51,15 @@ func New() *Store {
 	return s
 }
 
-// Refusing returns a store whose every verb fails with err, those too that the
-// contract will have one day. Embed it where only some verbs may be used, and
-// write those verbs.
+// Refusing returns a store whose every verb fails with err, also verbs that a
+// later version of the contract adds. Embed it and write the verbs that may be
+// used.
 func Refusing(err error) store.Store { return &Store{refusal: err} }
 
 // within marks the context of a transaction of a store.
 type within struct{ outer *Store }
 
-// usable answers why no verb may run now: nil when one may.
+// usable returns the reason why no verb may run now, or nil.
 func (s *Store) usable(ctx context.Context) error {
 	if s.refusal != nil {
 		return s.refusal
@@ -75,8 +76,9 @@ func (s *Store) usable(ctx context.Context) error {
 	return nil
 }
 
-// read returns the current state for a verb that only reads. The outcome of
-// checking the verb's texts is passed in, so that it cannot be forgotten.
+// read returns the current state for a verb that only reads. The result of
+// checking the verb's texts is a parameter, so that the check cannot be
+// forgotten.
 func (s *Store) read(ctx context.Context, checked error) (*state, error) {
 	if err := s.usable(ctx); err != nil {
 		return nil, err
@@ -94,8 +96,8 @@ func (s *Store) write(ctx context.Context, checked error, change func(*state) er
 	if checked != nil {
 		return checked
 	}
-	// A copy of the roots is a copy of everything: no writer changes what hangs
-	// from them.
+	// A copy of the roots is a copy of everything, because no writer changes
+	// what they point to.
 	next := *s.current.Load()
 	if err := change(&next); err != nil {
 		return err
@@ -117,11 +119,11 @@ func (s *Store) lock(ctx context.Context) error {
 	}
 }
 
-// unlock lets the next writer go on.
+// unlock lets the next writer continue.
 func (s *Store) unlock() { <-s.writer }
 
-// Tx runs fn on a store of its own, while no other writer goes on. Nothing is
-// ever retried, since nothing can fail to serialize.
+// Tx runs fn on its own store while all other writers wait. It never retries,
+// because nothing can fail to serialize.
 func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context, tx store.Store) error) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -153,5 +155,5 @@ func (s *Store) WithTx(*sql.Tx) store.Store {
 	return Refusing(store.ErrNoHostTx)
 }
 
-// Ping answers nil, unless no verb may be used.
+// Ping returns nil, unless no verb may be used.
 func (s *Store) Ping(ctx context.Context) error { return s.usable(ctx) }

@@ -108,7 +108,7 @@ func (s *Store) ClaimMail(ctx context.Context, tenant, queue, holder string, now
 }
 
 // held lets change act on a message of which a claim by holder stands, and
-// answers whether it did. Change is given the message without the claim. One
+// reports whether it did. Change is given the message without the claim. One
 // that was given up has no holder, so that nothing acts on it.
 func (s *Store) held(ctx context.Context, tenant, id, holder, reason string, change func(*state, store.Mail)) (acted bool, err error) {
 	checked := text.Key(tenant, id, holder)

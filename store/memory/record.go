@@ -28,7 +28,7 @@ func handRecord(r *store.Record) store.Record {
 	return handed
 }
 
-// keysFree answers whether no key of the record belongs to another record.
+// keysFree reports whether no key of the record belongs to another record.
 func (st *state) keysFree(r *store.Record) bool {
 	at := place(r.Tenant, r.Kind, r.ID)
 	return !slices.ContainsFunc(r.Keys, func(key string) bool {

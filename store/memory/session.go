@@ -2,6 +2,7 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"time"
 
@@ -162,6 +163,20 @@ func (s *Store) AnswerSession(ctx context.Context, tenant, id string, generation
 		return nil
 	})
 	return answers, err
+}
+
+// ProveSession is described at store.Sessions.
+func (s *Store) ProveSession(ctx context.Context, tenant, id, amr string, at time.Time) error {
+	return s.write(ctx, cmp.Or(text.Key(tenant, id), text.Plain(amr)), func(st *state) error {
+		old := st.sessions.get(row{tenant, id})
+		if old == nil || !old.Live(cut(at)) {
+			return nil
+		}
+		x := *old
+		x.AuthTime, x.AMR = cut(at), amr
+		st.putSession(x)
+		return nil
+	})
 }
 
 // TouchSessions is described at store.Sessions.

@@ -26,8 +26,8 @@ func (s *Store) EndSessions(ctx context.Context, e store.SessionEnd) (ended int,
 	err = s.write(ctx, text.SessionEnd(e), func(st *state) error {
 		for _, at := range st.sessionsOf.in(under(e.Tenant, e.UserID)) {
 			x := st.sessions.get(at)
-			// Those that have expired end too, lest a clock that is set back
-			// revive them; they are not counted.
+			// Expired sessions end too, so that a clock that is set back does not
+			// revive them. They are not counted.
 			if x.ID == e.Except {
 				continue
 			}

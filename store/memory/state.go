@@ -118,5 +118,5 @@ func clone(b []byte) []byte {
 	return cloned
 }
 
-// onPage answers whether the record with this index in its list is on the page.
+// onPage reports whether the record with this index in its list is on the page.
 func onPage(i int, p store.Page) bool { return i >= p.Offset() && i < p.Offset()+p.Limit }

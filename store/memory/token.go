@@ -69,6 +69,46 @@ func (s *Store) Token(ctx context.Context, tenant, kind string, hash []byte) (st
 	return store.Token{}, store.ErrNotFound
 }
 
+// TokenUser is described at store.Tokens.
+func (s *Store) TokenUser(ctx context.Context, tenant, kind string, hash []byte) (store.Token, store.User, error) {
+	st, err := s.read(ctx, text.Key(tenant, kind))
+	if err != nil {
+		return store.Token{}, store.User{}, err
+	}
+	t := st.tokens.get(tokenRow{tenant, kind, string(hash)})
+	if t == nil {
+		return store.Token{}, store.User{}, store.ErrNotFound
+	}
+	var owner store.User
+	if u := st.users.get(row{tenant, t.UserID}); u != nil {
+		owner = *u
+	}
+	return handToken(*t), owner, nil
+}
+
+// SpendToken is described at store.Tokens.
+func (s *Store) SpendToken(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (after store.Token, owner store.User, spent bool, err error) {
+	err = s.write(ctx, text.Key(tenant, kind), func(st *state) error {
+		at, now := tokenRow{tenant, kind, string(hash)}, cut(now)
+		old := st.tokens.get(at)
+		if old == nil {
+			return store.ErrNotFound
+		}
+		u := st.users.get(row{tenant, old.UserID})
+		if u == nil {
+			return store.ErrNotFound
+		}
+		t := *old
+		if spent = t.UsedAt.IsZero() && now.Before(t.ExpiresAt); spent {
+			t.UsedAt = now
+			st.putToken(t)
+		}
+		after, owner = handToken(t), *u
+		return nil
+	})
+	return after, owner, spent, err
+}
+
 // redeem lets change act on a token that can still be used at now, and returns
 // the token as it then stands and whether change acted.
 func (s *Store) redeem(ctx context.Context, at tokenRow, now time.Time, change func(*store.Token) bool) (after store.Token, changed bool, err error) {

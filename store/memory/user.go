@@ -16,7 +16,7 @@ type address struct {
 	until  time.Time
 }
 
-// free answers whether an account may take the address at now.
+// free reports whether an account may take the address at now.
 func (st *state) free(tenant, emailKey, userID string, now time.Time) bool {
 	a := st.addresses.get(row{tenant, emailKey})
 	return a == nil || a.userID == userID || !a.until.IsZero() && !now.Before(a.until)
@@ -48,6 +48,14 @@ func (st *state) leave(tenant, emailKey, userID string, until time.Time) {
 		return
 	}
 	st.hold(tenant, emailKey, userID, until)
+}
+
+// holder returns the account whose current address it is, nil when it is nobody's.
+func (st *state) holder(tenant, emailKey string) *store.User {
+	if a := st.addresses.get(row{tenant, emailKey}); a != nil && a.until.IsZero() {
+		return st.users.get(row{tenant, a.userID})
+	}
+	return nil
 }
 
 // living returns an account that was not deleted, nil when there is none.
@@ -113,10 +121,16 @@ func (s *Store) UserByEmail(ctx context.Context, tenant, emailKey string) (store
 	if err != nil {
 		return store.User{}, err
 	}
-	if a := st.addresses.get(row{tenant, emailKey}); a != nil && a.until.IsZero() {
-		return *st.users.get(row{tenant, a.userID}), nil
+	if u := st.holder(tenant, emailKey); u != nil {
+		return *u, nil
 	}
 	return store.User{}, store.ErrNotFound
+}
+
+// LockUserByEmail is UserByEmail: a transaction keeps every other writer out from
+// its start.
+func (s *Store) LockUserByEmail(ctx context.Context, tenant, emailKey string) (store.User, error) {
+	return s.UserByEmail(ctx, tenant, emailKey)
 }
 
 // UpdateUser is described at store.Users.

@@ -32,22 +32,22 @@ type Store struct {
 // Option is a setting of New.
 type Option func(*sqlstore.Options)
 
-// Prefix starts the names of all tables and indexes, "admit_" by default:
-// lower-case letters, digits and underscores, no digit first, at most 31. The
-// tables stand in the first schema of the connection's search_path.
+// Prefix is the start of the names of all tables and indexes. Default:
+// "admit_". It has at most 31 lower-case letters, digits and underscores, and
+// does not start with a digit. The tables are in the first schema of the
+// connection's search_path.
 func Prefix(prefix string) Option {
 	return func(o *sqlstore.Options) { o.Prefix = prefix }
 }
 
 // Timeout bounds every verb and every transaction whose context has no earlier
-// deadline, with all its waiting and retrying; 4 s by default.
+// deadline, with all waiting and retrying. Default: 4 s.
 func Timeout(d time.Duration) Option {
 	return func(o *sqlstore.Options) { o.Timeout = d }
 }
 
-// New returns a store over db, which remains the host's to close. It asks
-// nothing of the database. With a setting that cannot work every verb fails and
-// says so.
+// New returns a store over db. The host closes db. New does not use the
+// database. If a setting cannot work, every verb fails and says so.
 func New(db *sql.DB, options ...Option) *Store {
 	var o sqlstore.Options
 	for _, option := range options {
@@ -57,23 +57,24 @@ func New(db *sql.DB, options ...Option) *Store {
 	return &Store{Store: engine, engine: engine}
 }
 
-// Problem answers why no verb of the store can work: a nil *sql.DB, or a setting
-// that cannot be. It asks nothing of the database, and is nil when all is well.
+// Problem returns the reason why no verb of the store can work: a nil *sql.DB,
+// or a setting that cannot work. It returns nil if there is none. It does not
+// use the database.
 func (s *Store) Problem() error { return s.engine.Problem() }
 
-// Migrate brings the schema up to what this program knows. Any number of
-// processes may do so at once. A newer schema is left alone with
-// store.ErrNewerSchema. Only ctx bounds it.
+// Migrate brings the schema up to date. Many processes may call it at once. If
+// the schema is newer than the program, Migrate changes nothing and returns
+// store.ErrNewerSchema. Only ctx bounds its time.
 func (s *Store) Migrate(ctx context.Context) error { return s.engine.Migrate(ctx) }
 
 // Pending names the migrations that Migrate would apply, in order.
 func (s *Store) Pending(ctx context.Context) ([]string, error) { return s.engine.Pending(ctx) }
 
-// Migrations are the schema's steps as files of SQL, to be read or to be
-// applied by another tool.
+// Migrations returns the steps of the schema as SQL files, for reading, or for
+// another tool.
 func (s *Store) Migrations() fs.FS { return s.engine.Migrations() }
 
-// Check returns what an operator should mend: a schema that is behind or ahead,
-// missing indexes, commits that a crash could take back, clocks that are apart,
+// Check returns what an operator should repair: an old or newer schema, missing
+// indexes, settings under which a crash could undo commits, clocks that differ,
 // a pool that keeps too few connections. It changes nothing.
 func (s *Store) Check(ctx context.Context) ([]store.Finding, error) { return s.engine.Check(ctx) }

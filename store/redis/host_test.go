@@ -35,7 +35,7 @@ func newHost(t *testing.T, records store.Store, counters store.Counters) *admit.
 		BaseURL: "http://127.0.0.1:8080", Secrets: admit.Secrets("wHs8kX2nPq5vB9tLz4rYcJ7mD1fG6hAe3uTo"),
 		Store: records, Counters: counters, Mailer: &mailer.Recorder{},
 		Passwords:      admit.PasswordConfig{InsecureFastHash: true},
-		RequestTimeout: 20 * time.Second, // a busy machine is not what is tested
+		RequestTimeout: time.Minute, // a busy machine is not what is tested
 		Logger:         slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

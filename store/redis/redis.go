@@ -1,19 +1,19 @@
-// Package redis keeps failure budgets and rate limits in a Redis, or anything
-// that speaks its protocol and runs its scripts, for hosts whose many processes
-// would wait for one another in the database:
+// Package redis keeps failure budgets and rate limits in Redis, or in another
+// server with its protocol and its scripts. It is for hosts with many
+// processes, which would wait for each other in the database:
 //
 //	counters, err := redis.Open("redis://127.0.0.1:6379/0", redis.Options{})
 //	config.Counters = counters
 //
 // All other records stay in Config.Store.
 //
-// # What Redis must be told
+// # Settings of Redis
 //
-// A counter is lost when Redis forgets its key, and with it what an attacker
-// has already used up. So maxmemory-policy must be noeviction; a Redis that
-// restarts without persistence begins with full budgets, and one that fails
-// over to a replica may lose the last hits. Give it a database or an instance
-// that no cache fills.
+// If Redis drops a key, the counter is lost, and an attacker can spend the
+// budget again. So maxmemory-policy must be noeviction. A Redis without
+// persistence starts with full budgets after a restart. A Redis that fails over
+// to a replica may lose the last hits. Use a database or an instance that no
+// cache fills.
 //
 // An access list must allow EVAL, EVALSHA, HMGET, HSET, HINCRBY, HGET, PEXPIRE,
 // SET and DEL on the keys that start with the prefix.
@@ -37,48 +37,49 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// Options are what New and Open leave to the host. The zero value is safe.
+// Options are the settings of New and Open. The zero value is safe.
 type Options struct {
-	// Prefix starts every key. Default "{admit}:". In a cluster one call changes
-	// several keys at once, so a prefix there needs a part in braces, which puts
-	// all keys on one shard.
+	// Prefix is the start of every key. Default: "{admit}:". One call changes
+	// several keys at once. So in a cluster, Prefix needs a part in braces,
+	// which puts all keys on one shard.
 	Prefix string
-	// FailOpen lets everything pass while Redis does not answer, and logs it.
-	// Whoever can make Redis unreachable may then guess passwords without bound.
-	// Default false: the caller gets the error, and Admit answers 503 to what
-	// can be guessed at, while sessions go on.
+	// FailOpen lets every request pass while Redis does not answer, and logs
+	// it. A person who can make Redis unreachable may then guess passwords
+	// without a limit. Default: false. The caller then gets the error, Admit
+	// answers 503 to requests that must be counted, and sessions continue.
 	FailOpen bool
-	// Timeout bounds each call. Default 500 milliseconds. It should stay below a
-	// quarter of Config.RequestTimeout: with FailOpen a sign-in waits for it up to
-	// three times.
+	// Timeout bounds each call. Default: 500 milliseconds. It should be below a
+	// quarter of Config.RequestTimeout, because with FailOpen a sign-in waits
+	// for Redis up to three times.
 	Timeout time.Duration
-	// Logger is told what FailOpen lets pass. Default slog.Default.
+	// Logger gets a line for each call that FailOpen lets pass. Default:
+	// slog.Default.
 	Logger *slog.Logger
 }
 
-// Counters is a store.Counters in Redis. It is safe for use by any number of
-// goroutines; processes that share one Redis and prefix share the counters.
+// Counters is a store.Counters in Redis. It is safe for use by many goroutines.
+// Processes with the same Redis and the same prefix share the counters.
 type Counters struct {
 	client  redis.Scripter
 	options Options
-	// closer is the client where this package made it.
+	// closer is the client if this package made it.
 	closer io.Closer
 }
 
 var _ store.Counters = (*Counters)(nil)
 
-// Open makes Counters with a client of their own on a URL such as
-// "rediss://user:password@redis.example:6379/0", which may carry the settings
-// that redis.ParseURL documents. It does not connect yet.
+// Open makes Counters with its own client for a URL such as
+// "rediss://user:password@redis.example:6379/0". The URL may have the settings
+// that redis.ParseURL documents. Open does not connect.
 func Open(url string, options Options) (*Counters, error) {
 	parsed, err := redis.ParseURL(url)
 	if err != nil {
-		// The cause may repeat the URL, and with it a password.
+		// The cause may contain the URL, and so a password.
 		return nil, errors.New("redis: the URL must be redis://, rediss:// or unix://, with valid settings")
 	}
 	parsed.ContextTimeoutEnabled = true
-	// A server that refuses connections is asked once by each try of a command:
-	// people are waiting.
+	// Each try of a command connects only once to a server that refuses
+	// connections, because people are waiting.
 	parsed.DialerRetries = 1
 	client := redis.NewClient(parsed)
 	c := New(client, options)
@@ -86,10 +87,10 @@ func Open(url string, options Options) (*Counters, error) {
 	return c, nil
 }
 
-// New makes Counters on the host's own client, which may be one for a cluster
-// or for sentinels and stays the host's to close. Without
-// ContextTimeoutEnabled, go-redis holds a call that hangs for its own
-// ReadTimeout instead of Options.Timeout.
+// New makes Counters with a client of the host, which may be a client for a
+// cluster or for sentinels. The host closes the client. Without
+// ContextTimeoutEnabled, go-redis waits for its own ReadTimeout and not for
+// Options.Timeout.
 func New(client redis.Scripter, options Options) *Counters {
 	if options.Prefix == "" {
 		options.Prefix = "{admit}:"
@@ -111,8 +112,8 @@ func (c *Counters) Close() error {
 	return c.closer.Close()
 }
 
-// Hit implements store.Counters. Where the client repeats a command whose answer
-// was lost, one use may count twice; never does one count for less.
+// Hit implements store.Counters. If the client repeats a command after a lost
+// answer, one hit may count twice. A hit never counts less than once.
 func (c *Counters) Hit(ctx context.Context, now time.Time, counters ...store.Counter) (store.Counted, error) {
 	if len(counters) == 0 {
 		return store.Counted{OK: ctx.Err() == nil}, ctx.Err()
@@ -153,9 +154,9 @@ func readCounted(reply any) (store.Counted, error) {
 	return store.Counted{}, fmt.Errorf("redis: hit counters: the answer %v cannot be read", reply)
 }
 
-// Unhit implements store.Counters. It takes one hit back even where the client
-// repeats a command whose answer was lost: each call leaves a mark for a minute
-// that says it was done.
+// Unhit implements store.Counters. It lowers each counter only once, even if
+// the client repeats a command after a lost answer: each call leaves a mark for
+// a minute.
 func (c *Counters) Unhit(ctx context.Context, tenant string, keys ...string) error {
 	named, err := c.keys(tenant, keys)
 	if err != nil || len(keys) == 0 {
@@ -176,9 +177,9 @@ func (c *Counters) ClearCounters(ctx context.Context, tenant string, keys ...str
 	return err
 }
 
-// run runs a script within the time limit. It answers nil without an error for
-// what FailOpen lets pass: never a call whose own context is done, since its
-// caller is the one that failed.
+// run runs a script within the time limit. It returns nil without an error if
+// FailOpen lets the call pass. A call whose own context is done never passes,
+// because its caller has failed.
 func (c *Counters) run(caller context.Context, script *redis.Script, what string, keys []string, args ...any) (any, error) {
 	if err := caller.Err(); err != nil {
 		return nil, fmt.Errorf("redis: %s: %w", what, err)
@@ -199,9 +200,9 @@ func (c *Counters) run(caller context.Context, script *redis.Script, what string
 	return nil, fmt.Errorf("redis: %s: %w", what, err)
 }
 
-// lifetime is how long Redis keeps a counter. Whether its window has ended is
-// decided by the times that come in, so this only has to be longer than any
-// clock of the host may lag behind.
+// lifetime is how long Redis keeps a counter. The times of the caller decide
+// whether a window has ended. So the lifetime only has to be longer than the
+// lag of any clock of the host.
 func lifetime(window time.Duration) time.Duration { return 2*window + time.Hour }
 
 func (c *Counters) keys(tenant string, keys []string) ([]string, error) {
@@ -215,8 +216,9 @@ func (c *Counters) keys(tenant string, keys []string) ([]string, error) {
 	return named, nil
 }
 
-// key names a counter in Redis. The length keeps a tenant "a" with the key
-// "b:c" apart from a tenant "a:b" with the key "c".
+// key returns the key of a counter in Redis. It has the length of the tenant,
+// so that the tenant "a" with the key "b:c" differs from the tenant "a:b" with
+// the key "c".
 func (c *Counters) key(tenant, key string) (string, error) {
 	for _, text := range []string{tenant, key} {
 		switch {

@@ -2,14 +2,15 @@ package redis
 
 import "github.com/redis/go-redis/v9"
 
-// Redis runs a script as a whole, with nothing in between. Times are
-// microseconds since 1970, which the numbers of Lua hold exactly; they are
-// stored as they came in, because Lua would print them with 14 digits.
+// Redis runs a script as a whole. Times are microseconds since 1970, which a
+// number of Lua holds exactly. They are stored as text, unchanged, because Lua
+// would print them with 14 digits.
 
-// hit looks at every counter before it raises any. KEYS are the counters;
-// ARGV[1] is now, then there follow for each its limit, the end of a window that
-// starts now, and how long Redis keeps it. It returns nothing, or the index of
-// the first counter without room and the end of its window.
+// hit checks every counter before it raises any. KEYS are the counters. ARGV[1]
+// is now. Then follow, for each counter, its limit, the end of a window that
+// starts now, and how long Redis keeps the counter. It returns nothing, or the
+// index of the first counter that has reached its limit and the end of its
+// window.
 var hit = redis.NewScript(`
 local now = tonumber(ARGV[1])
 local running = {}
@@ -33,8 +34,8 @@ for i, key in ipairs(KEYS) do
 end
 return {}`)
 
-// unhit takes one hit back from each counter that has any, unless KEYS[1] says
-// that this call was done before; ARGV[1] is how long that is remembered.
+// unhit lowers each counter above zero by one, unless KEYS[1] says that this
+// call was done before. ARGV[1] is how long KEYS[1] is kept.
 var unhit = redis.NewScript(`
 if not redis.call('SET', KEYS[1], 1, 'NX', 'PX', ARGV[1]) then
 	return 0
@@ -47,7 +48,7 @@ for i = 2, #KEYS do
 end
 return 1`)
 
-// remove forgets counters.
+// remove deletes counters.
 var remove = redis.NewScript(`
 for _, key in ipairs(KEYS) do
 	redis.call('DEL', key)

@@ -15,21 +15,21 @@ import (
 	"strings"
 )
 
-// Open opens the file at path through the driver that the host imports. A
-// missing file is made at its first use, for its owner alone (mode 0600). What
-// must be set on each connection is set:
+// Open opens the file at path with the driver that the host imports. The first
+// use makes a missing file, which only its owner can read (mode 0600). Open
+// sets on each connection:
 //
-//   - synchronous=FULL, so that what was acknowledged survives a power cut;
+//   - synchronous=FULL, so that a power cut loses nothing that was acknowledged;
 //   - a busy timeout of half a second, for the host's own statements; the store
-//     waits longer by itself;
-//   - transactions take the write lock when they begin, so that one that reads
-//     first does not fail when it comes to write.
+//     itself waits longer;
+//   - BEGIN IMMEDIATE: a transaction takes the write lock when it begins, so that
+//     a transaction that reads first does not fail when it writes.
 //
-// The pool keeps all its connections, as many as there are processors but at
-// least four. A database in memory cannot be shared by the connections of a
-// pool and is refused; store/memory is there for that. So is a data source name
-// such as "file:app.db?cache=shared": open that with sql.Open and give the
-// result to New.
+// The pool keeps all its connections: as many as there are processors, and at
+// least four. Open refuses a database in memory, because the connections of a
+// pool cannot share it: use store/memory. Open also refuses a data source name
+// such as "file:app.db?cache=shared": open it with sql.Open and pass the result
+// to New.
 func Open(path string) (*sql.DB, error) {
 	if path == "" || strings.Contains(path, ":memory:") {
 		return nil, fmt.Errorf("store/sqlite: %q is no file; use store/memory to keep nothing", path)
@@ -47,7 +47,7 @@ func Open(path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store/sqlite: open %s: %w", path, err)
 	}
-	// It has opened nothing yet; only the driver is wanted of it.
+	// plain has opened no connection. Only its driver is needed.
 	if err := plain.Close(); err != nil {
 		return nil, fmt.Errorf("store/sqlite: open %s: %w", path, err)
 	}
@@ -58,11 +58,11 @@ func Open(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// sourceNames are the beginnings of what drivers take instead of a path.
+// sourceNames matches the start of a data source name.
 var sourceNames = regexp.MustCompile(`^(?i:file|sqlite3?):`)
 
-// connector makes a missing file before its driver would, which leaves the
-// file's mode to the process.
+// connector makes a missing file itself, because the driver would make it with
+// the default mode of the process.
 type connector struct {
 	driver     driver.Driver
 	name, path string
@@ -79,8 +79,8 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 // Driver implements driver.Connector.
 func (c connector) Driver() driver.Driver { return c.driver }
 
-// touch makes a missing file. It leaves one that is there unopened: to close it
-// would give up the locks that this process has on it.
+// touch makes a missing file. It does not open an existing file, because
+// closing it would release the locks that this process holds on it.
 func touch(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -92,7 +92,7 @@ func touch(path string) error {
 	return f.Close()
 }
 
-// registered finds a driver for SQLite and what its data source name says.
+// registered finds a driver for SQLite and returns its settings.
 func registered(drivers []string) (name, settings string, err error) {
 	switch {
 	case slices.Contains(drivers, "sqlite"):

@@ -10,47 +10,47 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// ErrInjected is the error of a planned fault that names no other.
+// ErrInjected is the error of a planned fault if the Plan has no other.
 var ErrInjected = errors.New("storetest: injected fault")
 
-// Fault is a way in which a call goes wrong.
+// Fault is a way in which a call fails.
 type Fault int
 
 const (
 	// Refuse fails the call before it reaches the store: it has no effect.
 	Refuse Fault = iota
 	// Lose lets the call take effect and then reports an error, like a
-	// connection cut between COMMIT and its answer. A call that fails by itself
-	// keeps its own error. At [Commit] it is like Refuse: what is committed and
-	// yet reported as an error is a "Tx" that is lost.
+	// connection that is cut between COMMIT and its answer. A call that fails
+	// by itself keeps its own error. At [Commit] it is like Refuse. To lose the
+	// answer to a commit, lose a "Tx".
 	Lose
-	// Cancel cancels the context that the store is given, as when a client
-	// hangs up at this very call. At [Commit] the transaction is rolled back.
+	// Cancel cancels the context of the call, as if a client hung up at this
+	// call. At [Commit] the transaction is rolled back.
 	Cancel
-	// Stall makes the call wait until the deadline that it is given is over, like
-	// a database that is too slow. It has no effect.
+	// Stall makes the call wait until its deadline, like a database that is too
+	// slow. It has no effect.
 	Stall
 )
 
-// stall is the deadline of a call that is stalled.
+// stall is the deadline of a stalled call.
 const stall = 2 * time.Millisecond
 
-// Plan says which call goes wrong, and how.
+// Plan says which call fails, and how.
 type Plan struct {
 	// Nth is the number of the call, from 1; 0 lets all calls pass.
 	Nth int
-	// Verb, such as "RotateSession", limits the counting to calls of that name;
-	// "" counts every call.
+	// Verb counts only the calls of one verb, such as "RotateSession". ""
+	// counts every call.
 	Verb string
-	// Lasting makes every call from the Nth on go wrong, like a store that
-	// stays away.
+	// Lasting makes every call from the Nth on fail, like a store that stays
+	// down.
 	Lasting bool
 	Fault   Fault
-	// Err is what Refuse and Lose report; nil is ErrInjected.
+	// Err is the error that Refuse and Lose report. Nil means ErrInjected.
 	Err error
 }
 
-// FailingStore is a store in which a planned call goes wrong.
+// FailingStore is a store in which a planned call fails.
 type FailingStore struct {
 	store.Store
 	plan  Plan
@@ -59,8 +59,8 @@ type FailingStore struct {
 }
 
 // Failing returns inner with a fault. Calls are counted in the order in which
-// they begin, those in transactions too: a flow is tested by raising Nth from 1
-// until [FailingStore.Struck] answers false.
+// they begin, also in transactions. To test a flow, raise Nth from 1 until
+// [FailingStore.Struck] returns false.
 func Failing(inner store.Store, plan Plan) *FailingStore {
 	if plan.Err == nil {
 		plan.Err = ErrInjected
@@ -73,7 +73,7 @@ func Failing(inner store.Store, plan Plan) *FailingStore {
 // Calls returns how many calls have been counted.
 func (s *FailingStore) Calls() int { return int(s.calls.Load()) }
 
-// Struck answers whether a call has gone wrong, and of which verb the first.
+// Struck says whether a call has failed, and returns the verb of the first one.
 func (s *FailingStore) Struck() (verb string, ok bool) {
 	if hit := s.hit.Load(); hit != nil {
 		return *hit, true
@@ -98,7 +98,8 @@ func (s *FailingStore) around(ctx context.Context, verb string, call func(contex
 		}
 		return failure
 	case Cancel, Stall:
-		// Only who stalls has a deadline: a slow machine must not make one of the other.
+		// Only a stalled call has a deadline, so that a slow machine stalls no
+		// other call.
 		limit := time.Hour
 		if s.plan.Fault == Stall {
 			limit = stall
@@ -117,11 +118,12 @@ func (s *FailingStore) around(ctx context.Context, verb string, call func(contex
 	}
 }
 
-// Slow returns inner with a pause before and after each call, in transactions
-// too. pause may let others run, wait until a test goes on, or wait for a time
-// unless ctx is done before; when it returns an error, so does the verb. An
-// error before the call keeps it from the store; one after it leaves its
-// effect, like an answer that comes too late.
+// Slow returns inner with a pause before and after each call, also in
+// transactions. pause may let others run, wait until a test continues, or wait
+// for a time unless ctx ends. If pause returns an error, the verb returns it.
+// After an error of the first pause the call does not reach the store. After an
+// error of the second pause the call has taken effect, like an answer that
+// comes too late.
 func Slow(inner store.Store, pause func(ctx context.Context) error) store.Store {
 	return Wrap(inner, func(ctx context.Context, _ string, call func(context.Context) error) error {
 		if err := pause(ctx); err != nil {

@@ -13,7 +13,7 @@ func (s *scene) newUser() store.User {
 	return store.User{
 		Tenant: s.tenant, ID: id, Email: "Ann-" + id + "@Example.com", EmailKey: "ann-" + id + "@example.com",
 		Name: "Ann Ångström", Nickname: "ann", Image: "https://img.example/ann.png", Locale: "sv-SE",
-		Role: "user", Onboarding: "pending", MuteAlerts: true, BanReason: "",
+		Role: "user", Onboarding: "pending", MuteAlerts: true, MFAEnabled: true, BanReason: "",
 		CreatedAt: after(-60), UpdatedAt: after(-59), Version: 1,
 	}
 }

@@ -12,25 +12,24 @@ import (
 // racers is the number of goroutines in a race.
 const racers = 64
 
-// race is a promise that holds however the racers' steps fall between one
-// another.
+// race is a promise that holds for every order of the racers' steps.
 type race struct {
 	name string
-	// setUp makes what one contest is about.
+	// setUp makes the records of one contest.
 	setUp func(*scene) contest
 }
 
 // contest is one round of a race.
 type contest struct {
-	// act is what a racer does; it returns how much it was told that it got.
+	// act is the call of one racer. It returns how much the racer got.
 	act func(racer int) (int, error)
-	// least and most bound what all racers together may have got.
+	// least and most are the bounds of what all racers together may get.
 	least, most int
-	// then, if any, checks what the racers have left behind.
+	// then, if it is not nil, checks the result of the contest.
 	then func()
 }
 
-// raceChecks prove that verbs are atomic, each race in so many rounds.
+// raceChecks test that verbs are atomic. Each race runs so many rounds.
 func raceChecks(rounds int) []check {
 	var checks []check
 	for _, r := range slices.Concat(races, crossRaces) {
@@ -39,8 +38,8 @@ func raceChecks(rounds int) []check {
 	return checks
 }
 
-// run runs the race so many times, each in records of its own, and stops after
-// the first round that is not as promised.
+// run runs the race for so many rounds, each with its own records, and stops
+// after the first round that breaks the promise.
 func (r race) run(s *scene, rounds int) {
 	s.Helper()
 	seen := &watched{reporter: s.reporter}
@@ -95,9 +94,9 @@ func span(least, most int) string {
 	return fmt.Sprintf("%d to %d", least, most)
 }
 
-// together lets so many goroutines act at one moment and returns their errors.
-// Each has read from the store before, so that none spends the race opening
-// its connection.
+// together lets so many goroutines act at the same moment and returns their
+// errors. Each has read from the store before, so that it does not open its
+// connection during the race.
 func together(s *scene, number int, act func(i int) error) []error {
 	errs := make([]error, number)
 	start := make(chan struct{})
@@ -120,7 +119,7 @@ func together(s *scene, number int, act func(i int) error) []error {
 	return errs
 }
 
-// won turns the answer of a verb into what a racer got.
+// won turns the result of a verb into what a racer got.
 func won(done bool, err error) (int, error) {
 	if done {
 		return 1, err
@@ -128,8 +127,8 @@ func won(done bool, err error) (int, error) {
 	return 0, err
 }
 
-// took turns the error of a verb that makes or changes something into what a
-// racer got: an error that the contract names for losers is none.
+// took turns the error of a verb that makes or changes a record into what a
+// racer got. An error that the contract names for losers counts as zero.
 func took(err error, losers ...error) (int, error) {
 	for _, loser := range losers {
 		if errors.Is(err, loser) {

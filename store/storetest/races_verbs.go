@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -181,6 +182,24 @@ var verbRaces = []race{
 				s.Errorf("one rotation left generation %d with hash %q", got.Generation, got.SecretHash)
 			}
 		})
+	}},
+	{"SpendToken happens once", func(s *scene) contest {
+		t := s.token(s.user())
+		return one(func(int) (int, error) {
+			got, _, done, err := s.store.SpendToken(s.ctx, s.tenant, t.Kind, t.Hash, now)
+			if err == nil && !got.UsedAt.Equal(now) {
+				err = fmt.Errorf("the token was used at %v, should be %v", got.UsedAt, now)
+			}
+			return won(done, err)
+		}, nil)
+	}},
+	{"Write adds a token once", func(s *scene) contest {
+		u := s.user()
+		t := s.newToken(u)
+		return one(func(int) (int, error) {
+			w, err := s.store.Write(s.ctx, store.Batch{Tokens: []store.Token{t}, Events: []store.Event{s.newEvent()}})
+			return won(err == nil && w.Tokens[0], err)
+		}, nil)
 	}},
 	{"EndSession happens once", func(s *scene) contest {
 		u := s.user()

@@ -175,6 +175,25 @@ var sessionChecks = []check{
 		}
 		equal(s, s.keptSession(x), x)
 	}},
+	{"ProveSession notes a proof in a live session", func(s *scene) {
+		u := s.user()
+		proven, ended, expired := s.session(u), s.session(u), s.newSession(u)
+		expired.ExpiresAt = after(-1)
+		s.must(s.store.CreateSession(s.ctx, expired))
+		s.yes(s.store.EndSession(s.ctx, s.tenant, u.ID, ended.ID, after(-3), "revoked"))
+		ended.EndedAt, ended.EndReason = after(-3), "revoked"
+		s.must(s.store.ProveSession(s.ctx, s.tenant, ended.ID, "pwd otp mfa", now))
+		s.must(s.store.ProveSession(s.ctx, s.tenant, expired.ID, "pwd otp mfa", now))
+		s.must(s.store.ProveSession(s.ctx, s.tenant, "unknown", "pwd otp mfa", now))
+		s.must(s.store.ProveSession(s.ctx, s.elsewhere().tenant, proven.ID, "pwd otp mfa", now))
+		s.must(s.store.ProveSession(s.ctx, s.tenant, proven.ID, "pwd otp mfa", proven.ExpiresAt))
+		for _, x := range []store.Session{proven, ended, expired} {
+			equal(s, s.keptSession(x), x)
+		}
+		s.must(s.store.ProveSession(s.ctx, s.tenant, proven.ID, "pwd otp mfa", now))
+		proven.AuthTime, proven.AMR = now, "pwd otp mfa"
+		equal(s, s.keptSession(proven), proven)
+	}},
 	{"TouchSessions raises activity of sessions that have not ended", func(s *scene) {
 		u := s.user()
 		raised, older, ended, expired := s.session(u), s.session(u), s.session(u), s.newSession(u)

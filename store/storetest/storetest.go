@@ -1,16 +1,16 @@
-// Package storetest proves that an implementation of store.Store keeps the
-// contract, by one call:
+// Package storetest tests whether an implementation of store.Store keeps the
+// contract, with one call:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) store.Store { return open(t) })
 //	}
 //
-// Nothing can be left out: the rules of every role, races between many
-// goroutines, transactions, time, paging, text, cancellation and sweeping. A
-// store that passes can carry Admit.
+// No test can be left out: the rules of every role, races between many
+// goroutines, transactions, time, paging, text, cancellation and sweeping.
+// Admit works with every store that passes.
 //
-// [Failing], [Slow] and [Wrap] make any store misbehave on purpose, for tests
-// of what is built upon one.
+// [Failing], [Slow] and [Wrap] make any store fail on purpose, for tests of
+// code that uses a store.
 package storetest
 
 import (
@@ -27,14 +27,14 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// Run proves a store. open gives a new, empty one each time it is called, and
-// gives back what it holds with t.Cleanup. The checks of a section share one
-// store and keep apart by tenant, so that a database need not be made for each.
+// Run tests a store. Each call of open returns a new, empty store, and releases
+// it with t.Cleanup. The checks of a section share one store and use different
+// tenants, so that not every check needs its own database.
 //
-// The races run 20 rounds of 64 goroutines each, or as many as the environment
-// says in STORETEST_ROUNDS: run 200 before a release. A store
-// over a pool of connections should keep as many idle as it opens, else its
-// races spend their time connecting.
+// The races run 20 rounds of 64 goroutines each. The environment variable
+// STORETEST_ROUNDS sets another number: use 200 before a release. A store over
+// a pool of connections should keep as many idle connections as it opens.
+// Otherwise its races mostly open connections.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	rounds := 20
 	if text := os.Getenv("STORETEST_ROUNDS"); text != "" {
@@ -67,11 +67,11 @@ func run(t *testing.T, open func(t *testing.T) store.Store, rounds int) {
 	}
 }
 
-// section is a group of checks, check one promise of the contract.
+// section is a group of checks. A check tests one promise of the contract.
 type section struct {
 	name   string
 	checks []check
-	// alone gives each check a store of its own: for what acts on all tenants.
+	// alone gives each check its own store, for verbs that act on all tenants.
 	alone bool
 }
 
@@ -94,6 +94,7 @@ func sections(rounds int) []section {
 		{name: "counters", checks: counterChecks},
 		{name: "outbox", checks: outboxChecks},
 		{name: "leases", checks: leaseChecks},
+		{name: "batches", checks: batchChecks},
 		{name: "transactions", checks: transactionChecks},
 		{name: "races", checks: raceChecks(rounds)},
 		{name: "time", checks: timeChecks},
@@ -112,7 +113,8 @@ type reporter interface {
 	Fatalf(format string, args ...any)
 }
 
-// scene is what a check plays in: a store, a tenant of its own, and fresh ids.
+// scene is the environment of a check: a store, a tenant of its own, and fresh
+// ids.
 type scene struct {
 	reporter
 	store  store.Store

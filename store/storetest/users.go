@@ -67,7 +67,7 @@ var userChecks = []check{
 		changed := store.User{
 			Tenant: u.Tenant, ID: u.ID, Email: "other@example.com", EmailKey: "other@example.com",
 			EmailVerifiedAt: after(-1), Name: "Other", Nickname: "o", Image: "i", Locale: "de", Role: "admin",
-			Onboarding: "completed", MuteAlerts: false, BannedAt: after(-2), BanExpiresAt: after(2), BanReason: "because",
+			Onboarding: "completed", MuteAlerts: false, MFAEnabled: false, BannedAt: after(-2), BanExpiresAt: after(2), BanReason: "because",
 			DeletedAt: after(1), CreatedAt: after(9), UpdatedAt: now, Version: 1,
 		}
 		s.must(s.store.UpdateUser(s.ctx, changed))

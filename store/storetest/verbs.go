@@ -141,6 +141,9 @@ var verbs = []verb{
 	{"UserByEmail", false, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.UserByEmail(ctx, c.scope(), c.text("EmailKey", c.user.EmailKey)))
 	}},
+	{"LockUserByEmail", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.LockUserByEmail(ctx, c.scope(), c.text("EmailKey", c.user.EmailKey)))
+	}},
 	{"UpdateUser", true, func(ctx context.Context, s store.Store, c cast) error {
 		return s.UpdateUser(ctx, texts(c, c.user))
 	}},
@@ -156,6 +159,12 @@ var verbs = []verb{
 
 	{"Password", false, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.Password(ctx, c.scope(), c.text("UserID", c.user.ID)))
+	}},
+	{"UserPassword", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed2(s.UserPassword(ctx, c.scope(), c.text("EmailKey", c.user.EmailKey)))
+	}},
+	{"LockUserPassword", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed2(s.LockUserPassword(ctx, c.scope(), c.text("ID", c.user.ID)))
 	}},
 	{"PutPassword", true, func(ctx context.Context, s store.Store, c cast) error {
 		return s.PutPassword(ctx, texts(c, c.newPassword(c.user)))
@@ -187,6 +196,9 @@ var verbs = []verb{
 		_, err := s.AnswerSession(ctx, c.scope(), c.text("ID", c.session.ID), c.session.Generation)
 		return err
 	}},
+	{"ProveSession", true, func(ctx context.Context, s store.Store, c cast) error {
+		return s.ProveSession(ctx, c.scope(), c.text("ID", c.session.ID), c.text("amr", "pwd"), now)
+	}},
 	{"TouchSessions", true, func(ctx context.Context, s store.Store, c cast) error {
 		return s.TouchSessions(ctx, []store.Activity{
 			{Tenant: c.tenant, ID: c.session.ID, At: now},
@@ -214,6 +226,13 @@ var verbs = []verb{
 	}},
 	{"Token", false, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.Token(ctx, c.scope(), c.text("Kind", c.token.Kind), c.token.Hash))
+	}},
+	{"TokenUser", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed2(s.TokenUser(ctx, c.scope(), c.text("Kind", c.token.Kind), c.token.Hash))
+	}},
+	{"SpendToken", true, func(ctx context.Context, s store.Store, c cast) error {
+		_, _, _, err := s.SpendToken(ctx, c.scope(), c.text("Kind", c.token.Kind), c.token.Hash, now)
+		return err
 	}},
 	{"ConsumeToken", true, func(ctx context.Context, s store.Store, c cast) error {
 		return failed2(s.ConsumeToken(ctx, c.scope(), c.text("Kind", c.token.Kind), c.token.Hash, now))
@@ -339,6 +358,20 @@ var verbs = []verb{
 
 	{"AcquireLease", true, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.AcquireLease(ctx, c.scope(), c.text("Name", "free"), c.text("Holder", "holder"), now, after(5)))
+	}},
+
+	{"Write", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.Write(ctx, store.Batch{
+			Kill: []store.TokenFilter{texts(c, store.TokenFilter{Tenant: c.tenant, UserID: c.user.ID})},
+			Rooms: []store.Room{{
+				Tenant: c.scope(), UserID: c.text("UserID", c.user.ID), At: now, Keep: 1,
+				UserAgent: c.text("agent", "a"), IPAddress: c.text("address", "b"), Left: c.text("left", "left"), Reason: c.text("reason", "limit"),
+			}},
+			Passwords: []store.Password{texts(c, c.newPassword(c.user))},
+			Sessions:  []store.Session{texts(c, c.next.session)}, Tokens: []store.Token{texts(c, c.next.token)},
+			Events: []store.Event{texts(c, c.next.event)}, Mails: []store.Mail{texts(c, c.next.mail)},
+			CounterTenant: c.scope(), Clear: []string{c.text("Key", "counter")}, Unhit: []string{c.text("Key", "fresh")},
+		}))
 	}},
 
 	{"Tx", true, func(ctx context.Context, s store.Store, c cast) error {

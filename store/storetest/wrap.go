@@ -7,30 +7,30 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// Around stands around the calls of a store. It is given the name of the verb,
-// such as "RotateSession", and calls call, once at most, with ctx or a context
-// derived from it; what it returns is the verb's error. When it returns one,
-// the caller gets the zero value for every other answer.
+// Around is called for each call of a store. It gets the name of the verb, such
+// as "RotateSession". It calls call at most once, with ctx or a context that is
+// derived from it. Its result is the error of the verb. If this is not nil, the
+// caller gets the zero value for every other result.
 //
-// A transaction is one call named "Tx" around its beginning, everything inside
-// it and its end. What is called on the transaction's store stands inside it
-// under its own name, and when the function has returned nil there follows a
-// call named [Commit].
+// A transaction is one call with the name "Tx", from its beginning to its end.
+// The calls on the transaction's store are calls inside it, with their own
+// names. After the function has returned nil, a call with the name [Commit]
+// follows.
 type Around func(ctx context.Context, verb string, call func(context.Context) error) error
 
-// Commit is the name of the moment before a transaction is committed. An error
-// at it rolls the transaction back.
+// Commit is the name of the call before a transaction is committed. If it
+// returns an error, the transaction is rolled back.
 const Commit = "Commit"
 
-// Wrap returns a store that calls the inner one through around, in
-// transactions and in a host's transaction too.
+// Wrap returns a store that calls inner through around, also in transactions
+// and in a transaction of the host.
 func Wrap(inner store.Store, around Around) store.Store {
 	return wrapped{inner, func(ctx context.Context, inner store.Store, verb string, call call) error {
 		return around(ctx, verb, func(ctx context.Context) error { return call(ctx, inner) })
 	}}
 }
 
-// call is a call of one verb, with its arguments, on whatever store.
+// call is a call of one verb, with its arguments, on any store.
 type call func(ctx context.Context, s store.Store) error
 
 // wrapped sends every call of the inner store through via.
@@ -54,8 +54,8 @@ func (w wrapped) Tx(ctx context.Context, fn func(ctx context.Context, tx store.S
 
 func (w wrapped) WithTx(tx *sql.Tx) store.Store { return wrapped{w.inner.WithTx(tx), w.via} }
 
-// answer calls a verb with one answer beside its error. Should via call it more
-// than once, the first answer counts.
+// answer calls a verb with one result and an error. If via calls it more than
+// once, the first result counts.
 func answer[T any](ctx context.Context, w wrapped, verb string, ask func(context.Context, store.Store) (T, error)) (T, error) {
 	var got, none T
 	asked := false
@@ -72,7 +72,7 @@ func answer[T any](ctx context.Context, w wrapped, verb string, ask func(context
 	return got, nil
 }
 
-// answers calls a verb with two answers beside its error.
+// answers calls a verb with two results and an error.
 func answers[T, U any](ctx context.Context, w wrapped, verb string, ask func(context.Context, store.Store) (T, U, error)) (T, U, error) {
 	type both struct {
 		first  T

@@ -59,6 +59,47 @@ func (w wrapped) PutPassword(ctx context.Context, p store.Password) error {
 	return w.via(ctx, w.inner, "PutPassword", func(ctx context.Context, to store.Store) error { return to.PutPassword(ctx, p) })
 }
 
+func (w wrapped) UserPassword(ctx context.Context, tenant, emailKey string) (store.User, store.Password, error) {
+	return answers(ctx, w, "UserPassword", func(ctx context.Context, to store.Store) (store.User, store.Password, error) {
+		return to.UserPassword(ctx, tenant, emailKey)
+	})
+}
+
+func (w wrapped) LockUserPassword(ctx context.Context, tenant, id string) (store.User, store.Password, error) {
+	return answers(ctx, w, "LockUserPassword", func(ctx context.Context, to store.Store) (store.User, store.Password, error) {
+		return to.LockUserPassword(ctx, tenant, id)
+	})
+}
+
+func (w wrapped) LockUserByEmail(ctx context.Context, tenant, emailKey string) (store.User, error) {
+	return answer(ctx, w, "LockUserByEmail", func(ctx context.Context, to store.Store) (store.User, error) {
+		return to.LockUserByEmail(ctx, tenant, emailKey)
+	})
+}
+
+func (w wrapped) TokenUser(ctx context.Context, tenant, kind string, hash []byte) (store.Token, store.User, error) {
+	return answers(ctx, w, "TokenUser", func(ctx context.Context, to store.Store) (store.Token, store.User, error) {
+		return to.TokenUser(ctx, tenant, kind, hash)
+	})
+}
+
+func (w wrapped) SpendToken(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (store.Token, store.User, bool, error) {
+	type spent struct {
+		token store.Token
+		user  store.User
+		done  bool
+	}
+	got, err := answer(ctx, w, "SpendToken", func(ctx context.Context, to store.Store) (spent, error) {
+		token, user, done, err := to.SpendToken(ctx, tenant, kind, hash, now)
+		return spent{token, user, done}, err
+	})
+	return got.token, got.user, got.done, err
+}
+
+func (w wrapped) Write(ctx context.Context, b store.Batch) (store.Written, error) {
+	return answer(ctx, w, "Write", func(ctx context.Context, to store.Store) (store.Written, error) { return to.Write(ctx, b) })
+}
+
 func (w wrapped) SwapPassword(ctx context.Context, oldHash string, p store.Password) (bool, error) {
 	return answer(ctx, w, "SwapPassword", func(ctx context.Context, to store.Store) (bool, error) {
 		return to.SwapPassword(ctx, oldHash, p)
@@ -107,6 +148,12 @@ func (w wrapped) ConfirmSession(ctx context.Context, tenant, id string, generati
 func (w wrapped) AnswerSession(ctx context.Context, tenant, id string, generation int64) (int64, error) {
 	return answer(ctx, w, "AnswerSession", func(ctx context.Context, to store.Store) (int64, error) {
 		return to.AnswerSession(ctx, tenant, id, generation)
+	})
+}
+
+func (w wrapped) ProveSession(ctx context.Context, tenant, id, amr string, at time.Time) error {
+	return w.via(ctx, w.inner, "ProveSession", func(ctx context.Context, to store.Store) error {
+		return to.ProveSession(ctx, tenant, id, amr, at)
 	})
 }
 

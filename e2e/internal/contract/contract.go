@@ -207,3 +207,76 @@ func codesOf(schema *openapi3.SchemaRef) []string {
 	}
 	return codes
 }
+
+// Field is something that a request of an operation carries.
+type Field struct {
+	Name string
+	// Required says that no request does without it.
+	Required bool
+	// Sample is a value that the document allows: an example, the first of a
+	// list, or any of the type. A field whose values the document does not bound
+	// has the text "x".
+	Sample any
+}
+
+// Fields lists what the JSON body of a request carries, or the query where there
+// is no body, ordered by name.
+func (o Operation) Fields() []Field {
+	var fields []Field
+	if o.spec.RequestBody == nil {
+		for _, p := range o.spec.Parameters {
+			if p.Value.In == openapi3.ParameterInQuery {
+				fields = append(fields, Field{p.Value.Name, p.Value.Required, sample(p.Value.Schema)})
+			}
+		}
+		slices.SortFunc(fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+		return fields
+	}
+	media := o.spec.RequestBody.Value.Content["application/json"]
+	if media == nil {
+		return nil
+	}
+	found := map[string]Field{}
+	var read func(schema *openapi3.SchemaRef)
+	read = func(schema *openapi3.SchemaRef) {
+		for name, property := range schema.Value.Properties {
+			found[name] = Field{Name: name, Sample: sample(property), Required: found[name].Required}
+		}
+		for _, part := range slices.Concat(schema.Value.AllOf, schema.Value.OneOf, schema.Value.AnyOf) {
+			read(part)
+		}
+	}
+	read(media.Schema)
+	for _, name := range media.Schema.Value.Required {
+		field := found[name]
+		field.Name, field.Required = name, true
+		found[name] = field
+	}
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		fields = append(fields, found[name])
+	}
+	return fields
+}
+
+func sample(schema *openapi3.SchemaRef) any {
+	if schema == nil || schema.Value == nil {
+		return "x"
+	}
+	switch s := schema.Value; {
+	case s.Example != nil:
+		return s.Example
+	case s.Default != nil:
+		return s.Default
+	case len(s.Enum) > 0:
+		return s.Enum[0]
+	case s.Type.Includes("boolean"):
+		return true
+	case s.Type.Includes("integer"), s.Type.Includes("number"):
+		return 1
+	case s.Type.Includes("array"):
+		return []any{}
+	case s.Type.Includes("object"):
+		return map[string]any{}
+	}
+	return "x"
+}

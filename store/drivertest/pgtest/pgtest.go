@@ -28,7 +28,7 @@ const (
 )
 
 // Open creates an empty database and returns its URL, which both pgx and lib/pq
-// take. It is dropped at the end of the test, with whoever is still connected.
+// take. At the end of the test it is dropped, and open connections are closed.
 // Without a server the test is skipped, and says how to have one.
 func Open(t testing.TB) string {
 	t.Helper()

@@ -58,7 +58,7 @@ func start() (*url.URL, error) {
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	// Whoever waits holds the pipe, which the garbage collector would close.
+	// Waiting keeps the pipe, which the garbage collector would close.
 	go func() { _ = command.Wait() }()
 	u := &url.URL{
 		Scheme: "postgres", User: url.User("postgres"), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),

@@ -23,13 +23,12 @@ const (
 	findingClock       = "clock-apart"
 )
 
-// clockTolerance is how far the clocks of program and database may be apart
-// before it is worth a finding.
+// clockTolerance is the difference between the clocks of the program and of the
+// database from which on there is a finding.
 const clockTolerance = 2 * time.Second
 
-// Check looks at the database with an operator's eyes and returns what should
-// be mended, nothing when all is well. It changes nothing. An error means that
-// it could not look.
+// Check returns what an operator should repair, or nothing. It changes nothing.
+// An error means that Check could not look.
 func (s *Store) Check(ctx context.Context) ([]store.Finding, error) {
 	if err := s.usableAnywhere(ctx); err != nil {
 		return nil, err
@@ -43,7 +42,7 @@ func (s *Store) Check(ctx context.Context) ([]store.Finding, error) {
 			return nil, s.fault(ctx, "check", err)
 		}
 		if len(found) > 0 {
-			return found, nil // what else there is cannot be seen that way
+			return found, nil // behind the pooler nothing else can be checked
 		}
 	}
 	for _, look := range []func(context.Context) ([]store.Finding, error){s.checkSchema, s.checkSafety, s.checkPool} {
@@ -98,8 +97,8 @@ func (s *Store) checkSchema(ctx context.Context) ([]store.Finding, error) {
 	return findings, nil
 }
 
-// checkSafety looks for settings under which a power cut takes back what was
-// acknowledged, and for a clock that is wrong.
+// checkSafety looks for settings under which a power cut can undo commits, and
+// for a wrong clock.
 func (s *Store) checkSafety(ctx context.Context) ([]store.Finding, error) {
 	if s.dialect == SQLite {
 		return s.checkSQLite(ctx)
@@ -157,14 +156,15 @@ func (s *Store) checkSQLite(ctx context.Context) ([]store.Finding, error) {
 	return findings, nil
 }
 
-// checkPool takes several connections at once and gives them back. A pool that
-// then closes some keeps fewer idle than it opens, and pays for reconnecting.
+// checkPool takes several connections at once and gives them back. If the pool
+// then closes some, it keeps fewer idle connections than it opens, and must
+// connect again.
 func (s *Store) checkPool(ctx context.Context) ([]store.Finding, error) {
 	const several = 8
 	before := s.db.Stats()
 	want := several
 	if before.MaxOpenConnections > 0 {
-		// One is left to whoever works meanwhile.
+		// One connection is left for other work.
 		want = min(want, before.MaxOpenConnections-1)
 	}
 	taken := make([]*sql.Conn, 0, several)

@@ -14,12 +14,12 @@ import (
 )
 
 type counterStatements struct {
-	// hit and full are SQLite's, hitOrFull is PostgreSQL's.
+	// hit and full are for SQLite, hitOrFull is for PostgreSQL.
 	hit, full, hitOrFull, unhit, remove *query
 }
 
 func newCounterStatements(c *catalogue) (q counterStatements) {
-	// want is the counters asked for, which $2 holds as a JSON array.
+	// want are the requested counters. $2 has them as a JSON array.
 	want := `WITH want AS (` + c.pick(`
 		SELECT value ->> 0 AS position, value ->> 1 AS tenant, value ->> 2 AS key, value ->> 3 AS most, value ->> 4 AS span
 		FROM json_each($2)`, `
@@ -39,10 +39,10 @@ func newCounterStatements(c *catalogue) (q counterStatements) {
 	chosen := `tenant = $1 AND ` + c.among("key", "$2")
 	if c.dialect == Postgres {
 		chosen = `tenant = $1 AND key = ANY (ARRAY(SELECT key FROM admit_counters WHERE ` + chosen + ` ORDER BY key FOR UPDATE))`
-		// What is read locks nothing: rows are locked by the INSERT alone, in the
-		// order of their keys, so that no two transactions wait for each other. A
-		// counter may be full by the time it is raised: then a division by zero
-		// undoes the statement, and it is run again.
+		// Reading locks nothing. Only the INSERT locks rows, in the order of
+		// their keys, so that no two transactions deadlock. A counter may be
+		// full when it is raised. Then a division by zero undoes the statement,
+		// and it runs again.
 		q.hitOrFull = c.soft("hit counters", want+`,
 			held AS (SELECT c.tenant, c.key, c.hits, c.reset_at FROM admit_counters c JOIN want ON c.tenant = want.tenant AND c.key = want.key),
 			refused AS (`+reset+` FROM want w LEFT JOIN held c ON c.tenant = w.tenant AND c.key = w.key`+full+`),
@@ -75,8 +75,8 @@ func (s *Store) Hit(ctx context.Context, now time.Time, counters ...store.Counte
 	if s.dialect == Postgres {
 		hit = s.hitPostgres
 	}
-	// A counter that was full may have been cleared since, and one that was not
-	// there may have been made.
+	// A full counter may have been cleared meanwhile, and a missing counter may
+	// have been made.
 	for range 10 {
 		counted, again, err := hit(ctx, now, argument)
 		if err != nil || !again {
@@ -86,8 +86,8 @@ func (s *Store) Hit(ctx context.Context, now time.Time, counters ...store.Counte
 	return store.Counted{}, fmt.Errorf("%s: hit counters: they change faster than they can be read", s.dialect)
 }
 
-// hitSQLite raises the counters or none, in one statement, and reads in another
-// which is full. It answers again when by then none is.
+// hitSQLite raises all counters or none in one statement, and reads the full
+// one in another statement. It returns again if none is full by then.
 func (s *Store) hitSQLite(ctx context.Context, now time.Time, argument string) (counted store.Counted, again bool, err error) {
 	ok, err := s.done(ctx, s.q.counters.hit, micros(now), argument)
 	if err != nil || ok {
@@ -105,9 +105,9 @@ func (s *Store) hitSQLite(ctx context.Context, now time.Time, argument string) (
 	return store.Counted{Full: int(position), ResetAt: time.Time(resetAt)}, false, nil
 }
 
-// hitPostgres raises the counters or none and reads which is full, in one
-// statement. It answers again when the statement undid itself; a transaction
-// around it is kept from that by a savepoint.
+// hitPostgres raises all counters or none, and reads the full one, in one
+// statement. It returns again if the statement undid itself. A savepoint
+// protects a surrounding transaction from this.
 func (s *Store) hitPostgres(ctx context.Context, now time.Time, argument string) (counted store.Counted, again bool, err error) {
 	hit := func(ctx context.Context, t *Store) error {
 		var position sql.NullInt64
@@ -132,8 +132,8 @@ func (s *Store) hitPostgres(ctx context.Context, now time.Time, argument string)
 	return counted, false, err
 }
 
-// countersArgument is the counters as the statements take them, in the order in
-// which their rows are locked.
+// countersArgument returns the counters as the argument of a statement, in the
+// order in which their rows are locked.
 func (s *Store) countersArgument(counters []store.Counter) (string, error) {
 	rows := make([][5]any, len(counters))
 	for i, c := range counters {

@@ -5,6 +5,10 @@ import (
 	"strings"
 )
 
+// errOvertaken says that another transaction has added the record that a statement
+// was about to add, which looked for it before.
+var errOvertaken = errors.New("another transaction was first")
+
 // Dialect is the SQL that a database speaks.
 type Dialect int
 
@@ -30,7 +34,7 @@ func (d Dialect) again(err error) bool {
 		return false
 	}
 	if d == Postgres {
-		return sqlState(err) == serializationFailure || d.deadlocked(err)
+		return sqlState(err) == serializationFailure || d.deadlocked(err) || errors.Is(err, errOvertaken)
 	}
 	var coded interface{ Code() int }
 	if errors.As(err, &coded) {
@@ -67,6 +71,7 @@ const (
 	deadlockDetected     = "40P01"
 	undefinedTable       = "42P01"
 	divisionByZero       = "22012"
+	uniqueViolation      = "23505"
 
 	insufficientPrivilege = "42501"
 	noSuchStatement       = "26000"

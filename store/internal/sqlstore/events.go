@@ -47,8 +47,14 @@ func (s *Store) AppendEvent(ctx context.Context, e store.Event) error {
 	if err := text.Event(e); err != nil {
 		return err
 	}
-	return s.create(ctx, s.q.events.add, e.Tenant, e.ID, e.Kind, e.ActorID, e.SubjectID, e.IPAddress, e.UserAgent, e.RequestID,
-		e.Data, micros(e.At), bit(e.Delivered))
+	return s.create(ctx, s.q.events.add, eventArguments(e)...)
+}
+
+func eventArguments(e store.Event) []any {
+	return []any{
+		e.Tenant, e.ID, e.Kind, e.ActorID, e.SubjectID, e.IPAddress, e.UserAgent, e.RequestID,
+		e.Data, micros(e.At), bit(e.Delivered),
+	}
 }
 
 // ListEvents implements store.Events.

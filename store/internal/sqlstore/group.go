@@ -8,33 +8,33 @@ import (
 )
 
 // group is a transaction on SQLite that several writers share, one after the
-// other, so that they share its commit: a commit waits for the disk, and takes
-// longer than what most writers do.
+// other. They also share its commit, because a commit waits for the disk and
+// takes longer than the work of most writers.
 //
 // The writer that begins a group is its first member. Each later member runs
-// inside a savepoint, so that what it did can be undone alone. A member that
-// has run joins the queue of writers again, behind those who waited already,
-// and the first member to reach its second turn commits for all. So a group has
-// those members who waited when the first of them had run, and nobody waits
-// longer than for them.
+// inside a savepoint, so that its work can be undone alone. After its run, a
+// member joins the queue of writers again, behind the waiting writers. The
+// first member that gets a second turn commits for all members. So the members
+// of a group are the writers that waited when its first member had run, and no
+// member waits for more than these.
 //
-// No member is answered before the commit: not with success, which is not
-// durable before, and not with a refusal, which may rest on what another member
-// did. A member alone pays for none of this: it commits at once.
+// No member gets its answer before the commit: a success is not durable before,
+// and a refusal may be based on the work of another member. A single member
+// commits at once and pays for none of this.
 type group struct {
 	tx      *sql.Tx
 	release func()
 	// members counts the writers that ran in the group, refused ones too.
 	members int
-	// done is closed when the group has ended; err then says why nothing of it
-	// remains. Both belong to whoever has the turn to write.
+	// done is closed when the group has ended. Then err is the reason why its
+	// work was lost, or nil. The writer that has the turn owns both.
 	done  chan struct{}
 	ended bool
 	err   error
 }
 
-// errGroupLost says that a group ended without a commit, through no fault of
-// the member that is told. Nothing of that member remains.
+// errGroupLost means that a group ended without a commit, because of another
+// member. No work of this member remains.
 var errGroupLost = errors.New("the transaction shared with other writers was lost")
 
 // work is what a writer does in a transaction.
@@ -51,8 +51,8 @@ func (s *Store) grouped(ctx context.Context, fn work) error {
 	return s.inTurn(ctx, fn)
 }
 
-// inTurn is grouped for whoever has the turn to write, and gives it back. A
-// member that was lost with its group runs again in a transaction of its own.
+// inTurn is grouped for a writer that has the turn, and gives the turn back. A
+// member whose group was lost runs again in its own transaction.
 func (s *Store) inTurn(ctx context.Context, fn work) error {
 	err := s.takeTurn(ctx, fn)
 	if !errors.Is(err, errGroupLost) {
@@ -188,9 +188,11 @@ func (s *Store) do(ctx context.Context, fn work) error {
 	return nil
 }
 
-// await gives the turn back when the group has ended. While others wait to
-// write, the group is left open for them before that. It cannot be given up:
-// whoever waits has done its part, and the others keep to their own deadlines.
+// await returns when the group has ended. If others wait to write, it leaves the
+// group open for them and waits for the end of the group or for its second turn.
+// In its second turn, or at once if nobody waits, it commits the group and gives
+// the turn back. It ignores the context: this member has done its work, and the
+// other members keep their own deadlines.
 func (s *Store) await(g *group) {
 	if s.queued.Load() > 0 {
 		s.open = g
@@ -268,7 +270,7 @@ func (c *core) lockWriter(ctx context.Context) error {
 	}
 }
 
-// lockAlone is lockWriter for whoever shares no transaction.
+// lockAlone is lockWriter for a writer that shares no transaction.
 func (s *Store) lockAlone(ctx context.Context) error {
 	if s.writer == nil {
 		return nil
@@ -282,7 +284,7 @@ func (s *Store) lockAlone(ctx context.Context) error {
 	return nil
 }
 
-// unlockWriter gives the turn to write to whoever waits longest for it.
+// unlockWriter gives the turn to the writer that has waited longest.
 func (c *core) unlockWriter() {
 	if c.writer != nil {
 		<-c.writer

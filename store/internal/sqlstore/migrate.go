@@ -72,12 +72,12 @@ func (s *Store) migrations() ([]migration, error) {
 
 func (c *core) prefixed(text string) string { return strings.ReplaceAll(text, DefaultPrefix, c.prefix) }
 
-// Migrate brings the schema up to what this program knows, one transaction for
-// each step. Any number of processes may do so at once: one applies a step while
-// the others wait. It is bounded by ctx alone. With nothing pending it only
-// reads, and needs no right but to read. A database with a newer schema is left
-// alone with store.ErrNewerSchema. On SQLite it also switches the file to
-// write-ahead logging, which stays.
+// Migrate brings the schema up to date, with one transaction for each step.
+// Many processes may call it at once: one of them applies a step while the
+// others wait. Only ctx bounds its time. If no step is pending it only reads,
+// and needs only the right to read. If the schema is newer than the program, it
+// changes nothing and returns store.ErrNewerSchema. On SQLite it also switches
+// the file to write-ahead logging permanently.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.usableAnywhere(ctx); err != nil {
 		return err
@@ -118,9 +118,9 @@ func (s *Store) keepLog(ctx context.Context) error {
 	return s.db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode)
 }
 
-// migrateStep applies the first step that is pending, and answers whether there
-// was one. The lock is held until the step is committed, so whoever waited for
-// it sees what was done.
+// migrateStep applies the first pending step, and returns whether there was one.
+// It holds the lock until the step is committed, so a process that waited for the
+// lock sees the step.
 func (s *Store) migrateStep(ctx context.Context, steps []migration) (more bool, err error) {
 	if err := s.lockAlone(ctx); err != nil {
 		return false, err
@@ -188,7 +188,7 @@ func (s *Store) applyNext(ctx context.Context, c *sql.Conn, steps []migration) (
 	return true, nil
 }
 
-// pending returns the steps that the database has not had yet.
+// pending returns the steps that were not applied yet.
 func (s *Store) pending(ctx context.Context, on conn, steps []migration) ([]migration, error) {
 	rows, err := on.QueryContext(ctx, s.prefixed(`SELECT version, checksum FROM admit_migrations ORDER BY version`))
 	if err != nil {
@@ -233,8 +233,8 @@ func (s *Store) Pending(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// pendingOf returns the steps that the database has not had yet, all of them
-// where it has no record of any.
+// pendingOf returns the steps that were not applied yet. If the database has no
+// record of any step, these are all steps.
 func (s *Store) pendingOf(ctx context.Context, steps []migration) ([]migration, error) {
 	there, err := s.hasTable(ctx, s.db, s.prefix+"migrations")
 	if err != nil || !there {

@@ -68,8 +68,14 @@ func (s *Store) AddMail(ctx context.Context, m store.Mail) error {
 	if err := text.Mail(m); err != nil {
 		return err
 	}
-	return s.create(ctx, s.q.outbox.add, m.Tenant, m.ID, text.Queue(m.Queue), m.Kind, full(m.Sealed), int64(m.Tries), micros(m.CreatedAt), micros(m.NextAt),
-		micros(m.LeaseUntil), m.Holder, m.LastError, micros(m.DeadAt))
+	return s.create(ctx, s.q.outbox.add, mailArguments(m)...)
+}
+
+func mailArguments(m store.Mail) []any {
+	return []any{
+		m.Tenant, m.ID, text.Queue(m.Queue), m.Kind, full(m.Sealed), int64(m.Tries), micros(m.CreatedAt), micros(m.NextAt),
+		micros(m.LeaseUntil), m.Holder, m.LastError, micros(m.DeadAt),
+	}
 }
 
 // ClaimMail implements store.Outbox.

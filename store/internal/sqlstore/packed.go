@@ -71,6 +71,8 @@ func unpackField(element string, field any) (err error) {
 		*f, err = unquote(element)
 	case *int64:
 		*f, err = strconv.ParseInt(element, 10, 64)
+	case *int:
+		*f, err = strconv.Atoi(element)
 	case *moment:
 		var n int64
 		n, err = strconv.ParseInt(element, 10, 64)

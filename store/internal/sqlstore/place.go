@@ -9,16 +9,17 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// asker is what a question of one row is asked on.
+// asker runs a query for one row.
 type asker interface {
 	QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row
 }
 
-// hasTable answers whether a table or an index is where the store keeps its
-// own: on PostgreSQL the first schema of the search path, in which CREATE makes
-// tables. What stands in a later schema of the path is somebody else's.
+// hasTable reports whether a table or an index exists in the store's schema. On
+// PostgreSQL this is the first schema of the search path, in which CREATE makes
+// tables. Tables in a later schema of the path belong to another application.
 func (s *Store) hasTable(ctx context.Context, on asker, name string) (there bool, err error) {
-	// Not to_regclass, which answers from what the connection remembers.
+	// The query does not use to_regclass, which uses the cache of the
+	// connection.
 	query := `SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = current_schema() AND c.relname = CAST(CAST($1 AS TEXT) AS NAME))`
 	if s.dialect == SQLite {
@@ -28,10 +29,11 @@ func (s *Store) hasTable(ctx context.Context, on asker, name string) (there bool
 	return there, err
 }
 
-// placed answers why no verb may run: nil once the store's tables were found in
-// the first schema of the search path. Without that a verb would take another
-// application's tables from a later schema, until Migrate is run. A transaction
-// of the host's may have another path than the pool, and is asked by itself.
+// placed returns nil if the store's tables are in the first schema of the
+// search path, and otherwise the reason why no verb may run. Without this check
+// a verb would use another application's tables in a later schema until Migrate
+// has run. A transaction of the host may have another search path than the
+// pool, so it is checked separately.
 func (s *Store) placed(ctx context.Context) error {
 	known, on := &s.found, asker(s.db)
 	switch {
@@ -60,8 +62,8 @@ func (s *Store) placed(ctx context.Context) error {
 	return nil
 }
 
-// withRights adds to an error of a step which right is missing, where that is
-// what it says.
+// withRights adds the missing right to an error of a step, if a right is
+// missing.
 func (s *Store) withRights(ctx context.Context, err error) error {
 	if s.dialect != Postgres || sqlState(err) != insufficientPrivilege || errors.Is(err, store.ErrNewerSchema) {
 		return err

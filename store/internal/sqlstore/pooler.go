@@ -17,10 +17,11 @@ const findingPooler = "pooler-statements"
 // that a pooler mixes the connections up.
 const poolerRuns = 25
 
-// checkPooler looks for a driver that prepares statements behind a pooler which
-// hands each transaction to another server: PgBouncer in transaction mode.
-// Several connections run a statement with an argument at once, in turns inside
-// and outside a transaction. Straight to PostgreSQL none can fail.
+// checkPooler looks for a driver that prepares statements behind a pooler that
+// gives each transaction another server connection, such as PgBouncer in
+// transaction mode. Several connections run a statement with an argument at
+// once, in turns inside and outside a transaction. Without a pooler none of
+// these statements can fail.
 func (s *Store) checkPooler(ctx context.Context) ([]store.Finding, error) {
 	conns, err := s.several(ctx)
 	if err != nil {
@@ -72,8 +73,8 @@ func ask(ctx context.Context, c *sql.Conn, alone bool) error {
 	return err
 }
 
-// several takes some connections at once, but leaves one to whoever works
-// meanwhile.
+// several takes some connections at once. It leaves one connection for other
+// work.
 func (s *Store) several(ctx context.Context) ([]*sql.Conn, error) {
 	want := 8
 	if most := s.db.Stats().MaxOpenConnections; most > 0 {

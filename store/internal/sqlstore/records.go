@@ -60,22 +60,22 @@ func newRecordStatements(c *catalogue) recordStatements {
 			AND id = (SELECT id FROM admit_record_keys WHERE tenant = $1 AND kind = $2 AND key = $3)`),
 		list:  c.read("list records", `SELECT `+recordColumns+from+` WHERE tenant = $1 AND kind = $2 ORDER BY id`+page),
 		count: c.read("count records", `SELECT count(*)`+from+` WHERE tenant = $1 AND kind = $2`),
-		// The page's ids come first, and each record is found by its id: before
-		// PostgreSQL has counted the tables, it would join all records of the kind.
-		// OFFSET 0 keeps it from that.
+		// The statement selects the ids of the page first and then finds each
+		// record by its id. Otherwise PostgreSQL would join all records of the
+		// kind before it has counted the tables. OFFSET 0 prevents that.
 		listOf: c.read("list records of ref", c.pick(
 			`SELECT `+recordColumns+from+` WHERE tenant = $1 AND kind = $2 AND id IN (SELECT id`+pageOf+`) ORDER BY id`,
 			`SELECT `+qualified("r", recordColumns)+` FROM (SELECT id`+pageOf+`) f
 			CROSS JOIN LATERAL (SELECT `+recordColumns+from+` WHERE tenant = $1 AND kind = $2 AND id = f.id OFFSET 0) r ORDER BY r.id`)),
 		countOf: c.read("count records of ref", `SELECT count(*)`+ofRef),
-		// The usual swap leaves keys and refs as they are, and is one statement.
+		// Most swaps do not change keys and refs. They are one statement.
 		swapData: c.write("swap record's data", `
 			UPDATE admit_records SET`+written+byID+` AND version = $4 AND keys = $8 AND refs = $9`),
 		swap: c.write("swap record", `
 			UPDATE admit_records SET`+written+`, keys = $8, refs = $9`+byID+` AND version = $4`),
 		remove: c.write("delete record", `DELETE`+from+byID+removed),
-		// PostgreSQL locks the records in one order, and looks at refs again: one
-		// of them may have lost the ref while it was waited for.
+		// PostgreSQL locks the records in one order, and reads the refs again
+		// after the wait: a record may have lost the ref meanwhile.
 		removeOf: c.write("delete records of ref", `
 			WITH due AS (SELECT r.tenant, r.kind, r.id
 				FROM admit_record_refs f JOIN admit_records r ON r.tenant = f.tenant AND r.kind = f.kind AND r.id = f.id
@@ -86,7 +86,7 @@ func newRecordStatements(c *catalogue) recordStatements {
 			SELECT tenant, kind, id`+from+` WHERE expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2`)+`
 			DELETE`+from+` WHERE (tenant, kind, id) IN (SELECT tenant, kind, id FROM due)`+removed),
 
-		// A key is taken where nobody has it, and where the record itself has it.
+		// A record gets a key that no record has, or that it has itself.
 		takeKeys: c.write("take record's keys", `
 			INSERT INTO admit_record_keys AS k (tenant, kind, id, key) SELECT $1, $2, $3, value FROM `+each+` WHERE true
 			ON CONFLICT (tenant, kind, key) DO UPDATE SET id = excluded.id WHERE k.id = excluded.id`),
@@ -134,7 +134,8 @@ func setColumns(r store.Record) (keys, refs string, err error) {
 	return keys, refs, err
 }
 
-// takeKeys gives a record its keys; ErrConflict when one is another's.
+// takeKeys gives a record its keys. It returns ErrConflict if another record
+// has one of them.
 func (s *Store) takeKeys(ctx context.Context, r store.Record, keys string) error {
 	if len(r.Keys) == 0 {
 		return nil
@@ -263,9 +264,9 @@ func (s *Store) DeleteRecordsOf(ctx context.Context, tenant, ref string, kinds .
 	return s.removeRecords(ctx, s.q.records.removeOf, tenant, ref, argument)
 }
 
-// removeRecords runs a statement that removes records and returns how many.
-// Their keys and refs go along: by their foreign keys on PostgreSQL, one by one
-// on SQLite, where a host may have foreign keys off.
+// removeRecords runs a statement that deletes records and returns how many.
+// Their keys and refs are deleted too: by foreign keys on PostgreSQL, and one
+// by one on SQLite, where a host may have foreign keys off.
 func (s *Store) removeRecords(ctx context.Context, q *query, args ...any) (removed int, err error) {
 	if s.dialect == Postgres {
 		gone, err := all(ctx, s, q, recordIDFields, args...)

@@ -26,14 +26,14 @@ func (s *Store) exec(ctx context.Context, q *query, args ...any) (int64, error) 
 	return n, err
 }
 
-// done runs a statement and answers whether it changed a row.
+// done runs a statement and reports whether it changed a row.
 func (s *Store) done(ctx context.Context, q *query, args ...any) (bool, error) {
 	n, err := s.exec(ctx, q, args...)
 	return n > 0, err
 }
 
-// one runs a statement and reads its only row into fields; ErrNotFound when
-// there is none.
+// one runs a statement and reads its only row into fields. It returns
+// ErrNotFound if there is no row.
 func (s *Store) one(ctx context.Context, q *query, fields []any, args ...any) error {
 	return s.run(ctx, q, args, func(c call) error {
 		rows, err := c.query()
@@ -66,7 +66,8 @@ func scan(rows *sql.Rows, q *query, fields []any) error {
 	return unpack(row, fields)
 }
 
-// create runs a statement that adds a record; ErrConflict when it is there.
+// create runs a statement that adds a record. It returns ErrConflict if the
+// record exists.
 func (s *Store) create(ctx context.Context, q *query, args ...any) error {
 	created, err := s.done(ctx, q, args...)
 	if err == nil && !created {
@@ -75,8 +76,8 @@ func (s *Store) create(ctx context.Context, q *query, args ...any) error {
 	return err
 }
 
-// finish ends the reading of rows. What a statement writes is committed only
-// when its last row has been asked for, so a failure to commit shows there.
+// finish ends the reading of rows. A writing statement is committed only when
+// its last row has been read, so a failed commit shows here.
 func finish(rows *sql.Rows, q *query) error {
 	if q.writes {
 		for rows.Next() {
@@ -114,8 +115,9 @@ func all[T any](ctx context.Context, s *Store, q *query, fields func(*T) []any, 
 	return records, nil
 }
 
-// paged returns one page of records and the number of all, as two statements
-// that take the same arguments, of which the second also takes the page's.
+// paged returns one page of records and the number of all records. It runs two
+// statements with the same arguments. The second statement also takes the
+// arguments of the page.
 func paged[T any](ctx context.Context, s *Store, count, list *query, fields func(*T) []any, page store.Page, args ...any) ([]T, int, error) {
 	var total int64
 	if err := s.one(ctx, count, []any{&total}, args...); err != nil {
@@ -129,8 +131,8 @@ func paged[T any](ctx context.Context, s *Store, count, list *query, fields func
 }
 
 // run calls use for one statement: in the transaction of the store, or on its
-// own. On its own it is bounded in time, and tried again while the database is
-// only busy; use must start afresh each time.
+// own. On its own, the statement is bounded in time and is tried again while
+// the database is only busy. Each call of use must start from the beginning.
 func (s *Store) run(ctx context.Context, q *query, args []any, use func(call) error) error {
 	if err := s.usable(ctx); err != nil {
 		return err
@@ -160,7 +162,8 @@ func (s *Store) onPool(ctx context.Context, q *query, args []any, use func(call)
 	return use(c)
 }
 
-// described names the statement in an error, unless it is a refusal.
+// described adds the name of the statement to an error, unless the error is a
+// refusal.
 func (c *core) described(ctx context.Context, q *query, err error) error {
 	if err == nil || errors.Is(err, store.ErrNotFound) {
 		return err
@@ -168,8 +171,8 @@ func (c *core) described(ctx context.Context, q *query, err error) error {
 	return c.fault(ctx, q.name, err)
 }
 
-// retrying calls attempt until it gives another error than that the database
-// was busy, or none, or the context is done.
+// retrying calls attempt until it succeeds, returns an error other than a busy
+// database, or the context is done.
 func (c *core) retrying(ctx context.Context, attempt func() error) error {
 	const first, longest = 2 * time.Millisecond, 100 * time.Millisecond
 	var busy error
@@ -218,7 +221,7 @@ type call struct {
 	text string
 	args []any
 	on   conn
-	// prepared is used instead of text and on when it is not nil.
+	// prepared, if it is not nil, is used instead of text and on.
 	prepared *sql.Stmt
 }
 
@@ -236,14 +239,14 @@ func (c call) exec() (sql.Result, error) {
 	return c.on.ExecContext(c.ctx, c.text, c.args...)
 }
 
-// statementContext is a context that can be given up until the statement has
-// begun, and no more from then on.
+// statementContext is a context that can be cancelled only until its statement
+// has begun.
 //
-// A statement on SQLite takes microseconds, and one that is interrupted while
-// it commits leaves open whether it did. Beside that, drivers and database/sql
-// start a goroutine each to watch a context that can be cancelled, which costs
-// more than reading a row. What can take long is waiting for a connection, and
-// that is given up as soon as the context is done.
+// A statement on SQLite takes microseconds. If it is interrupted while it
+// commits, nobody knows whether it has committed. Also, drivers and
+// database/sql each start a goroutine to watch a context that can be cancelled,
+// which costs more than reading a row. Only waiting for a connection can take
+// long, and this wait ends as soon as the context is done.
 type statementContext struct {
 	context.Context
 	begun bool
@@ -257,8 +260,8 @@ func (c *statementContext) Done() <-chan struct{} {
 }
 
 // firstArgument is an argument that tells its context that the statement has
-// begun. database/sql asks for the value once it has a connection. Should it
-// ever ask at no time, the context stays an ordinary one.
+// begun, because database/sql reads the value when it has a connection. If
+// database/sql never reads it, the context is an ordinary one.
 type firstArgument struct {
 	ctx   *statementContext
 	value any
@@ -271,7 +274,8 @@ func (a firstArgument) Value() (driver.Value, error) {
 }
 
 // uninterrupted returns the context and the arguments for a statement that is
-// not interrupted once it has begun. Without arguments it is an ordinary one.
+// not interrupted after it has begun. A statement without arguments gets an
+// ordinary context.
 func uninterrupted(ctx context.Context, args []any) (context.Context, []any) {
 	if len(args) == 0 {
 		return ctx, args

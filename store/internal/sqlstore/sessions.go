@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -22,9 +23,9 @@ func sessionFields(n *store.Session) []any {
 }
 
 type sessionStatements struct {
-	create, withUser, rotate, rotateUser, confirm, answer, touch, list, count *query
+	create, withUser, rotate, rotateUser, confirm, answer, prove, touch, list, count *query
 
-	end, endAll, endOldest, endBefore *query
+	end, endAll, endOldest, makeRoom, endBefore *query
 }
 
 func newSessionStatements(c *catalogue) sessionStatements {
@@ -45,7 +46,18 @@ func newSessionStatements(c *catalogue) sessionStatements {
 			FROM rotated s JOIN admit_users u ON u.tenant = s.tenant AND u.id = s.user_id`)
 		rotateUser.packed = true
 	}
+	// makeRoom is PostgreSQL's.
+	var makeRoom *query
+	if c.dialect == Postgres {
+		const left = `(user_agent = $7 AND ip_address = $8)`
+		makeRoom = c.write("make room for session", `
+			UPDATE admit_sessions SET ended_at = $3, end_reason = CASE WHEN `+left+` THEN CAST($9 AS TEXT) ELSE CAST($5 AS TEXT) END
+			WHERE `+live+` AND id <> $4 AND (`+left+` OR id <= (
+				SELECT id FROM admit_sessions WHERE `+live+` AND NOT `+left+` ORDER BY id DESC LIMIT 1 OFFSET $6))
+			RETURNING id, `+left+` AS alike`)
+	}
 	return sessionStatements{
+		makeRoom:   makeRoom,
 		rotateUser: rotateUser,
 		create:     c.write("create session", `INSERT INTO admit_sessions (`+sessionColumns+`) VALUES (`+values(21)+`) ON CONFLICT DO NOTHING`),
 		withUser: c.packed("read session and user", both, "s.secret_hash", `
@@ -56,6 +68,9 @@ func newSessionStatements(c *catalogue) sessionStatements {
 			UPDATE admit_sessions SET confirmed = $3, used = $4 WHERE tenant = $1 AND id = $2 AND generation = $3 AND confirmed < $3`),
 		answer: c.write("answer session", `
 			UPDATE admit_sessions SET answers = answers + 1 WHERE tenant = $1 AND id = $2 AND generation = $3 RETURNING answers`),
+		prove: c.write("prove session", `
+			UPDATE admit_sessions SET auth_time = $3, amr = $4 WHERE tenant = $1 AND id = $2
+				AND `+unset("ended_at")+` AND expires_at > $3 AND absolute_expires_at > $3`),
 		// Sessions are locked in one order, so that two batches cannot wait for
 		// each other.
 		touch: c.write("touch sessions", c.pick(`
@@ -97,10 +112,16 @@ func (s *Store) CreateSession(ctx context.Context, n store.Session) error {
 	if err := text.Session(n); err != nil {
 		return err
 	}
-	return s.create(ctx, s.q.sessions.create, n.Tenant, n.ID, n.UserID, n.Generation, full(n.SecretHash), n.Confirmed,
+	return s.create(ctx, s.q.sessions.create, sessionArguments(n)...)
+}
+
+func sessionArguments(n store.Session) []any {
+	return []any{
+		n.Tenant, n.ID, n.UserID, n.Generation, full(n.SecretHash), n.Confirmed,
 		micros(n.RotatedAt), micros(n.AuthTime), n.AMR, n.OrganizationID, n.UserAgent, n.IPAddress, micros(n.CreatedAt),
 		micros(n.LastActivityAt), micros(n.ExpiresAt), micros(n.AbsoluteExpiresAt), micros(n.EndedAt), n.EndReason,
-		n.Answers, n.Used, n.UsedBefore)
+		n.Answers, n.Used, n.UsedBefore,
+	}
 }
 
 // SessionUser implements store.Sessions.
@@ -174,6 +195,15 @@ func (s *Store) AnswerSession(ctx context.Context, tenant, id string, generation
 	var answers int64
 	err := s.one(ctx, s.q.sessions.answer, []any{&answers}, tenant, id, generation)
 	return answers, err
+}
+
+// ProveSession implements store.Sessions.
+func (s *Store) ProveSession(ctx context.Context, tenant, id, amr string, at time.Time) error {
+	if err := cmp.Or(text.Key(tenant, id), text.Plain(amr)); err != nil {
+		return err
+	}
+	_, err := s.exec(ctx, s.q.sessions.prove, tenant, id, micros(at), amr)
+	return err
 }
 
 // TouchSessions implements store.Sessions.

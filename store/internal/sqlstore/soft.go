@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// synchronousFull is what PRAGMA synchronous says where a commit waits for the
-// disk. What is less does not wait, what is more waits longer.
+// synchronousFull is the value of PRAGMA synchronous with which a commit waits
+// for the disk. With a lower value a commit does not wait.
 const synchronousFull = 2
 
-// softly runs one statement that need not outlive a power cut, such as one that
-// counts, and commits it without waiting for the disk. It outlives the process
-// all the same, and it is on the disk no later than the next commit that waits.
-// The caller has the turn to write.
+// softly runs one statement whose effect a power cut may undo, such as a count,
+// and commits it without waiting for the disk. The end of the process does not
+// undo it, and the next commit that waits also writes it to the disk. The
+// caller has the turn to write.
 func (s *Store) softly(ctx context.Context, q *query, args []any, use func(call) error) error {
 	if !s.log.Load() {
-		// Only with write-ahead logging a commit that does not wait cannot harm
-		// the file. Once a file has it, it keeps it.
+		// A commit that does not wait is safe for the file only with
+		// write-ahead logging. A file with write-ahead logging keeps it.
 		var mode string
 		if err := s.db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
 			return err
@@ -48,15 +48,15 @@ func (s *Store) softly(ctx context.Context, q *query, args []any, use func(call)
 		return err
 	}
 	if err := use(call{ctx: begun, text: q.text, on: tx, args: args, prepared: tx.StmtContext(begun, p)}); err != nil {
-		// The error adds nothing: a connection that cannot roll back is given up.
+		// The error adds nothing: a connection that cannot roll back is closed.
 		_ = tx.Rollback()
 		return err
 	}
 	return tx.Commit()
 }
 
-// soften lets commits on a connection not wait for the disk until the result is
-// called. A connection that cannot be set back does not go back to the pool.
+// soften makes commits on a connection not wait for the disk, until the result
+// is called. A connection that cannot be reset does not go back to the pool.
 func soften(ctx context.Context, c *sql.Conn) (harden func(), err error) {
 	begun := &statementContext{Context: ctx, begun: true}
 	var before int

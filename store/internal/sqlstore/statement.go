@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -173,16 +174,22 @@ func (c *catalogue) contains(column, argument string) string {
 // packed enters a statement that reads one row of many columns, of which blob,
 // unless it is "", holds bytes. They come as one column, because all drivers spend more on a
 // column than on finding the row.
-func (c *catalogue) packed(name, columns, blob, rest string) *query {
-	q := c.read(name, "SELECT "+c.pack(columns, blob)+" "+rest)
+func (c *catalogue) packed(name, columns, blobs, rest string) *query {
+	q := c.read(name, "SELECT "+c.pack(columns, blobs)+" "+rest)
 	q.packed = true
 	return q
 }
 
 // pack is columns as the one column of a packed row.
-func (c *catalogue) pack(columns, blob string) string {
-	if blob != "" {
-		columns = strings.Replace(columns, blob, c.pick("hex("+blob+")", "encode("+blob+", 'hex')"), 1)
+func (c *catalogue) pack(columns, blobs string) string {
+	if blobs != "" {
+		all := strings.Split(columns, ", ")
+		for i, column := range all {
+			if slices.Contains(strings.Split(blobs, ", "), column) {
+				all[i] = c.pick("hex("+column+")", "encode("+column+", 'hex')")
+			}
+		}
+		columns = strings.Join(all, ", ")
 	}
 	return c.pick("json_array("+columns+")", "CAST(json_build_array("+columns+") AS TEXT)")
 }

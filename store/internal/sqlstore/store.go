@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,24 +55,27 @@ type core struct {
 	steps   fs.FS
 	q       statements
 	list    []*query
+	// joined are the statements that are made of several in the list, by the names
+	// of those.
+	joined sync.Map
 	// wanted is set when a statement is wanted prepared.
 	wanted atomic.Bool
 	// writer holds one element while this process writes to SQLite, which has
-	// one writer at a time: whoever queues here is served in turn, whereas
-	// whoever finds the database locked polls it. Nil on PostgreSQL.
+	// one writer at a time. Writers that queue here are served in turn. Without
+	// it they would poll a locked database. Nil on PostgreSQL.
 	writer chan struct{}
 	// queued counts those who wait for their first turn to write.
 	queued atomic.Int32
 	// open is the group that the next writer joins, nil when there is none. It
-	// belongs to whoever has the turn.
+	// belongs to the writer that has the turn.
 	open *group
 	// log is set when the SQLite file is known to have a write-ahead log.
 	log atomic.Bool
 	// found is set when PostgreSQL was seen to have the tables where they belong.
 	found atomic.Bool
-	// second holds one element while whoever lost a deadlock on PostgreSQL tries
-	// again. One at a time: together they would lock each other out anew, at a
-	// second of the database's for each.
+	// second holds one element while a transaction that lost a deadlock on
+	// PostgreSQL runs again. Several at once could deadlock again, and PostgreSQL
+	// needs a second to notice each deadlock.
 	second chan struct{}
 	// problem is what is wrong with the settings; every verb fails with it.
 	problem error

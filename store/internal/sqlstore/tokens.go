@@ -19,7 +19,7 @@ func tokenFields(t *store.Token) []any {
 }
 
 type tokenStatements struct {
-	create, get, consume, try, removeOfUser, removeOfEmail, removeBefore *query
+	create, get, withUser, consume, spend, try, removeOfUser, removeOfEmail, removeBefore *query
 }
 
 func newTokenStatements(c *catalogue) tokenStatements {
@@ -34,7 +34,26 @@ func newTokenStatements(c *catalogue) tokenStatements {
 				pending+` ORDER BY `+column)+`
 			DELETE FROM admit_tokens WHERE (tenant, kind, hash) IN (SELECT tenant, kind, hash FROM due)`)
 	}
+	const blobs = "t.hash, t.code_hash, t.data"
+	both := qualified("t", tokenColumns) + ", " + qualified("u", userColumns)
+	var spend *query
+	if c.dialect == Postgres {
+		// The account is locked first. Whether the token can be used up is decided
+		// by the row as it stands then.
+		spend = c.write("lock user and consume token", `WITH
+			t AS (SELECT `+tokenColumns+` FROM admit_tokens WHERE tenant = $1 AND kind = $2 AND hash = $3),
+			u AS (SELECT `+userColumns+` FROM admit_users WHERE tenant = $1 AND id = (SELECT user_id FROM t) FOR UPDATE),
+			spent AS (UPDATE admit_tokens SET used_at = $4
+				WHERE tenant = $1 AND kind = $2 AND hash = $3 AND `+unset("used_at")+` AND expires_at > $4 AND EXISTS (SELECT 1 FROM u)
+				RETURNING used_at)
+			SELECT `+c.pack(both+", (SELECT count(*) FROM spent)", blobs)+` FROM t CROSS JOIN u`)
+		spend.packed = true
+	}
 	return tokenStatements{
+		spend: spend,
+		withUser: c.packed("read token and user", both, blobs, `
+			FROM admit_tokens t LEFT JOIN admit_users u ON u.tenant = t.tenant AND u.id = t.user_id
+			WHERE t.tenant = $1 AND t.kind = $2 AND t.hash = $3`),
 		create: c.write("create token", `INSERT INTO admit_tokens (`+tokenColumns+`) VALUES (`+values(12)+`) ON CONFLICT DO NOTHING`),
 		get:    c.read("read token", `SELECT `+tokenColumns+` FROM admit_tokens WHERE tenant = $1 AND kind = $2 AND hash = $3`),
 		consume: c.write("consume token", `
@@ -57,8 +76,14 @@ func (s *Store) CreateToken(ctx context.Context, t store.Token) error {
 	if err := text.Token(t); err != nil {
 		return err
 	}
-	return s.create(ctx, s.q.tokens.create, t.Tenant, t.Kind, full(t.Hash), t.UserID, t.EmailKey, t.CodeHash,
-		int64(t.Tries), int64(t.MaxTries), t.Data, micros(t.CreatedAt), micros(t.ExpiresAt), micros(t.UsedAt))
+	return s.create(ctx, s.q.tokens.create, tokenArguments(t)...)
+}
+
+func tokenArguments(t store.Token) []any {
+	return []any{
+		t.Tenant, t.Kind, full(t.Hash), t.UserID, t.EmailKey, t.CodeHash,
+		int64(t.Tries), int64(t.MaxTries), t.Data, micros(t.CreatedAt), micros(t.ExpiresAt), micros(t.UsedAt),
+	}
 }
 
 // Token implements store.Tokens.
@@ -75,6 +100,66 @@ func (s *Store) token(ctx context.Context, q *query, args ...any) (store.Token, 
 		return store.Token{}, err
 	}
 	return t, nil
+}
+
+// TokenUser implements store.Tokens.
+func (s *Store) TokenUser(ctx context.Context, tenant, kind string, hash []byte) (store.Token, store.User, error) {
+	if err := text.Key(tenant, kind); err != nil {
+		return store.Token{}, store.User{}, err
+	}
+	var t store.Token
+	var u store.User
+	if err := s.one(ctx, s.q.tokens.withUser, append(tokenFields(&t), userFields(&u)...), tenant, kind, full(hash)); err != nil {
+		return store.Token{}, store.User{}, err
+	}
+	return t, u, nil
+}
+
+// SpendToken implements store.Tokens. SQLite, which is no exchange away, takes
+// several statements.
+func (s *Store) SpendToken(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (t store.Token, u store.User, spent bool, err error) {
+	if err := text.Key(tenant, kind); err != nil {
+		return t, u, false, err
+	}
+	if s.dialect == Postgres {
+		return s.spendOnce(ctx, tenant, kind, hash, now)
+	}
+	err = s.atomically(ctx, func(ctx context.Context, tx *Store) error {
+		if t, err = tx.Token(ctx, tenant, kind, hash); err != nil {
+			return err
+		}
+		if u, err = tx.LockUser(ctx, tenant, t.UserID); err != nil {
+			return err
+		}
+		t, spent, err = tx.ConsumeToken(ctx, tenant, kind, hash, now)
+		return err
+	})
+	if err != nil {
+		return store.Token{}, store.User{}, false, err
+	}
+	return t, u, spent, nil
+}
+
+// spendOnce is SpendToken in one statement. The statement returns the token as it
+// was before. Where that could have been used and was not, another transaction
+// has changed it meanwhile, and it is read again.
+func (s *Store) spendOnce(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (t store.Token, u store.User, spent bool, err error) {
+	var count int64
+	fields := append(append(tokenFields(&t), userFields(&u)...), &count)
+	if err := s.one(ctx, s.q.tokens.spend, fields, tenant, kind, full(hash), micros(now)); err != nil {
+		return store.Token{}, store.User{}, false, err
+	}
+	switch {
+	case count > 0:
+		t.UsedAt = text.Time(now)
+		return t, u, true, nil
+	case t.UsedAt.IsZero() && text.Time(now).Before(t.ExpiresAt):
+		t, err = s.Token(ctx, tenant, kind, hash)
+	}
+	if err != nil {
+		return store.Token{}, store.User{}, false, err
+	}
+	return t, u, false, nil
 }
 
 // ConsumeToken implements store.Tokens.
@@ -109,41 +194,34 @@ func (s *Store) DeleteTokens(ctx context.Context, f store.TokenFilter) (int, err
 	if err := text.TokenFilter(f); err != nil {
 		return 0, err
 	}
-	kinds := "[]"
-	if len(f.Kinds) > 0 {
-		var err error
-		if kinds, err = jsonText(f.Kinds); err != nil {
-			return 0, err
-		}
-	}
-	if f.UserID == "" || f.EmailKey == "" {
-		return s.deleteTokens(ctx, f, kinds)
-	}
-	var n int
-	err := s.atomically(ctx, func(ctx context.Context, t *Store) (err error) {
-		n, err = t.deleteTokens(ctx, f, kinds)
-		return err
-	})
+	parts, err := s.removals(f)
 	if err != nil {
 		return 0, err
 	}
-	return n, nil
+	var n int64
+	for i := range parts {
+		parts[i].changed = func(rows int64) { n += rows }
+	}
+	err = s.together(ctx, parts)
+	return int(n), err
 }
 
-// deleteTokens runs a statement for each of the filter's fields that is given,
-// so that each finds its tokens by an index.
-func (s *Store) deleteTokens(ctx context.Context, f store.TokenFilter, kinds string) (int, error) {
-	var ofUser, ofEmail int64
-	var err error
-	if f.UserID != "" {
-		if ofUser, err = s.exec(ctx, s.q.tokens.removeOfUser, f.Tenant, f.UserID, kinds); err != nil {
-			return 0, err
+// removals is a statement for each of the filter's fields that is given, so that
+// each finds its tokens by an index.
+func (s *Store) removals(f store.TokenFilter) (parts []part, err error) {
+	kinds := "[]"
+	if len(f.Kinds) > 0 {
+		if kinds, err = jsonText(f.Kinds); err != nil {
+			return nil, err
 		}
 	}
-	if f.EmailKey != "" {
-		ofEmail, err = s.exec(ctx, s.q.tokens.removeOfEmail, f.Tenant, f.EmailKey, kinds)
+	if f.UserID != "" {
+		parts = append(parts, part{q: s.q.tokens.removeOfUser, args: []any{f.Tenant, f.UserID, kinds}})
 	}
-	return int(ofUser + ofEmail), err
+	if f.EmailKey != "" {
+		parts = append(parts, part{q: s.q.tokens.removeOfEmail, args: []any{f.Tenant, f.EmailKey, kinds}})
+	}
+	return parts, nil
 }
 
 // DeleteTokensBefore implements store.Tokens.

@@ -18,25 +18,26 @@ type scope struct {
 	host bool
 	// found is set when the host's transaction was seen to have the tables.
 	found atomic.Bool
-	// mu keeps statements one after the other, as the one connection needs it.
+	// mu lets one statement run at a time, because the transaction has one
+	// connection.
 	mu sync.Mutex
-	// ended is set when the function that was given the store has returned. On
-	// SQLite the transaction may then be another writer's.
+	// ended is set when the function that got the store has returned. On SQLite
+	// the transaction may then belong to another writer.
 	ended bool
-	// failed is the error of a statement on SQLite, which may have rolled back
-	// more than that statement. As on PostgreSQL, nothing runs after it until the
-	// savepoint before it is restored.
+	// failed is the error of a statement on SQLite. SQLite may have rolled back
+	// more than this statement, so nothing runs until the savepoint before it
+	// is restored, as on PostgreSQL.
 	failed error
 }
 
-// end bars the scope for whoever kept its store.
+// end makes the store of the scope unusable for code that kept it.
 func (sc *scope) end() {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	sc.ended = true
 }
 
-// broken answers why no statement may run in the scope.
+// broken returns the reason why no statement may run in the scope, or nil.
 func (sc *scope) broken() error {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
@@ -64,7 +65,7 @@ func (s *Store) WithTx(tx *sql.Tx) store.Store {
 	return t
 }
 
-// atomically is Tx with the engine's own type.
+// atomically is Tx for the engine's own type.
 func (s *Store) atomically(ctx context.Context, fn work) error {
 	if err := s.usable(ctx); err != nil {
 		return err
@@ -80,8 +81,9 @@ func (s *Store) atomically(ctx context.Context, fn work) error {
 	return s.retrying(ctx, func() error { return s.attempt(ctx, fn) })
 }
 
-// prepareWanted prepares what earlier transactions had to do without. What
-// cannot be prepared is done without again, and says why when it is run.
+// prepareWanted prepares the statements that earlier transactions had to run
+// unprepared. A statement that cannot be prepared is run unprepared again, and
+// its error shows then.
 func (s *Store) prepareWanted(ctx context.Context) {
 	if !s.wanted.Swap(false) {
 		return
@@ -102,8 +104,8 @@ func (s *Store) attempt(ctx context.Context, fn work) error {
 	defer release()
 	committed := false
 	defer func() {
-		// Also on a panic. The error adds nothing: the connection is given up
-		// when it cannot roll back.
+		// This also happens on a panic. The error adds nothing: a connection
+		// that cannot roll back is closed.
 		if !committed {
 			_ = tx.Rollback()
 		}
@@ -122,8 +124,8 @@ func (s *Store) attempt(ctx context.Context, fn work) error {
 // begin starts a transaction. The result must be released when it has ended.
 func (s *Store) begin(ctx context.Context) (tx *sql.Tx, release func(), err error) {
 	if s.dialect == Postgres {
-		// Every statement is right on what is committed when it starts, whatever
-		// the database's default would be.
+		// Every statement is right under READ COMMITTED. The database may have
+		// another default.
 		tx, err = s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 		return tx, func() {}, err
 	}
@@ -139,10 +141,10 @@ func (s *Store) begin(ctx context.Context) (tx *sql.Tx, release func(), err erro
 	return tx, release, nil
 }
 
-// join runs fn inside the running transaction. When fn fails, what it did is
-// undone and the transaction stays usable.
+// join runs fn inside the running transaction. If fn fails, its work is undone
+// and the transaction stays usable.
 func (s *Store) join(ctx context.Context, fn work) error {
-	// The same name may be used at every depth; the newest is meant.
+	// Each depth may use the same name: the newest savepoint is meant.
 	if err := s.savepoint(ctx, "SAVEPOINT admit"); err != nil {
 		return s.fault(ctx, "savepoint", err)
 	}
@@ -178,8 +180,8 @@ func (s *Store) savepoint(ctx context.Context, text string) error {
 	return err
 }
 
-// undo restores the newest savepoint. Where it cannot, the transaction stays
-// barred, or fails by itself.
+// undo restores the newest savepoint. If it cannot, the transaction stays
+// unusable.
 func (s *Store) undo(ctx context.Context) {
 	s.scope.mu.Lock()
 	defer s.scope.mu.Unlock()

@@ -2,6 +2,9 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/admit-go/admit/store"
@@ -9,33 +12,48 @@ import (
 )
 
 const userColumns = "tenant, id, email, email_key, email_verified_at, name, nickname, image, locale, role, " +
-	"onboarding, mute_alerts, banned_at, ban_expires_at, ban_reason, deleted_at, created_at, updated_at, version"
+	"onboarding, mute_alerts, banned_at, ban_expires_at, ban_reason, deleted_at, created_at, updated_at, version, mfa_enabled"
 
 // userFields are where userColumns are read to.
 func userFields(u *store.User) []any {
 	return []any{
 		&u.Tenant, &u.ID, &u.Email, &u.EmailKey, (*moment)(&u.EmailVerifiedAt), &u.Name, &u.Nickname, &u.Image, &u.Locale, &u.Role,
 		&u.Onboarding, (*flag)(&u.MuteAlerts), (*moment)(&u.BannedAt), (*moment)(&u.BanExpiresAt), &u.BanReason,
-		(*moment)(&u.DeletedAt), (*moment)(&u.CreatedAt), (*moment)(&u.UpdatedAt), &u.Version,
+		(*moment)(&u.DeletedAt), (*moment)(&u.CreatedAt), (*moment)(&u.UpdatedAt), &u.Version, (*flag)(&u.MFAEnabled),
 	}
 }
 
 type userStatements struct {
-	create, get, lock, byEmail, update, list, verifyEmail, setEmail, remove, exists *query
+	create, createOnce, get, lock, byEmail, lockByEmail, update, list, verifyEmail, setEmail, remove, exists *query
 
 	claimAddress, reserveAddress, freeAddress *query
 }
 
 func newUserStatements(c *catalogue) userStatements {
 	const byID = `FROM admit_users WHERE tenant = $1 AND id = $2`
-	return userStatements{
-		create: c.write("create user", `INSERT INTO admit_users (`+userColumns+`) VALUES (`+values(19)+`) ON CONFLICT DO NOTHING`),
-		get:    c.packed("read user", userColumns, "", byID),
-		lock:   c.packed("lock user", userColumns, "", byID+c.pick("", " FOR UPDATE")),
-		byEmail: c.packed("read user by e-mail", qualified("u", userColumns), "", `
+	const byEmail = `
 			FROM admit_addresses a
 			JOIN admit_users u ON u.tenant = a.tenant AND u.id = a.user_id
-			WHERE a.tenant = $1 AND a.email_key = $2 AND a.reserved_until = 0`),
+			WHERE a.tenant = $1 AND a.email_key = $2 AND a.reserved_until = 0`
+	// An address is taken where nobody has it, where the account itself has it,
+	// and where somebody's reservation has run out.
+	const taken = ` ON CONFLICT (tenant, email_key) DO UPDATE SET user_id = excluded.user_id, reserved_until = 0
+			WHERE a.user_id = excluded.user_id OR (a.reserved_until > 0 AND a.reserved_until <= `
+	var createOnce *query
+	if c.dialect == Postgres {
+		createOnce = c.write("create user with address", `WITH claimed AS (
+			INSERT INTO admit_addresses AS a (tenant, email_key, user_id, reserved_until)
+			SELECT CAST($1 AS TEXT), CAST($4 AS TEXT), CAST($2 AS TEXT), 0 WHERE NOT EXISTS (SELECT 1 FROM admit_users WHERE tenant = $1 AND id = $2)`+
+			taken+`CAST($17 AS BIGINT)) RETURNING 1)
+			INSERT INTO admit_users (`+userColumns+`) SELECT `+userValues()+` FROM claimed`)
+	}
+	return userStatements{
+		createOnce:  createOnce,
+		create:      c.write("create user", `INSERT INTO admit_users (`+userColumns+`) VALUES (`+values(20)+`) ON CONFLICT DO NOTHING`),
+		get:         c.packed("read user", userColumns, "", byID),
+		lock:        c.packed("lock user", userColumns, "", byID+c.pick("", " FOR UPDATE")),
+		byEmail:     c.packed("read user by e-mail", qualified("u", userColumns), "", byEmail),
+		lockByEmail: c.packed("lock user by e-mail", qualified("u", userColumns), "", byEmail+c.pick("", " FOR UPDATE OF u")),
 		list: c.read("list users", `
 			SELECT `+userColumns+` FROM admit_users WHERE tenant = $1 AND id > $2 AND deleted_at = 0
 				AND (CAST($4 AS TEXT) = '' OR role = $4) AND (CAST($5 AS BIGINT) = 0 OR email_verified_at = 0)
@@ -45,7 +63,7 @@ func newUserStatements(c *catalogue) userStatements {
 		update: c.write("update user", `
 			UPDATE admit_users SET email_verified_at = $4, name = $5, nickname = $6, image = $7, locale = $8, role = $9,
 				onboarding = $10, mute_alerts = $11, banned_at = $12, ban_expires_at = $13, ban_reason = $14,
-				updated_at = $15, version = version + 1
+				updated_at = $15, mfa_enabled = $16, version = version + 1
 			WHERE tenant = $1 AND id = $2 AND version = $3 AND deleted_at = 0`),
 		exists: c.read("look for user", `SELECT version FROM admit_users WHERE tenant = $1 AND id = $2 AND deleted_at = 0`),
 		verifyEmail: c.write("verify e-mail", `
@@ -58,12 +76,8 @@ func newUserStatements(c *catalogue) userStatements {
 			UPDATE admit_users SET deleted_at = $3, updated_at = $3, version = version + 1
 			WHERE tenant = $1 AND id = $2 AND deleted_at = 0 RETURNING email_key`),
 
-		// An address is taken where nobody has it, where the account itself has
-		// it, and where somebody's reservation has run out.
 		claimAddress: c.write("claim address", `
-			INSERT INTO admit_addresses AS a (tenant, email_key, user_id, reserved_until) VALUES ($1, $2, $3, 0)
-			ON CONFLICT (tenant, email_key) DO UPDATE SET user_id = excluded.user_id, reserved_until = 0
-			WHERE a.user_id = excluded.user_id OR (a.reserved_until > 0 AND a.reserved_until <= $4)`),
+			INSERT INTO admit_addresses AS a (tenant, email_key, user_id, reserved_until) VALUES ($1, $2, $3, 0)`+taken+`$4)`),
 		reserveAddress: c.write("reserve address", `
 			UPDATE admit_addresses SET reserved_until = $4 WHERE tenant = $1 AND email_key = $2 AND user_id = $3`),
 		freeAddress: c.write("free address", `
@@ -71,20 +85,62 @@ func newUserStatements(c *catalogue) userStatements {
 	}
 }
 
+// userValues are the placeholders of userColumns where no column tells their
+// types.
+func userValues() string {
+	columns := strings.Split(userColumns, ", ")
+	var u store.User
+	fields := userFields(&u)
+	for i := range columns {
+		kind := "TEXT"
+		if _, ok := fields[i].(*string); !ok {
+			kind = "BIGINT"
+		}
+		columns[i] = "CAST($" + strconv.Itoa(i+1) + " AS " + kind + ")"
+	}
+	return strings.Join(columns, ", ")
+}
+
 // CreateUser implements store.Users.
 func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 	if err := text.User(u); err != nil {
 		return err
 	}
+	args := []any{
+		u.Tenant, u.ID, u.Email, u.EmailKey, micros(u.EmailVerifiedAt), u.Name,
+		u.Nickname, u.Image, u.Locale, u.Role, u.Onboarding, bit(u.MuteAlerts), micros(u.BannedAt), micros(u.BanExpiresAt),
+		u.BanReason, micros(u.DeletedAt), micros(u.CreatedAt), micros(u.UpdatedAt), int64(1), bit(u.MFAEnabled),
+	}
+	if s.dialect == Postgres {
+		return s.createUserOnce(ctx, args)
+	}
 	return s.atomically(ctx, func(ctx context.Context, t *Store) error {
-		err := t.create(ctx, t.q.users.create, u.Tenant, u.ID, u.Email, u.EmailKey, micros(u.EmailVerifiedAt), u.Name,
-			u.Nickname, u.Image, u.Locale, u.Role, u.Onboarding, bit(u.MuteAlerts), micros(u.BannedAt), micros(u.BanExpiresAt),
-			u.BanReason, micros(u.DeletedAt), micros(u.CreatedAt), micros(u.UpdatedAt), int64(1))
-		if err != nil {
+		if err := t.create(ctx, t.q.users.create, args...); err != nil {
 			return err
 		}
 		return t.claimAddress(ctx, u.Tenant, u.EmailKey, u.ID, u.CreatedAt)
 	})
+}
+
+// createUserOnce adds an account by one statement. Only where another
+// transaction adds an account of the same id meanwhile the statement fails. Then
+// the id exists; a transaction around is begun anew, and a host's is kept from
+// the failure by a savepoint.
+func (s *Store) createUserOnce(ctx context.Context, args []any) error {
+	create := func(ctx context.Context, t *Store) error { return t.create(ctx, t.q.users.createOnce, args...) }
+	var err error
+	if s.scope != nil && s.scope.host {
+		err = s.join(ctx, create)
+	} else {
+		err = create(ctx, s)
+	}
+	switch {
+	case sqlState(err) != uniqueViolation:
+		return err
+	case s.scope != nil && !s.scope.host:
+		return fmt.Errorf("%w: %w", errOvertaken, err)
+	}
+	return store.ErrConflict
 }
 
 func (s *Store) claimAddress(ctx context.Context, tenant, emailKey, userID string, now time.Time) error {
@@ -107,13 +163,10 @@ func (s *Store) User(ctx context.Context, tenant, id string) (store.User, error)
 	return s.user(ctx, s.q.users.get, tenant, id)
 }
 
-// LockUser implements store.Users. Every transaction of the engine on SQLite
-// holds the one write lock from its start; a host's may not.
+// LockUser implements store.Users.
 func (s *Store) LockUser(ctx context.Context, tenant, id string) (store.User, error) {
-	if s.dialect == SQLite && s.scope != nil && s.scope.host {
-		if _, err := s.exec(ctx, s.q.lock); err != nil {
-			return store.User{}, err
-		}
+	if err := s.lockWrites(ctx); err != nil {
+		return store.User{}, err
 	}
 	return s.user(ctx, s.q.users.lock, tenant, id)
 }
@@ -121,6 +174,24 @@ func (s *Store) LockUser(ctx context.Context, tenant, id string) (store.User, er
 // UserByEmail implements store.Users.
 func (s *Store) UserByEmail(ctx context.Context, tenant, emailKey string) (store.User, error) {
 	return s.user(ctx, s.q.users.byEmail, tenant, emailKey)
+}
+
+// LockUserByEmail implements store.Users.
+func (s *Store) LockUserByEmail(ctx context.Context, tenant, emailKey string) (store.User, error) {
+	if err := s.lockWrites(ctx); err != nil {
+		return store.User{}, err
+	}
+	return s.user(ctx, s.q.users.lockByEmail, tenant, emailKey)
+}
+
+// lockWrites takes the write lock of SQLite, which every transaction of the
+// engine holds from its start; a host's may not.
+func (s *Store) lockWrites(ctx context.Context) error {
+	if s.dialect != SQLite || s.scope == nil || !s.scope.host {
+		return nil
+	}
+	_, err := s.exec(ctx, s.q.lock)
+	return err
 }
 
 // ListUsers implements store.Users. Both databases fold the letters a to z, and
@@ -149,7 +220,8 @@ func (s *Store) UpdateUser(ctx context.Context, u store.User) error {
 		return err
 	}
 	updated, err := s.done(ctx, s.q.users.update, u.Tenant, u.ID, u.Version, micros(u.EmailVerifiedAt), u.Name, u.Nickname, u.Image,
-		u.Locale, u.Role, u.Onboarding, bit(u.MuteAlerts), micros(u.BannedAt), micros(u.BanExpiresAt), u.BanReason, micros(u.UpdatedAt))
+		u.Locale, u.Role, u.Onboarding, bit(u.MuteAlerts), micros(u.BannedAt), micros(u.BanExpiresAt), u.BanReason, micros(u.UpdatedAt),
+		bit(u.MFAEnabled))
 	if err != nil || updated {
 		return err
 	}

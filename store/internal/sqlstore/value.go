@@ -8,7 +8,8 @@ import (
 	"github.com/admit-go/admit/store/internal/text"
 )
 
-// micros is a time as it is kept: microseconds since 1970, 0 for the zero time.
+// micros returns a time in the form of a column: microseconds since 1970, and 0
+// for the zero time.
 func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -16,7 +17,7 @@ func micros(t time.Time) int64 {
 	return text.Time(t).UnixMicro()
 }
 
-// bit is a truth as it is kept.
+// bit returns a bool in the form of a column.
 func bit(b bool) int64 {
 	if b {
 		return 1
@@ -24,7 +25,7 @@ func bit(b bool) int64 {
 	return 0
 }
 
-// full is bytes for a column that is never NULL.
+// full returns bytes for a column that is never NULL.
 func full(b []byte) []byte {
 	if b == nil {
 		return []byte{}
@@ -52,7 +53,7 @@ func (m *moment) set(n int64) {
 	}
 }
 
-// flag reads a truth from its column.
+// flag reads a bool from its column.
 type flag bool
 
 // Scan implements sql.Scanner.
@@ -68,11 +69,11 @@ func (f *flag) Scan(column any) error {
 	return nil
 }
 
-// list is texts in one column: a JSON array, or NULL for none at all, which is
-// another thing than an empty array.
+// list are texts in one column: a JSON array, or NULL for nil, which differs
+// from an empty array.
 type list []string
 
-// column is the list as it is kept.
+// column returns the list in the form of its column.
 func (l list) column() (any, error) {
 	if l == nil {
 		return nil, nil
@@ -95,7 +96,7 @@ func (l *list) Scan(column any) error {
 	}
 }
 
-// jsonText is v as the text of an argument that a statement takes apart.
+// jsonText returns v as JSON, for an argument of a statement.
 func jsonText(v any) (string, error) {
 	b, err := json.Marshal(v)
 	return string(b), err

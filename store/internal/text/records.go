@@ -59,6 +59,33 @@ func TokenFilter(f store.TokenFilter) error {
 	return first(Key(f.Tenant, f.UserID, f.EmailKey), Key(f.Kinds...))
 }
 
+// Batch checks every text of a batch.
+func Batch(b store.Batch) error {
+	err := first(Key(b.CounterTenant), Key(b.Clear...), Key(b.Unhit...))
+	for _, f := range b.Kill {
+		err = first(err, TokenFilter(f))
+	}
+	for _, r := range b.Rooms {
+		err = first(err, Key(r.Tenant, r.UserID), Plain(r.UserAgent, r.IPAddress, r.Left, r.Reason))
+	}
+	for _, p := range b.Passwords {
+		err = first(err, Password(p))
+	}
+	for _, s := range b.Sessions {
+		err = first(err, Session(s))
+	}
+	for _, t := range b.Tokens {
+		err = first(err, Token(t))
+	}
+	for _, e := range b.Events {
+		err = first(err, Event(e))
+	}
+	for _, m := range b.Mails {
+		err = first(err, Mail(m))
+	}
+	return err
+}
+
 // APIKey checks every text of an API key.
 func APIKey(k store.APIKey) error {
 	return first(Key(k.Tenant, k.ID, k.OwnerID),

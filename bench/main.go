@@ -1,13 +1,13 @@
-// Measure prints the table of docs/performance.md. It builds the reference
+// Bench prints the table of docs/performance.md. It builds the reference
 // server and runs it in a process of its own, beside a bare net/http server that
 // writes the same bytes where the two are compared. Figures are medians of
 // alternated pairs: first the one, then the other, many times, so that what else
 // the machine does falls on both.
 //
-//	go run ./e2e/measure [-pairs 11] [-calls 8000] [-postgres URL] [PART...]
+//	go run ./bench [-pairs 11] [-calls 8000] [-postgres URL] [PART...]
 //
-// The parts are floor, me, refresh, signin, mail, outage, crowd and start, which
-// are all run when none is named, and growth, which takes as long as the others
+// The parts are floor, me, refresh, signin, mail, outage, crowd, start and trips,
+// which are all run when none is named, and growth, which takes as long as the others
 // together: it fills databases with a million accounts.
 package main
 
@@ -60,7 +60,7 @@ type part struct {
 }
 
 var parts = []part{
-	{"floor", floor}, {"me", me}, {"refresh", refresh}, {"signin", signIn}, {"mail", mail}, {"outage", outage}, {"crowd", crowd}, {"start", startUp},
+	{"floor", floor}, {"me", me}, {"refresh", refresh}, {"signin", signIn}, {"mail", mail}, {"outage", outage}, {"crowd", crowd}, {"start", startUp}, {"trips", trips},
 	{"growth", growth},
 }
 
@@ -70,10 +70,10 @@ func (l *lab) measure(wanted []string) error {
 			return fmt.Errorf("no part %q", name)
 		}
 	}
-	// Whoever breaks it off leaves no server and no database behind.
+	// An interrupt leaves no server and no database behind.
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	folder, err := os.MkdirTemp("", "measure")
+	folder, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
 	}

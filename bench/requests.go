@@ -90,23 +90,27 @@ func user(i int) string {
 	return fmt.Sprintf(`{"email":"user%d@example.test","password":"quiet-harbour-lamp","name":"Ann"}`, i)
 }
 
-// signUp makes an account, each from another address: from one there may not
-// come many.
-func (p *process) signUp(i int) (t tokens, err error) {
-	request, err := http.NewRequest(http.MethodPost, p.url+"/v1/auth/email/signup", strings.NewReader(user(i)))
+func (p *process) signUp(i int) (tokens, error) {
+	return p.ofUser(i, "/v1/auth/email/signup", http.StatusCreated)
+}
+
+func (p *process) signIn(i int) (tokens, error) {
+	return p.ofUser(i, "/v1/auth/email/signin", http.StatusOK)
+}
+
+// ofUser sends the request of the i-th user. Each comes from another address: from
+// one there may not come many.
+func (p *process) ofUser(i int, path string, want int) (t tokens, err error) {
+	request, err := http.NewRequest(http.MethodPost, p.url+path, strings.NewReader(user(i)))
 	if err != nil {
 		return t, err
 	}
 	request.Header.Set("X-Forwarded-For", netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String())
-	answer, err := do(caller, request, http.StatusCreated)
+	answer, err := do(caller, request, want)
 	if err != nil {
 		return t, err
 	}
 	return t, json.Unmarshal(answer, &t)
-}
-
-func (p *process) signIn(i int) (tokens, error) {
-	return p.post("/v1/auth/email/signin", user(i), http.StatusOK)
 }
 
 func (p *process) refresh(t *tokens) error {
