@@ -119,7 +119,7 @@ const contestLife = 10 * 365 * 24 * time.Hour
 // address is confirmed later, the reader of the mailbox takes over the account,
 // and everything in it is removed. The mark is stored as a used token, so that no
 // rule that ends pending tokens removes it.
-func contest(ctx context.Context, t *txn, user *store.User) error {
+func contest(_ context.Context, t *txn, user *store.User) error {
 	now, subject := t.now(), user.ID
 	addToken(t, store.Token{
 		Tenant: tenant, Kind: kindContest, Hash: contestHash(user), UserID: user.ID,

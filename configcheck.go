@@ -82,20 +82,24 @@ func (c Config) validate(p *problems) {
 	if c.EventRetention != 0 && c.EventRetention < 24*time.Hour {
 		p.addf("EventRetention %v: must be 0 or at least 24h", c.EventRetention)
 	}
-	if c.MFA.Remember < 0 || c.MFA.Remember > 90*24*time.Hour {
-		p.addf("MFA.Remember %v: must be from 0 to 90 days", c.MFA.Remember)
-	}
-	if strings.Trim(c.MFA.Required, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-		p.addf("MFA.Required %q: must be everyone or a role", c.MFA.Required)
-	}
-	if c.MFA.Required == "" && !c.MFA.RequiredFrom.IsZero() {
-		p.addf("MFA.RequiredFrom: means nothing without MFA.Required")
-	}
+	c.MFA.validate(p)
 	if c.RecentFor < 0 {
 		p.addf("RecentFor is negative")
 	}
 	if c.RequestTimeout < 0 {
 		p.addf("RequestTimeout is negative")
+	}
+}
+
+func (c MFAConfig) validate(p *problems) {
+	if c.Remember < 0 || c.Remember > 90*24*time.Hour {
+		p.addf("MFA.Remember %v: must be from 0 to 90 days", c.Remember)
+	}
+	if strings.Trim(c.Required, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		p.addf("MFA.Required %q: must be everyone or a role", c.Required)
+	}
+	if c.Required == "" && !c.RequiredFrom.IsZero() {
+		p.addf("MFA.RequiredFrom: means nothing without MFA.Required")
 	}
 }
 

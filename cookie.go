@@ -213,14 +213,14 @@ func sealCookie(k *kernel, sessionID string, expires time.Time, generation int64
 	if err != nil {
 		return nil, ErrInternal.because(err)
 	}
-	cookie := bareCookie(k)
+	cookie := bareCookie(k) //nolint:gosec // bareCookie sets the attributes
 	cookie.Value = text
 	cookie.MaxAge = max(1, int(expires.Sub(now)/time.Second))
 	return cookie, nil
 }
 
 func bareCookie(k *kernel) *http.Cookie {
-	cookie := &http.Cookie{
+	cookie := &http.Cookie{ //nolint:gosec // http has no Secure
 		Name: cookieName(k), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: strings.HasPrefix(k.config.BaseURL, "https://"),
 	}
@@ -238,7 +238,7 @@ func deviceCookieName(k *kernel) string {
 
 // deviceCookie holds the token of a device that needs no second factor for a while.
 func deviceCookie(k *kernel, token string) *http.Cookie {
-	cookie := bareCookie(k)
+	cookie := bareCookie(k) //nolint:gosec // bareCookie sets the attributes
 	cookie.Name, cookie.Value, cookie.MaxAge = deviceCookieName(k), token, int(k.config.MFA.Remember/time.Second)
 	return cookie
 }
@@ -264,7 +264,7 @@ func putCookie(h http.Header, cookie *http.Cookie) {
 
 // clearCookie tells the browser to forget its session cookie.
 func clearCookie(k *kernel, h http.Header) {
-	cookie := bareCookie(k)
+	cookie := bareCookie(k) //nolint:gosec // bareCookie sets the attributes
 	cookie.MaxAge = -1
 	putCookie(h, cookie)
 }

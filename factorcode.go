@@ -68,7 +68,7 @@ func passCode(ctx context.Context, t *txn, user *store.User, code factorCode) er
 	if err != nil {
 		return err
 	}
-	d.Planted = false // whoever holds the factor is the owner of the account
+	d.Planted = false // the person who holds the factor is the owner of the account
 	t.proven = user.ID
 	swapped, err := swapFactor(ctx, t, record, d)
 	if err == nil && !swapped {

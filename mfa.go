@@ -365,7 +365,7 @@ type ResetMFAParams struct {
 // Reset removes the authenticator app and the recovery codes of an account for
 // somebody who has lost both. Every session ends, and the account is told by
 // mail. It answers ErrUserNotFound, ErrMFANotEnabled, ErrInvalidRequest without a
-// reason, or ErrUnavailable. Whoever calls it must be sure that the person who
+// reason, or ErrUnavailable. The caller must be sure that the person who
 // asks is the owner.
 func (m *MFA) Reset(ctx context.Context, in ResetMFAParams) error {
 	if in.Reason = strings.TrimSpace(in.Reason); in.Reason == "" {

@@ -179,16 +179,16 @@ func ownersCounters(emailKey, mailed string) []string {
 // they live there too: at its end, the clearing first. Counters elsewhere are
 // changed once, after the commit: a transaction that is repeated would change
 // them again.
-func (t *txn) count(ctx context.Context, clear, unhit []string) error {
+func (t *txn) count(ctx context.Context, cleared, unhit []string) error {
 	switch {
 	case t.config.InsecureNoLimits:
 	case t.config.Counters == nil:
 		t.batch.CounterTenant = tenant
-		t.batch.Clear, t.batch.Unhit = append(t.batch.Clear, clear...), append(t.batch.Unhit, unhit...)
+		t.batch.Clear, t.batch.Unhit = append(t.batch.Clear, cleared...), append(t.batch.Unhit, unhit...)
 	default:
 		t.then = append(t.then, func() {
 			t.outside(ctx, func(ctx context.Context, counters store.Counters) error {
-				return errors.Join(counters.ClearCounters(ctx, tenant, clear...), counters.Unhit(ctx, tenant, unhit...))
+				return errors.Join(counters.ClearCounters(ctx, tenant, cleared...), counters.Unhit(ctx, tenant, unhit...))
 			})
 		})
 	}

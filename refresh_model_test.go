@@ -51,7 +51,7 @@ type life struct {
 
 const modelEmail = "ann@example.com"
 
-func (l *life) note(format string, in ...any) {
+func (l *life) notef(format string, in ...any) {
 	l.history = append(l.history, fmt.Sprintf(format, in...))
 }
 
@@ -68,7 +68,7 @@ func (l *life) begin() (*hand, error) {
 func (l *life) ask(h *hand, token string) (hand, error) {
 	signed, err := l.Sessions.Refresh(context.Background(), token)
 	if err != nil {
-		l.note("%s refreshes: %v", h.name, err)
+		l.notef("%s refreshes: %v", h.name, err)
 		return hand{}, err
 	}
 	k := l.Sessions.kernel
@@ -80,7 +80,7 @@ func (l *life) ask(h *hand, token string) (hand, error) {
 	if err != nil {
 		return hand{}, err
 	}
-	l.note("%s refreshes: generation %d, answer %d", h.name, given.Generation, given.Answer)
+	l.notef("%s refreshes: generation %d, answer %d", h.name, given.Generation, given.Answer)
 	l.current = given.Generation
 	if session.RotatedAt.Equal(l.time()) {
 		l.rotated = l.time()
@@ -94,7 +94,7 @@ func (l *life) ask(h *hand, token string) (hand, error) {
 // use shows an access token to a guard.
 func (l *life) use(h *hand) error {
 	_, _, err := l.VerifyToken(context.Background(), h.access)
-	l.note("%s uses generation %d, answer %d: %v", h.name, h.generation, h.answer, err)
+	l.notef("%s uses generation %d, answer %d: %v", h.name, h.generation, h.answer, err)
 	if err == nil {
 		h.used = append(h.used, use{h.generation, h.answer, h.generation == l.current})
 	}
@@ -105,7 +105,7 @@ func (l *life) use(h *hand) error {
 func (l *life) wait() {
 	by := []time.Duration{0, time.Second, 4 * time.Second, 11 * time.Second, 5 * time.Minute, time.Hour, 25 * time.Hour}[l.chance.IntN(7)]
 	l.advance(by)
-	l.note("%v pass", by)
+	l.notef("%v pass", by)
 }
 
 // over says that the session has come to its natural end, or soon will.

@@ -63,7 +63,7 @@ func wording(name string, firstLine int, text string, lists ...[]phrase) (found 
 	var lines []int // the line of each byte of words
 	for number, line := range strings.Split(text, "\n") {
 		line = strings.TrimPrefix(strings.TrimSpace(line), "//")
-		for _, word := range strings.Fields(strings.ToLower(line)) {
+		for word := range strings.FieldsSeq(strings.ToLower(line)) {
 			words.WriteString(" " + word)
 			lines = append(lines, slices.Repeat([]int{firstLine + number}, len(word)+1)...)
 		}

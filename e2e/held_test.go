@@ -451,7 +451,7 @@ var unasked = []string{"mail.requested", "signin.failed", "limit.reached"}
 // it. Every route is tried, with every means of revoking what it was sent with.
 func TestS2_ARequestHeldOpenDoesNothingAfterARevocation(t *testing.T) {
 	h := &holding{}
-	s := harness.New(t, unlimited, func(c *admit.Config) { c.Store = storetest.Wrap(c.Store, h.around) })
+	s := harness.New(t, unlimited, remembering, func(c *admit.Config) { c.Store = storetest.Wrap(c.Store, h.around) })
 	h.Server = s
 	n := 0
 	for _, r := range s.Auth.Routes() {

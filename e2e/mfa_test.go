@@ -677,3 +677,40 @@ func TestARefreshedSessionKeepsItsFactors(t *testing.T) {
 		}
 	})
 }
+
+// enrolled sets an authenticator app up for somebody, from Go.
+func enrolled(s *harness.Server, p *heldPerson) harness.App {
+	s.T.Helper()
+	app := s.EnrollTOTP(p.Person)
+	signed := s.Complete(s.Paused(s.SignIn(p.current, harness.Password)), app.Code(s.Clock.Now())).Want(http.StatusOK).Tokens()
+	p.Access, p.Refresh = signed.Access, signed.Refresh
+	s.Clock.Advance(30 * time.Second)
+	return app
+}
+
+var _ = feeds.add(feed{"POST /v1/auth/mfa/enable", func(*harness.Server, *heldPerson) (map[string]string, harness.J) {
+	return nil, harness.J{"password": harness.Password}
+}}, feed{"POST /v1/auth/mfa/confirm", func(s *harness.Server, p *heldPerson) (map[string]string, harness.J) {
+	return nil, harness.J{"code": s.SetUpTOTP(p.Person).Code(s.Clock.Now())}
+}}, feed{"POST /v1/auth/mfa/disable", func(s *harness.Server, p *heldPerson) (map[string]string, harness.J) {
+	return nil, harness.J{"password": harness.Password, "code": enrolled(s, p).Code(s.Clock.Now())}
+}}, feed{"POST /v1/auth/mfa/backup-codes", func(s *harness.Server, p *heldPerson) (map[string]string, harness.J) {
+	return nil, harness.J{"password": harness.Password, "code": enrolled(s, p).Code(s.Clock.Now())}
+}}, feed{"POST /v1/auth/mfa/verify", func(s *harness.Server, p *heldPerson) (map[string]string, harness.J) {
+	app := enrolled(s, p)
+	return nil, harness.J{"mfaToken": s.Paused(s.SignIn(p.current, harness.Password)), "code": app.Code(s.Clock.Now())}
+}}, feed{"DELETE /v1/auth/mfa/devices/{id}", func(s *harness.Server, p *heldPerson) (map[string]string, harness.J) {
+	app := enrolled(s, p)
+	ticket := s.Paused(s.SignIn(p.current, harness.Password))
+	answer := s.Do("POST", "/v1/auth/mfa/verify", harness.J{"mfaToken": ticket, "code": app.Code(s.Clock.Now()), "remember": true}).Want(http.StatusOK)
+	s.Keep("deviceToken", answer.String("deviceToken"))
+	devices, err := s.Auth.MFA.Devices(s.T.Context(), p.ID)
+	if err != nil || len(devices) != 1 {
+		s.T.Fatal(devices, err)
+	}
+	return map[string]string{"id": devices[0].ID}, nil
+}}, feed{"DELETE /v1/admin/users/{userId}/factors", func(s *harness.Server, p *heldPerson) (map[string]string, harness.J) {
+	owner := s.SignUp("owner-" + p.Email)
+	s.EnrollTOTP(owner)
+	return map[string]string{"userId": owner.ID}, harness.J{"reason": "lost the phone"}
+}})

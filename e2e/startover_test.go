@@ -12,7 +12,7 @@ import (
 
 var _ = faultFlows.add(faultFlow{
 	name:  "start over",
-	calls: 15,
+	calls: 14,
 	prepare: func(s *harness.Server, p *subject) {
 		app := harness.App{Secret: setUp(s, p)}
 		if _, err := s.Auth.MFA.Confirm(context.Background(), admit.ConfirmMFAParams{UserID: p.signed.User.ID, Code: app.Code(s.Clock.Now())}); err != nil {
@@ -153,3 +153,10 @@ func TestStartingOverHappensOnce(t *testing.T) {
 		s.Do("POST", "/v1/auth/start-over", harness.J{"startOverToken": ""}).Want(400, "auth/invalid-request")
 	}, unlimited)
 }
+
+var _ = feeds.add(feed{"POST /v1/auth/start-over", func(s *harness.Server, p *heldPerson) (map[string]string, harness.J) {
+	// What is revoked is the account that is to be retired.
+	planted, _ := plantedFactor(s, p.fresh)
+	p.ID, p.current = planted.ID, p.fresh
+	return nil, harness.J{"startOverToken": offered(s, s.Do("POST", "/v1/auth/email/callback", harness.J{"token": magicToken(s, p.fresh)}))}
+}})

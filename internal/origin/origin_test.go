@@ -64,7 +64,7 @@ func FuzzTheSpellingThatIsNamedIsTaken(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		right, err := canonical(text)
+		right, err := Of(text)
 		if err != nil || text == "null" || strings.Contains(right, "*") {
 			return
 		}

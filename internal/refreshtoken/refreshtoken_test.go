@@ -99,7 +99,7 @@ func TestATokenOfAnotherFormIsRefused(t *testing.T) {
 		}
 		body := raw[:length-32]
 		change(body)
-		_, mac := s.ring.MAC(purpose, body)
+		_, mac := s.ring.MAC(refreshPurpose, body)
 		if _, err := s.Open(base64.RawURLEncoding.EncodeToString(append(body, mac[:]...))); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: got %v", name, err)
 		}

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/url"
@@ -37,7 +38,7 @@ func Start(source string, latency time.Duration) (*Proxy, error) {
 	if port == "" {
 		port = "5432"
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func (p *Proxy) accept() {
 // join connects a client to the server until one of them ends.
 func (p *Proxy) join(client net.Conn) {
 	defer client.Close()
-	server, err := net.Dial("tcp", p.server)
+	server, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", p.server)
 	if err != nil {
 		return
 	}
