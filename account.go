@@ -26,13 +26,25 @@ var (
 // there.
 var ErrUserNotFound = &Error{Code: "user/not-found", Status: http.StatusNotFound, Message: "There is no such account."}
 
-// deleteAccount ends everything an account has, and frees its address.
-func deleteAccount(ctx context.Context, t *txn, user *store.User, why string) error {
+// noEnd is how long the address of an account stays reserved that was deleted
+// while banned for good.
+var noEnd = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// deleteAccount ends everything an account has and frees its address. The address
+// of a banned account stays reserved as long as the ban would have held:
+// otherwise a deletion would lift the ban.
+func deleteAccount(ctx context.Context, t *txn, user *store.User, why string, silent bool) error {
 	now := t.now()
+	var reserved time.Time
+	if user.Banned(now) {
+		if reserved = user.BanExpiresAt; reserved.IsZero() {
+			reserved = noEnd
+		}
+	}
 	if err := t.strip(ctx, user, afterDelete, endedByDelete); err != nil {
 		return err
 	}
-	if _, err := t.DeleteUser(ctx, tenant, user.ID, now, time.Time{}); err != nil {
+	if _, err := t.DeleteUser(ctx, tenant, user.ID, now, reserved); err != nil {
 		return err
 	}
 	if _, err := t.DeleteTokens(ctx, store.TokenFilter{Tenant: tenant, UserID: user.ID}); err != nil {
@@ -41,8 +53,10 @@ func deleteAccount(ctx context.Context, t *txn, user *store.User, why string) er
 	if _, err := t.DeleteRecordsOf(ctx, tenant, userRef(user.ID)); err != nil {
 		return err
 	}
-	if err := t.notify(ctx, user, mailer.AccountDeleted); err != nil {
-		return err
+	if !silent {
+		if err := t.notify(ctx, user, mailer.AccountDeleted); err != nil {
+			return err
+		}
 	}
 	return t.record(ctx, event{kind: eventUserDeleted, subject: user.ID, data: eventData{"reason": why}})
 }

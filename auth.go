@@ -48,6 +48,7 @@ type Auth struct {
 	EmailChanges     *EmailChanges
 	Sessions         *Sessions
 	Users            *Users
+	Events           *Events
 	APIKeys          *APIKeys
 	Imports          *Imports
 	Outbox           *Outbox
@@ -66,6 +67,7 @@ func assemble(k *kernel) *Auth {
 		Passkeys:         &Passkeys{k},
 		MagicLinks:       &MagicLinks{k},
 		Sessions:         &Sessions{k},
+		Events:           &Events{k},
 		APIKeys:          &APIKeys{k},
 		Imports:          &Imports{k},
 		Outbox:           &Outbox{k},
@@ -88,7 +90,7 @@ func declared(a *Auth) []feature {
 	return []feature{
 		(&emailDoors{k, a.SignUps, a.Passwords, a.MagicLinks, a.MFA}).feature(), a.SignUps.feature(), a.Passwords.feature(),
 		a.MagicLinks.feature(), (&keySet{k}).feature(), a.Sessions.feature(), a.PasswordResets.feature(),
-		a.Verifications.feature(), a.EmailChanges.feature(), (&me{k}).feature(), a.Users.feature(), a.Imports.feature(), a.APIKeys.feature(),
+		a.Verifications.feature(), a.EmailChanges.feature(), (&me{k}).feature(), a.Users.feature(), a.Events.feature(), a.Imports.feature(), a.APIKeys.feature(),
 		(&passkeyDoors{k, a.Passkeys}).feature(),
 		(&mfaDoors{k, a.MFA}).feature(), a.Reauthentication.feature(), a.StartOvers.feature(),
 	}
@@ -148,6 +150,7 @@ func New(config Config) (*Auth, error) {
 		k.log.Warn("all limits are switched off")
 	}
 	k.hasher = passhash.New(params, hashLimits(config))
+	k.hasher.Use(verifiers(config.Passwords.Verifiers, config.Logger)...)
 	k.tokens = accesstoken.New(accesstoken.Options{
 		Issuer: config.Issuer, Audience: config.Audience, TTL: config.Sessions.AccessTTL, Algorithm: config.Sessions.Algorithm,
 		Type: config.Sessions.TokenType, Tenant: tenant, Ring: ring, Remembered: config.Sessions.RememberedTokens, Logger: config.Logger,

@@ -196,6 +196,9 @@ type PasswordConfig struct {
 	// Leaked asks whether a password is known to have leaked; LeakedPasswords
 	// makes one. Nil asks nobody beyond the built-in list.
 	Leaked func(ctx context.Context, password string) (bool, error)
+	// Verifiers check imported passwords in formats that Admit does not know, in
+	// this order. Default: none.
+	Verifiers []PasswordVerifier
 	// InsecureFastHash stores passwords with the cheapest hash there is. It
 	// MUST NOT be set where real passwords are: it is for load and crash tests.
 	InsecureFastHash bool

@@ -147,6 +147,11 @@ func (c PasswordConfig) validate(p *problems) {
 	if c.ExpiresAfter < 0 {
 		p.addf("Passwords.ExpiresAfter is negative")
 	}
+	for i, v := range c.Verifiers {
+		if isNil(v) {
+			p.addf("Passwords.Verifiers[%d] is nil", i)
+		}
+	}
 }
 
 func checkBaseURL(text string, insecure bool) error {

@@ -13,7 +13,9 @@ import (
 const (
 	eventUserCreated       = "user.created"
 	eventUserImported      = "user.imported" // an import changed an account that existed
+	eventUserRenamed       = "user.renamed"
 	eventUserDeleted       = "user.deleted"
+	eventUsersExported     = "users.exported"
 	eventEmailVerified     = "email.verified"
 	eventEmailChanged      = "email.changed"
 	eventEmailChangeUndone = "email.change-undone"

@@ -228,6 +228,15 @@ func (x ImportUserParams) GoString() string { return redacted(x) }
 func (x ImportUserParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
 
 // String writes the fields without secrets.
+func (x ExportedUser) String() string { return redacted(x) }
+
+// GoString is String.
+func (x ExportedUser) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x ExportedUser) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
 func (x PreparePasswordParams) String() string { return redacted(x) }
 
 // GoString is String.

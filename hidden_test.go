@@ -30,7 +30,7 @@ func printed() map[string]any {
 		"BanParams": admit.BanParams{}, "Bound": admit.Bound{}, "Budget": admit.Budget{}, "PreparePasswordParams": admit.PreparePasswordParams{}, "PreparedPassword": admit.PreparedPassword{}, "Caller": admit.Caller{}, "ChangePasswordParams": admit.ChangePasswordParams{},
 		"Client": admit.Client{}, "Config": admit.Config{}, "ConfirmPasswordResetParams": admit.ConfirmPasswordResetParams{},
 		"CreateAPIKeyParams": admit.CreateAPIKeyParams{}, "CreateUserParams": admit.CreateUserParams{}, "CreatedAPIKey": admit.CreatedAPIKey{},
-		"EmailChangeParams": admit.EmailChangeParams{}, "EmailChanges": admit.EmailChanges{}, "EndOtherSessionsParams": admit.EndOtherSessionsParams{},
+		"EmailChangeParams": admit.EmailChangeParams{}, "EmailChanges": admit.EmailChanges{}, "DeleteUserParams": admit.DeleteUserParams{}, "Events": admit.Events{}, "ExportUsersParams": admit.ExportUsersParams{}, "ExportedUser": admit.ExportedUser{}, "ListEventsParams": admit.ListEventsParams{}, "ListUsersParams": admit.ListUsersParams{}, "RenameUserParams": admit.RenameUserParams{}, "EndOtherSessionsParams": admit.EndOtherSessionsParams{},
 		"EndSessionParams": admit.EndSessionParams{}, "Error": admit.Error{}, "Hooks": admit.Hooks{}, "ImportUserParams": admit.ImportUserParams{},
 		"ImportedUser": admit.ImportedUser{}, "Imports": admit.Imports{}, "Instrument": admit.Instrument{}, "LeakedPasswordOptions": admit.LeakedPasswordOptions{},
 		"LinkParams": admit.LinkParams{}, "MagicLinkConfig": admit.MagicLinkConfig{}, "MagicLinkParams": admit.MagicLinkParams{}, "MagicLinks": admit.MagicLinks{},

@@ -17,10 +17,10 @@ import (
 // nowhere breaks the rule.
 var storeys = [][]string{
 	{"doc", "errors", "records", "ending", "context", "hook", "instrument"},
-	{"config", "configcheck", "secret", "leaked", "passkey_engine"},
+	{"config", "configcheck", "secret", "leaked", "verifier", "passkey_engine"},
 	{"kernel", "recheck", "gate", "caller", "cookie", "access", "onetime", "holder", "account", "mailbox", "passwordcheck", "budget", "ratelimit", "event", "notice", "outbox", "factor", "factorgate", "factorcode", "factorsetup", "remember", "reproof", "passkey_names", "passkey_record", "passkey_site", "passkey_ceremony", "passkey_enroll"},
 	{"feature", "reply", "page"},
-	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "apikey", "import", "mail", "reseal", "mfa", "mfadevice", "mfaroutes", "reauthenticate", "startover", "passkey", "passkey_http"},
+	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "audit", "apikey", "import", "mail", "reseal", "mfa", "mfadevice", "mfaroutes", "reauthenticate", "startover", "passkey", "passkey_http"},
 	{"auth", "hidden", "serve", "middleware", "policy"},
 }
 

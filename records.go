@@ -228,6 +228,42 @@ const (
 	SecretKey = "secret"
 )
 
+// Listed is a part of a list that is read from one end to the other.
+type Listed[T any] struct {
+	Items []T
+	// Next is what After is for the next part; "" says that this is the last.
+	Next string
+}
+
+// listMost is the greatest number that one call lists, listUsual what it lists
+// where nothing is said.
+const (
+	listMost  = 1000
+	listUsual = 100
+)
+
+// listLimit returns how many are listed, or ErrInvalidRequest.
+func listLimit(limit int) (int, error) {
+	switch {
+	case limit == 0:
+		return listUsual, nil
+	case limit < 0 || limit > listMost:
+		return 0, ErrInvalidRequest.detail("limit", "must be from 1 to 1000")
+	}
+	return limit, nil
+}
+
+// listed makes a part of at most limit items of what the store listed. The store
+// was asked for one more item, which tells that the list goes on.
+func listed[From, To any](list []From, limit int, convert func(*From) To, id func(To) string) Listed[To] {
+	more := len(list) > limit
+	part := Listed[To]{Items: pageOf(list[:min(len(list), limit)], 0, convert).Items}
+	if more {
+		part.Next = id(part.Items[limit-1])
+	}
+	return part
+}
+
 // Tokens is what a client gets for a proof of identity.
 type Tokens struct {
 	AccessToken  string `json:"accessToken"`

@@ -54,7 +54,7 @@ func (s *StartOvers) Redeem(ctx context.Context, token string) (SignedIn, error)
 		if err := askSignUp(ctx, tx.kernel, SignUpAttempt{Email: user.Email, Name: user.Name, Method: "startover"}); err != nil {
 			return outcome{}, err
 		}
-		if err := deleteAccount(ctx, tx, &former, "started over"); err != nil {
+		if err := deleteAccount(ctx, tx, &former, "started over", false); err != nil {
 			return outcome{}, err
 		}
 		if err := tx.createUser(ctx, user, ""); err != nil {

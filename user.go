@@ -1,13 +1,16 @@
 package admit
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"time"
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/locale"
+	"github.com/admit-go/admit/internal/passhash"
 	"github.com/admit-go/admit/internal/uuid"
 	"github.com/admit-go/admit/store"
 )
@@ -68,7 +71,7 @@ type Users struct {
 func (u *Users) feature() feature {
 	return feature{
 		name:   "user",
-		events: []string{eventRoleChanged, eventUserBanned, eventUserUnbanned},
+		events: []string{eventRoleChanged, eventUserBanned, eventUserUnbanned, eventUserRenamed, eventUsersExported},
 		errors: []*Error{ErrUserNotFound, ErrInvalidRole, ErrUserConflict},
 	}
 }
@@ -92,6 +95,166 @@ func (u *Users) GetByEmail(ctx context.Context, email string) (User, error) {
 	}
 	user, err := existing(holder(ctx, u.kernel, u.store, address))
 	return userOf(&user), err
+}
+
+// ListUsersParams selects accounts.
+type ListUsersParams struct {
+	// Search selects accounts with this text in the address or the name. The
+	// letters a to z match in either case. "" selects all.
+	Search string
+	// Role selects accounts with this role; "" selects all.
+	Role string
+	// Unverified selects accounts whose address is not verified, Banned accounts
+	// that are banned now.
+	Unverified, Banned bool
+	// After is the Next of the list before; "" starts at the first account.
+	After string
+	// Limit is the greatest number listed, 1 to 1000. Default: 100.
+	Limit int
+}
+
+// List lists accounts that are not deleted, in the order of their ids, which is
+// that of their creation. ErrInvalidRequest or ErrUnavailable.
+func (u *Users) List(ctx context.Context, in ListUsersParams) (Listed[User], error) {
+	limit, err := listLimit(in.Limit)
+	if err != nil {
+		return Listed[User]{}, err
+	}
+	q := store.UserQuery{
+		Tenant: tenant, Search: in.Search, Role: in.Role, Unverified: in.Unverified, After: in.After, Limit: limit + 1,
+	}
+	if in.Banned {
+		q.BannedAt = u.now()
+	}
+	users, err := u.store.ListUsers(ctx, q)
+	if err != nil {
+		return Listed[User]{}, fault(err)
+	}
+	return listed(users, limit, userOf, func(user User) string { return user.ID }), nil
+}
+
+// Verify vouches for the address of an account, as if its owner had confirmed it.
+// It does nothing for an address that is verified. ErrUserNotFound or
+// ErrUnavailable.
+func (u *Users) Verify(ctx context.Context, id string) error {
+	if !uuid.Valid(id) {
+		return ErrUserNotFound
+	}
+	return u.tx(ctx, func(ctx context.Context, tx *txn) error {
+		user, err := existing(tx.lock(ctx, id))
+		if err != nil || !user.EmailVerifiedAt.IsZero() {
+			return err
+		}
+		if _, err := tx.VerifyEmail(ctx, tenant, id, user.EmailKey, u.now()); err != nil {
+			return err
+		}
+		return tx.record(ctx, event{kind: eventEmailVerified, subject: id, data: eventData{"operator": true}})
+	})
+}
+
+// RenameUserParams names a user and the name to give.
+type RenameUserParams struct {
+	UserID, Name string
+}
+
+// Rename gives an account another name. ErrInvalidName, ErrUserNotFound or
+// ErrUnavailable.
+func (u *Users) Rename(ctx context.Context, in RenameUserParams) error {
+	name, ok := cleanName(in.Name)
+	if !ok {
+		return ErrInvalidName
+	}
+	return u.change(ctx, in.UserID, func(_ context.Context, _ *txn, user *store.User) (event, error) {
+		user.Name = name
+		return event{kind: eventUserRenamed}, nil
+	})
+}
+
+// DeleteUserParams says whose account is deleted and why.
+type DeleteUserParams struct {
+	UserID string
+	// Reason stands in the event. Default: "operator".
+	Reason string
+	// NoMail leaves out the mail that tells the owner.
+	NoMail bool
+}
+
+// Delete deletes an account: its password is gone, its sessions, pending tokens
+// and API keys end at once, and its address is free again. The address of a
+// banned account stays reserved as long as the ban would have held. The row stays,
+// marked as deleted, so that the audit log can be read; no verb finds it any more.
+// ErrUserNotFound or ErrUnavailable.
+func (u *Users) Delete(ctx context.Context, in DeleteUserParams) error {
+	if !uuid.Valid(in.UserID) {
+		return ErrUserNotFound
+	}
+	return u.tx(ctx, func(ctx context.Context, tx *txn) error {
+		user, err := existing(tx.lock(ctx, in.UserID))
+		if err != nil {
+			return err
+		}
+		return deleteAccount(ctx, tx, &user, cmp.Or(in.Reason, "operator"), in.NoMail)
+	})
+}
+
+// ExportedUser is an account as another system can import it.
+type ExportedUser struct {
+	User User
+	// PasswordHash is in a common format, such as $argon2id$… or that of the
+	// system the account came from; "" where there is none.
+	PasswordHash string
+}
+
+// ExportUsersParams says what an export holds.
+type ExportUsersParams struct {
+	// NoPasswords leaves the password hashes out.
+	NoPasswords bool
+}
+
+// Export goes through all accounts that are not deleted, in the order of their
+// ids, with their password hashes: a backup of that kind is as dangerous as the
+// database. It ends at the first error. The audit log tells of each export before
+// the first account is given.
+func (u *Users) Export(ctx context.Context, in ExportUsersParams) iter.Seq2[ExportedUser, error] {
+	return func(yield func(ExportedUser, error) bool) {
+		err := u.tx(ctx, func(ctx context.Context, tx *txn) error {
+			return tx.record(ctx, event{kind: eventUsersExported, data: eventData{"passwords": !in.NoPasswords}})
+		})
+		for next := (ListUsersParams{Limit: listMost}); err == nil; {
+			var part Listed[User]
+			if part, err = u.List(ctx, next); err != nil {
+				break
+			}
+			for _, user := range part.Items {
+				one := ExportedUser{User: user}
+				if !in.NoPasswords {
+					if one.PasswordHash, err = u.exportedHash(ctx, user.ID); err != nil {
+						yield(ExportedUser{}, err)
+						return
+					}
+				}
+				if !yield(one, nil) {
+					return
+				}
+			}
+			if next.After = part.Next; part.Next == "" {
+				return
+			}
+		}
+		yield(ExportedUser{}, err)
+	}
+}
+
+// exportedHash is the hash of an account's password in a format that others read.
+func (u *Users) exportedHash(ctx context.Context, id string) (string, error) {
+	password, err := u.store.Password(ctx, tenant, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fault(err)
+	}
+	return passhash.ForElsewhere(password.Hash), nil
 }
 
 // BanParams says who is banned and why.

@@ -192,7 +192,7 @@ func (v *Verifications) Disown(ctx context.Context, in TokenParams) error {
 		if found.used || !given.fits(found.token.EmailKey) || user.EmailKey != found.token.EmailKey || !user.EmailVerifiedAt.IsZero() {
 			return ErrInvalidToken
 		}
-		return deleteAccount(ctx, tx, user, "disowned")
+		return deleteAccount(ctx, tx, user, "disowned", false)
 	})
 }
 

@@ -65,10 +65,28 @@ type EmailClaim struct {
 	Now          time.Time
 }
 
-// Users keeps accounts and their e-mail addresses. An address belongs to at
-// most one account of a tenant: it is the account's current address, or it is
-// reserved for the account for a time after the account moved away or was
-// deleted while banned.
+// UserQuery selects accounts that are not deleted.
+type UserQuery struct {
+	Tenant string
+	// Search selects accounts whose EmailKey or Name contains it; "" selects all.
+	// The letters a to z match in either case. Whether other letters do is for the
+	// store to say.
+	Search string
+	// Role selects accounts with this role; "" selects all.
+	Role string
+	// Unverified selects accounts whose EmailVerifiedAt is zero.
+	Unverified bool
+	// BannedAt selects accounts that are banned at that time; zero selects all.
+	BannedAt time.Time
+	// After is the id of the last account already seen; "" starts at the first.
+	After string
+	// Limit is the greatest number returned, at least 1.
+	Limit int
+}
+
+// Users keeps accounts and who holds which e-mail address. An address is held
+// by at most one account of a tenant: as its current address, or reserved for
+// it for a time after it moved away or was deleted while banned.
 type Users interface {
 	// CreateUser adds an account with its EmailKey. ErrConflict if the id
 	// exists, or if the key belongs to an account or is reserved at
@@ -90,6 +108,8 @@ type Users interface {
 	// moved to another address while the call waited for the lock: its EmailKey
 	// tells.
 	LockUserByEmail(ctx context.Context, tenant, emailKey string) (User, error)
+	// ListUsers returns the selected accounts, ordered by the bytes of the id.
+	ListUsers(ctx context.Context, q UserQuery) ([]User, error)
 	// UpdateUser writes every field but Tenant, ID, Email, EmailKey, CreatedAt
 	// and DeletedAt, only if the stored Version is u.Version, and adds one to
 	// it. ErrConflict when it is not, ErrNotFound when there is no such account

@@ -25,7 +25,8 @@ import (
 const clockTolerance = 2 * time.Second
 
 func (a *app) checkCommand() *cobra.Command {
-	return &cobra.Command{
+	var m mailCheck
+	c := &cobra.Command{
 		Use:   "check",
 		Short: "Look for what an operator should mend, each with its mend",
 		Long: `Look at the database and the secret and say what should be mended: a schema that
@@ -34,39 +35,61 @@ what was acknowledged, clocks that are apart, files that others can read, a weak
 secret, rows under a secret that is going or gone, mail that was given up, a
 connection that can be overheard.
 
+With --mail it also looks at the application's mail server: it connects, starts
+TLS, signs in, names sender and recipient, and sends nothing but the one mail
+that --send-to asks for. Without a store it looks at the mail server alone.
+
 It changes nothing. The exit code is 1 when there is something to mend.`,
 		Example: `  admit check
-  admit check --json | jq -r '.findings[].code'`,
+  admit check --json | jq -r '.findings[].code'
+  admit check --mail --smtp smtp.example:587 --from no-reply@app.example --smtp-user app --send-to ann@example.com`,
 		Args: cobra.NoArgs,
-		RunE: a.does(func(ctx context.Context, _ []string) (result, error) {
-			p, err := a.place()
-			if err != nil {
-				return nil, err
-			}
-			if p.missing() {
-				return nil, fmt.Errorf("%s does not exist; 'admit migrate --apply' makes it", p.file)
-			}
-			d, db, err := p.open()
-			if err != nil {
-				return nil, err
-			}
-			defer db.Close()
-			r := report{Findings: []store.Finding{}, NotLookedAt: []string{}}
-			if err := a.look(ctx, p, d, &r); err != nil {
-				return nil, err
-			}
-			if len(r.Findings) > 0 {
-				return r, errors.New(count(len(r.Findings), "thing", "things") + " to mend")
-			}
-			return r, nil
-		}),
 	}
+	m.define(c)
+	c.RunE = a.does(func(ctx context.Context, _ []string) (result, error) {
+		if err := m.complete(a, c); err != nil {
+			return nil, err
+		}
+		r := report{Findings: []store.Finding{}, NotLookedAt: []string{}, Done: []string{}}
+		if m.wanted && !a.hasStore() {
+			r.NotLookedAt = append(r.NotLookedAt, "the database and the secret: no --store and no ADMIT_STORE")
+		} else if err := a.lookAtStore(ctx, &r); err != nil {
+			return nil, err
+		}
+		if m.wanted {
+			m.look(ctx, &r)
+		}
+		if len(r.Findings) > 0 {
+			return r, errors.New(count(len(r.Findings), "thing", "things") + " to mend")
+		}
+		return r, nil
+	})
+	return c
+}
+
+// lookAtStore looks at the database that the flags name, and at what is in it.
+func (a *app) lookAtStore(ctx context.Context, r *report) error {
+	p, err := a.place()
+	if err != nil {
+		return err
+	}
+	if p.missing() {
+		return fmt.Errorf("%s does not exist; 'admit migrate --apply' makes it", p.file)
+	}
+	d, db, err := p.open()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return a.look(ctx, p, d, r)
 }
 
 // report is what check found.
 type report struct {
 	Findings    []store.Finding `json:"findings"`
 	NotLookedAt []string        `json:"notLookedAt"`
+	// Done says what went well of what was asked for by a flag.
+	Done []string `json:"done"`
 }
 
 func (r *report) add(code, mend, message string, args ...any) {
@@ -79,6 +102,9 @@ func (r report) write(w io.Writer) {
 	}
 	for _, what := range r.NotLookedAt {
 		fmt.Fprintf(w, "not looked at: %s\n", what)
+	}
+	for _, what := range r.Done {
+		fmt.Fprintln(w, printable(what)+".")
 	}
 	if len(r.Findings) == 0 {
 		fmt.Fprintln(w, "Nothing to mend.")

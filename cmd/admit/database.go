@@ -49,6 +49,9 @@ type place struct {
 	url string
 }
 
+// hasStore says that --store or the environment names a store.
+func (a *app) hasStore() bool { return a.store != "" || a.getenv("ADMIT_STORE") != "" }
+
 // place reads --store or the environment.
 func (a *app) place() (place, error) {
 	text := a.store

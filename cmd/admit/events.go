@@ -8,12 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/admit-go/admit/store"
+	"github.com/admit-go/admit"
 )
 
 func (a *app) eventsCommand() *cobra.Command {
 	var who string
-	q := store.EventQuery{Limit: 100}
+	var q admit.ListEventsParams
+	limit := 100
 	c := &cobra.Command{
 		Use:   "events",
 		Short: "List what happened: the audit log, the oldest first",
@@ -24,29 +25,27 @@ func (a *app) eventsCommand() *cobra.Command {
 	c.Flags().StringVar(&who, "user", "", "only about this `user`, an address or id; the id of one who is deleted works too")
 	c.Flags().StringVar(&q.Kind, "kind", "", "only of this `kind`, such as session.created (docs/event.md lists them)")
 	c.Flags().StringVar(&q.After, "after", "", "only after this `id`, the last one of the list before")
-	c.Flags().IntVar(&q.Limit, "limit", q.Limit, "greatest `number` to list")
+	c.Flags().IntVar(&limit, "limit", limit, "greatest `number` to list")
 	c.RunE = a.does(func(ctx context.Context, _ []string) (result, error) {
-		if q.Limit < 1 {
+		if limit < 1 {
 			return nil, usagef("--limit must be at least 1")
 		}
 		return a.withRecords(ctx, nil, func(r records) (result, error) {
-			more := q
-			more.Limit++
 			if who != "" {
-				if more.SubjectID = who; !isID(who) {
+				if q.UserID = who; !isID(who) {
 					user, err := r.find(ctx, who)
 					if err != nil {
 						return nil, err
 					}
-					more.SubjectID = user.ID
+					q.UserID = user.ID
 				}
 			}
-			events, err := r.ListEvents(ctx, more)
+			events, next, err := r.events(ctx, q, limit)
 			if err != nil {
 				return nil, err
 			}
-			list := eventList{Events: []eventBody{}, More: len(events) > q.Limit}
-			for _, e := range events[:min(len(events), q.Limit)] {
+			list := eventList{Events: []eventBody{}, More: next != ""}
+			for _, e := range events {
 				list.Events = append(list.Events, eventBody{
 					e.ID, e.Kind, instant(e.At), e.ActorID, e.SubjectID, e.IPAddress, e.UserAgent, e.RequestID, json.RawMessage(e.Data),
 				})

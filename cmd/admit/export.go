@@ -13,9 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/admit-go/admit/internal/passhash"
+	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/internal/uuid"
-	"github.com/admit-go/admit/store"
 )
 
 // isID says that a text is the id of a record, not an address.
@@ -72,35 +71,21 @@ func (r records) export(ctx context.Context, file io.Writer, without bool) (int,
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	n := 0
-	for f := (userFilter{limit: pageSize}); ; {
-		users, err := r.users(ctx, f)
+	for one, err := range r.auth.Users.Export(ctx, admit.ExportUsersParams{NoPasswords: without}) {
 		if err != nil {
 			return n, err
 		}
-		for _, u := range users {
-			line := exportedUser{
-				ID: u.ID, Email: u.Email, Name: u.Name, EmailVerified: !u.EmailVerifiedAt.IsZero(), Role: u.Role, Locale: u.Locale,
-				Banned: u.Banned(r.app.now()), CreatedAt: instant(u.CreatedAt.Truncate(time.Millisecond)),
-			}
-			if !without {
-				password, err := r.Password(ctx, "", u.ID)
-				if err != nil && !errors.Is(err, store.ErrNotFound) {
-					return n, err
-				}
-				if err == nil {
-					line.PasswordHash = passhash.ForElsewhere(password.Hash)
-				}
-			}
-			if err := encoder.Encode(line); err != nil {
-				return n, err
-			}
-			n++
-			f.after = u.ID
+		u := one.User
+		err = encoder.Encode(exportedUser{
+			ID: u.ID, Email: u.Email, Name: u.Name, PasswordHash: one.PasswordHash, EmailVerified: !u.EmailVerifiedAt.IsZero(), Role: u.Role,
+			Locale: u.Locale, Banned: u.Banned(r.app.now()), CreatedAt: instant(u.CreatedAt.Truncate(time.Millisecond)),
+		})
+		if err != nil {
+			return n, err
 		}
-		if len(users) < f.limit {
-			return n, out.Flush()
-		}
+		n++
 	}
+	return n, out.Flush()
 }
 
 // exported counts what was written.

@@ -18,7 +18,7 @@ func TestGuestRefusesEveryVerbThatNoCommandNeeds(t *testing.T) {
 		"ListSessions": true, "EndSessions": true, "EndSessionsBefore": true, "DeleteTokens": true, "DeleteTokensBefore": true,
 		"CreateAPIKey": true, "ListAPIKeys": true, "RevokeAPIKey": true, "RevokeAPIKeysOf": true, "ListKeys": true, "ResealKey": true,
 		"ListMail": true, "ReviveMail": true, "ResealMail": true, "AppendEvent": true, "NextMail": true, "AcquireLease": true,
-		"VerifyEmail": true, "DeleteUser": true, "Password": true, "DeletePassword": true, "EndSession": true, "ListEvents": true,
+		"VerifyEmail": true, "DeleteUser": true, "Password": true, "DeletePassword": true, "EndSession": true, "ListUsers": true, "ListEvents": true,
 		"RecordByKey": true, "ListRecords": true, "SwapRecord": true, "DeleteRecordsOf": true,
 		"Tx": true, "WithTx": true, "Ping": true, "Write": true,
 	}

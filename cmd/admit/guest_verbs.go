@@ -149,6 +149,11 @@ func (g guest) ListEvents(ctx context.Context, q store.EventQuery) ([]store.Even
 	return g.app.ListEvents(ctx, q)
 }
 
+// ListUsers implements store.Users.
+func (g guest) ListUsers(ctx context.Context, q store.UserQuery) ([]store.User, error) {
+	return g.app.ListUsers(ctx, q)
+}
+
 // RecordByKey implements store.Records.
 func (g guest) RecordByKey(ctx context.Context, tenant, kind, key string) (store.Record, error) {
 	return g.app.RecordByKey(ctx, tenant, kind, key)

@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/admit-go/admit"
-	"github.com/admit-go/admit/internal/uuid"
-	"github.com/admit-go/admit/store"
 )
 
 // records is the store as an operator's commands use it. Each verb of the library
@@ -74,51 +71,37 @@ func (r records) madeBefore(ctx context.Context, t time.Time) (sessions, people,
 	return sessions, people, tokens, err
 }
 
-// userFilter selects users.
-type userFilter struct {
-	search, role, after string
-	unverified, banned  bool
-	limit               int
+// users returns at most limit of the selected users, the oldest first, and what
+// the next list starts after, "" at the end.
+func (r records) users(ctx context.Context, in admit.ListUsersParams, limit int) ([]admit.User, string, error) {
+	var users []admit.User
+	for {
+		in.Limit = min(limit-len(users), pageSize)
+		part, err := r.auth.Users.List(ctx, in)
+		if err != nil {
+			return nil, "", err
+		}
+		users = append(users, part.Items...)
+		if in.After = part.Next; in.After == "" || len(users) >= limit {
+			return users, in.After, nil
+		}
+	}
 }
 
-// users returns the selected users, the oldest first.
-func (r records) users(ctx context.Context, f userFilter) ([]admit.User, error) {
-	where, args := `tenant = '' AND deleted_at = 0 AND id > $1`, []any{f.after}
-	add := func(condition string, arg any) {
-		args = append(args, arg)
-		where += fmt.Sprintf(" AND "+condition, len(args))
-	}
-	if f.search != "" {
-		text := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(f.search)) + "%"
-		add(`(email_key LIKE $%[1]d ESCAPE '\' OR lower(name) LIKE $%[1]d ESCAPE '\')`, text)
-	}
-	if f.role != "" {
-		add(`role = $%d`, f.role)
-	}
-	if f.unverified {
-		where += ` AND email_verified_at = 0`
-	}
-	if f.banned {
-		add(`banned_at > 0 AND (ban_expires_at = 0 OR ban_expires_at > $%d)`, r.app.now().UnixMicro())
-	}
-	args = append(args, f.limit)
-	rows, err := r.db.QueryContext(ctx, fmt.Sprintf(`SELECT id FROM admit_users WHERE %s ORDER BY id LIMIT $%d`, where, len(args)), args...)
-	if err != nil {
-		return nil, err
-	}
-	ids, err := texts(rows)
-	if err != nil {
-		return nil, err
-	}
-	users := make([]admit.User, 0, len(ids))
-	for _, id := range ids {
-		user, err := r.auth.Users.Get(ctx, id)
+// events is users for the audit log.
+func (r records) events(ctx context.Context, in admit.ListEventsParams, limit int) ([]admit.Event, string, error) {
+	var events []admit.Event
+	for {
+		in.Limit = min(limit-len(events), pageSize)
+		part, err := r.auth.Events.List(ctx, in)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		users = append(users, user)
+		events = append(events, part.Items...)
+		if in.After = part.Next; in.After == "" || len(events) >= limit {
+			return events, in.After, nil
+		}
 	}
-	return users, nil
 }
 
 // texts reads rows of one text each.
@@ -133,71 +116,4 @@ func texts(rows *sql.Rows) ([]string, error) {
 		list = append(list, text)
 	}
 	return list, rows.Err()
-}
-
-// verify vouches for the address of a user.
-func (r records) verify(ctx context.Context, user admit.User) error {
-	return r.change(ctx, user.ID, "email.verified", map[string]any{"operator": true}, func(ctx context.Context, tx store.Store, now store.User) error {
-		_, err := tx.VerifyEmail(ctx, now.Tenant, now.ID, now.EmailKey, r.app.now())
-		return err
-	})
-}
-
-// rename gives a user another name.
-func (r records) rename(ctx context.Context, user admit.User, name string) error {
-	return r.change(ctx, user.ID, "user.renamed", nil, func(ctx context.Context, tx store.Store, now store.User) error {
-		now.Name, now.UpdatedAt = name, r.app.now()
-		return tx.UpdateUser(ctx, now)
-	})
-}
-
-// remove deletes a user and ends all that belongs to it, as the owner's own
-// deletion does. No mail is sent.
-func (r records) remove(ctx context.Context, user admit.User) error {
-	at := r.app.now()
-	return r.change(ctx, user.ID, "user.deleted", map[string]any{"reason": "operator"}, func(ctx context.Context, tx store.Store, now store.User) error {
-		if err := tx.DeletePassword(ctx, now.Tenant, now.ID); err != nil {
-			return err
-		}
-		if _, err := tx.EndSessions(ctx, store.SessionEnd{Tenant: now.Tenant, UserID: now.ID, At: at, Reason: "deleted"}); err != nil {
-			return err
-		}
-		if _, err := tx.RevokeAPIKeysOf(ctx, now.Tenant, now.ID, at); err != nil {
-			return err
-		}
-		if _, err := tx.DeleteTokens(ctx, store.TokenFilter{Tenant: now.Tenant, UserID: now.ID, EmailKey: now.EmailKey}); err != nil {
-			return err
-		}
-		if _, err := tx.DeleteRecordsOf(ctx, now.Tenant, "user/"+now.ID); err != nil {
-			return err
-		}
-		_, err := tx.DeleteUser(ctx, now.Tenant, now.ID, at, time.Time{})
-		return err
-	})
-}
-
-// change runs a change of a user with the account locked, and records it.
-func (r records) change(ctx context.Context, id, kind string, data map[string]any, work func(context.Context, store.Store, store.User) error) error {
-	var ids uuid.Source
-	text, err := json.Marshal(data)
-	if err != nil {
-		return err
-	}
-	if data == nil {
-		text = nil
-	}
-	return newGuest(r.database, true).Tx(ctx, func(ctx context.Context, tx store.Store) error {
-		user, err := tx.LockUser(ctx, "", id)
-		if err != nil {
-			return err
-		}
-		if user.Deleted() {
-			return admit.ErrUserNotFound
-		}
-		if err := work(ctx, tx, user); err != nil {
-			return err
-		}
-		at := r.app.now()
-		return tx.AppendEvent(ctx, store.Event{ID: ids.New(at), Kind: kind, SubjectID: id, Data: text, At: at})
-	})
 }

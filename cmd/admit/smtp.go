@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
-	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/mailer/smtp"
 )
 
@@ -56,12 +54,9 @@ name are those of the application's mailer. It uses no database.`,
 		if err := f.complete(a); err != nil {
 			return nil, err
 		}
-		const text = "This mail was sent by 'admit mail test'. The mail server took it, and it has arrived: the settings work.\n"
-		err := f.mailer.Send(ctx, mailer.Message{
-			ID: rand.Text(), Kind: "test", To: args[0], Subject: "A test of " + f.mailer.Addr, Text: text, HTML: "<p>" + text + "</p>",
-		})
-		if err != nil {
-			return nil, fmt.Errorf("%s did not take the mail: %w", f.mailer.Addr, err)
+		if err := f.mailer.Send(ctx, testMessage(args[0], f.mailer.Addr)); err != nil {
+			_, mend := mendOfMail(&f.mailer, err)
+			return nil, fmt.Errorf("%s did not take the mail: %w\n%s", f.mailer.Addr, err, mend)
 		}
 		return testMail{args[0], f.mailer.Addr}, nil
 	})

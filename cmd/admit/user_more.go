@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,7 +14,8 @@ import (
 )
 
 func (a *app) userListCommand() *cobra.Command {
-	f := userFilter{limit: 100}
+	var f admit.ListUsersParams
+	limit := 100
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List users, the oldest first",
@@ -23,25 +23,23 @@ func (a *app) userListCommand() *cobra.Command {
   admit user list --role admin --json`,
 		Args: cobra.NoArgs,
 	}
-	c.Flags().StringVar(&f.search, "search", "", "only those with this `text` in address or name")
-	c.Flags().StringVar(&f.role, "role", "", "only those with this `role`")
-	c.Flags().BoolVar(&f.unverified, "unverified", false, "only those whose address is not verified")
-	c.Flags().BoolVar(&f.banned, "banned", false, "only those who are banned now")
-	c.Flags().StringVar(&f.after, "after", "", "only those after this `id`, the last one of the list before")
-	c.Flags().IntVar(&f.limit, "limit", f.limit, "greatest `number` to list")
+	c.Flags().StringVar(&f.Search, "search", "", "only those with this `text` in address or name")
+	c.Flags().StringVar(&f.Role, "role", "", "only those with this `role`")
+	c.Flags().BoolVar(&f.Unverified, "unverified", false, "only those whose address is not verified")
+	c.Flags().BoolVar(&f.Banned, "banned", false, "only those who are banned now")
+	c.Flags().StringVar(&f.After, "after", "", "only those after this `id`, the last one of the list before")
+	c.Flags().IntVar(&limit, "limit", limit, "greatest `number` to list")
 	c.RunE = a.does(func(ctx context.Context, _ []string) (result, error) {
-		if f.limit < 1 {
+		if limit < 1 {
 			return nil, usagef("--limit must be at least 1")
 		}
 		return a.withRecords(ctx, nil, func(r records) (result, error) {
-			more := f
-			more.limit++
-			users, err := r.users(ctx, more)
+			users, next, err := r.users(ctx, f, limit)
 			if err != nil {
 				return nil, err
 			}
-			list := userList{Users: []userBody{}, More: len(users) > f.limit}
-			for _, user := range users[:min(len(users), f.limit)] {
+			list := userList{Users: []userBody{}, More: next != ""}
+			for _, user := range users {
 				list.Users = append(list.Users, showUser(user, a.now()))
 			}
 			return list, nil
@@ -82,10 +80,7 @@ func (a *app) userVerifyCommand() *cobra.Command {
 		Example: "  admit user verify ann@example.com",
 		Args:    exactly(1),
 		RunE: a.does(a.onRecords(func(ctx context.Context, r records, user admit.User, _ []string) (result, error) {
-			if !user.EmailVerifiedAt.IsZero() {
-				return account{User: showUser(user, a.now())}, nil
-			}
-			return a.changed(ctx, r.auth, user, r.verify(ctx, user))
+			return a.changed(ctx, r.auth, user, r.auth.Users.Verify(ctx, user.ID))
 		})),
 	}
 }
@@ -97,11 +92,7 @@ func (a *app) userRenameCommand() *cobra.Command {
 		Example: `  admit user rename ann@example.com "Ann Lee"`,
 		Args:    exactly(2),
 		RunE: a.does(a.onRecords(func(ctx context.Context, r records, user admit.User, args []string) (result, error) {
-			name := strings.TrimSpace(args[1])
-			if n := len([]rune(name)); n < 1 || n > 100 || printable(name) != name {
-				return nil, usagef("a name has 1 to 100 characters and no control characters")
-			}
-			return a.changed(ctx, r.auth, user, r.rename(ctx, user, name))
+			return a.changed(ctx, r.auth, user, r.auth.Users.Rename(ctx, admit.RenameUserParams{UserID: user.ID, Name: args[1]}))
 		})),
 	}
 }
@@ -112,7 +103,8 @@ func (a *app) userDeleteCommand() *cobra.Command {
 		Use:   "delete USER",
 		Short: "Delete a user, and end its sessions, links and API keys at once",
 		Long: `Delete a user, and end its sessions, pending links and API keys at once. Its
-address is free again. No mail is sent. It cannot be taken back; to keep somebody
+address is free again, unless the user is banned: then it stays reserved as long as
+the ban would have held. No mail is sent. It cannot be taken back; to keep somebody
 out, ban them.
 
 It asks before; without a terminal it needs --yes.`,
@@ -130,7 +122,10 @@ It asks before; without a terminal it needs --yes.`,
 				return nil, err
 			}
 		}
-		return deletedUser{user.ID, user.Email}, r.remove(ctx, user)
+		if err := r.auth.Users.Delete(ctx, admit.DeleteUserParams{UserID: user.ID, NoMail: true}); err != nil {
+			return nil, err
+		}
+		return deletedUser{user.ID, user.Email}, nil
 	}))
 	return c
 }

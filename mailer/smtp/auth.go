@@ -78,7 +78,7 @@ func (c *connection) signIn(who *credentials) error {
 			return c.signInBy(mechanism, who)
 		}
 	}
-	return fmt.Errorf("%w: %s", errNotOffered, strings.Join(who.mechanisms, " or "))
+	return fmt.Errorf("%w: %s", ErrNotOffered, strings.Join(who.mechanisms, " or "))
 }
 
 // longestAuth is the length of the longest line of an AUTH command (RFC 4954).

@@ -58,7 +58,7 @@ func (s settings) connect(ctx context.Context) (*connection, error) {
 	// The token is fetched first, because a server does not wait for it.
 	who, err := s.credentials(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("smtp: AUTH: %w", err)
+		return nil, &StepError{Step: "AUTH", Err: err}
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(s.host, s.port))
 	if err != nil {
@@ -84,15 +84,32 @@ func (s settings) connect(ctx context.Context) (*connection, error) {
 func settled(err, described error) error {
 	reply, answered := errors.AsType[*textproto.Error](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
-	if answered && reply.Code >= 500 || untrusted || errors.Is(err, errNotOffered) {
+	if answered && reply.Code >= 500 || untrusted || errors.Is(err, ErrNotOffered) {
 		return &mailer.OperatorError{Err: described}
 	}
 	return described
 }
 
-// errNotOffered means that the server lacks an extension that the settings
-// require.
-var errNotOffered = errors.New("the server does not offer it")
+// ErrNotOffered says that the server lacks what the settings ask for: STARTTLS,
+// or a way to sign in.
+var ErrNotOffered = errors.New("the server does not offer it")
+
+// A StepError is an error of [Mailer.Send] or [Mailer.Check] and names the step
+// of the session at which the session failed. Err holds what the server answered,
+// as a [textproto.Error] without addresses, or what was wrong with the
+// connection.
+type StepError struct {
+	// Step is "connect", "TLS", "greeting", "EHLO", "STARTTLS", "AUTH", "MAIL",
+	// "RCPT", "DATA", "text" or "RSET".
+	Step string
+	Err  error
+}
+
+// Error names the step and what happened.
+func (e *StepError) Error() string { return "smtp: " + e.Step + ": " + e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *StepError) Unwrap() error { return e.Err }
 
 // obey makes reading and writing fail when ctx ends, until release is called.
 func (c *connection) obey(ctx context.Context) (release func()) {
@@ -121,7 +138,7 @@ func (c *connection) open(ctx context.Context, s settings, who *credentials) (st
 	}
 	if !s.implicit && !s.plaintext {
 		if _, ok := c.offers["STARTTLS"]; !ok {
-			return "STARTTLS", errNotOffered
+			return "STARTTLS", ErrNotOffered
 		}
 		if err := c.say(220, "STARTTLS"); err != nil {
 			return "STARTTLS", err
@@ -301,7 +318,7 @@ func describe(ctx context.Context, step string, err error) error {
 		ended = context.DeadlineExceeded // the connection's timer was a little ahead of the context's
 	}
 	if ended != nil {
-		return fmt.Errorf("smtp: %s: %w: %w", step, ended, err)
+		err = fmt.Errorf("%w: %w", ended, err)
 	}
-	return fmt.Errorf("smtp: %s: %w", step, err)
+	return &StepError{Step: step, Err: err}
 }

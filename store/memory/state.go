@@ -23,6 +23,7 @@ type recordKey struct{ tenant, kind, key string }
 // indexes keep keys in the order that a verb wants them.
 type state struct {
 	users     table[row, store.User]
+	listed    index[row]          // accounts by id, while not deleted
 	addresses table[row, address] // by e-mail key
 	reserved  index[row]          // addresses reserved, by the end of that
 

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/admit-go/admit/store"
@@ -66,7 +67,15 @@ func (st *state) living(tenant, id string) *store.User {
 }
 
 // putUser keeps the account as it is given.
-func (st *state) putUser(u store.User) { st.users = st.users.put(row{u.Tenant, u.ID}, u) }
+func (st *state) putUser(u store.User) {
+	at := row{u.Tenant, u.ID}
+	if old := st.users.get(at); u.Deleted() {
+		st.listed = st.listed.drop(place(u.Tenant, u.ID))
+	} else if old == nil {
+		st.listed = st.listed.put(place(u.Tenant, u.ID), at)
+	}
+	st.users = st.users.put(at, u)
+}
 
 // ownUser gives an account the form in which it is kept.
 func ownUser(u store.User) store.User {
@@ -177,6 +186,33 @@ func (s *Store) ClaimEmail(ctx context.Context, c store.EmailClaim) error {
 		st.putUser(u)
 		return nil
 	})
+}
+
+// ListUsers is described at store.Users. Letters of all alphabets match in either
+// case.
+func (s *Store) ListUsers(ctx context.Context, q store.UserQuery) ([]store.User, error) {
+	st, err := s.read(ctx, text.UserQuery(q))
+	if err != nil {
+		return nil, err
+	}
+	var listed []store.User
+	for _, at := range st.listed.from(under(q.Tenant), place(q.Tenant, q.After)) {
+		if len(listed) >= q.Limit {
+			break
+		}
+		if u := st.users.get(at); u.ID > q.After && selects(q, *u) {
+			listed = append(listed, *u)
+		}
+	}
+	return listed, nil
+}
+
+// selects answers whether a query wants an account that is not deleted, wherever
+// the query starts.
+func selects(q store.UserQuery, u store.User) bool {
+	holds := func(in string) bool { return strings.Contains(strings.ToLower(in), strings.ToLower(q.Search)) }
+	return (q.Role == "" || u.Role == q.Role) && (!q.Unverified || u.EmailVerifiedAt.IsZero()) &&
+		(q.BannedAt.IsZero() || u.Banned(q.BannedAt)) && (holds(u.EmailKey) || holds(u.Name))
 }
 
 // DeleteUser is described at store.Users.

@@ -24,9 +24,9 @@ type evaluated struct {
 	passwords atomic.Int64
 }
 
-func (s *evaluated) Password(ctx context.Context, tenant, userID string) (store.Password, error) {
+func (s *evaluated) UserPassword(ctx context.Context, tenant, emailKey string) (store.User, store.Password, error) {
 	s.passwords.Add(1)
-	return s.Store.Password(ctx, tenant, userID)
+	return s.Store.UserPassword(ctx, tenant, emailKey)
 }
 
 func newHost(t *testing.T, records store.Store, counters store.Counters) *admit.Auth {

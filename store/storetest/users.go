@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/admit-go/admit/store"
@@ -179,6 +180,52 @@ var userChecks = []check{
 		if byEmail.Email != "ANN@example.com" || !byEmail.EmailVerifiedAt.Equal(c.VerifiedAt) {
 			s.Errorf("the account became %+v", byEmail)
 		}
+	}},
+	{"ListUsers selects by text, role, proof, ban and place", func(s *scene) {
+		var all []store.User
+		for i := range 6 {
+			u := s.newUser()
+			u.EmailKey, u.Name, u.Role = fmt.Sprintf("user%d.%s@example.com", i, s.id()), []string{"Ann O'Hara", "Bob 100% _"}[i%2], []string{"user", "editor"}[i/3]
+			u.EmailVerifiedAt, u.BannedAt, u.BanExpiresAt = time.Time{}, time.Time{}, time.Time{}
+			all = append(all, u)
+		}
+		all[1].EmailVerifiedAt, all[4].EmailVerifiedAt = now, now
+		all[2].BannedAt, all[3].BannedAt, all[3].BanExpiresAt = now, now, after(10)
+		for i, u := range all {
+			s.must(s.store.CreateUser(s.ctx, u))
+			all[i] = s.kept(u)
+		}
+		gone := s.user()
+		s.yes(s.store.DeleteUser(s.ctx, gone.Tenant, gone.ID, now, time.Time{}))
+		for _, c := range []struct {
+			query store.UserQuery
+			want  []store.User
+		}{
+			{store.UserQuery{Limit: 100}, all},
+			{store.UserQuery{Limit: 2}, all[:2]},
+			{store.UserQuery{After: all[1].ID, Limit: 2}, all[2:4]},
+			{store.UserQuery{After: all[5].ID, Limit: 2}, nil},
+			{store.UserQuery{After: all[2].ID + "!", Limit: 1}, all[3:4]},
+			{store.UserQuery{Role: "editor", Limit: 9}, all[3:]},
+			{store.UserQuery{Role: "edit", Limit: 9}, nil},
+			{store.UserQuery{Unverified: true, Limit: 9}, []store.User{all[0], all[2], all[3], all[5]}},
+			{store.UserQuery{BannedAt: after(5), Limit: 9}, all[2:4]},
+			{store.UserQuery{BannedAt: after(10), Limit: 9}, all[2:3]},
+			{store.UserQuery{Search: "USER3.", Limit: 9}, all[3:4]},
+			{store.UserQuery{Search: "bob", Limit: 9}, []store.User{all[1], all[3], all[5]}},
+			{store.UserQuery{Search: "o'h", Role: "user", Limit: 9}, []store.User{all[0], all[2]}},
+			{store.UserQuery{Search: "0% _", Limit: 1}, all[1:2]}, // no pattern
+			{store.UserQuery{Search: "1%_", Limit: 9}, nil},
+			{store.UserQuery{Search: "u%r", Limit: 9}, nil},
+		} {
+			c.query.Tenant = s.tenant
+			got, err := s.store.ListUsers(s.ctx, c.query)
+			s.must(err)
+			equalAll(s, got, c.want)
+		}
+		got, err := s.store.ListUsers(s.ctx, store.UserQuery{Tenant: s.elsewhere().tenant, Limit: 9})
+		s.must(err)
+		equalAll(s, got, nil)
 	}},
 	{"DeleteUser does it once and keeps the account", func(s *scene) {
 		u := s.user()

@@ -302,6 +302,9 @@ var verbs = []verb{
 	{"AppendEvent", true, func(ctx context.Context, s store.Store, c cast) error {
 		return s.AppendEvent(ctx, texts(c, c.next.event))
 	}},
+	{"ListUsers", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.ListUsers(ctx, texts(c, store.UserQuery{Tenant: c.tenant, Limit: 10})))
+	}},
 	{"ListEvents", false, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.ListEvents(ctx, texts(c, store.EventQuery{Tenant: c.tenant, Limit: 10})))
 	}},
@@ -414,6 +417,7 @@ func snapshot(c cast) string {
 			note(records, total, err)
 		}
 	}
+	note(pair(c.store.ListUsers(c.ctx, store.UserQuery{Tenant: c.tenant, Limit: 100})))
 	note(pair(c.store.ListEvents(c.ctx, store.EventQuery{Tenant: c.tenant, Limit: 100})))
 	note(pair(c.store.PendingEvents(c.ctx, c.tenant, 100)))
 	note(pair(c.store.NextMail(c.ctx, c.tenant, store.QueueMail)))

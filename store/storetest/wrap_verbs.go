@@ -313,6 +313,10 @@ func (w wrapped) DeleteRecordsOf(ctx context.Context, tenant, ref string, kinds 
 	})
 }
 
+func (w wrapped) ListUsers(ctx context.Context, q store.UserQuery) ([]store.User, error) {
+	return answer(ctx, w, "ListUsers", func(ctx context.Context, to store.Store) ([]store.User, error) { return to.ListUsers(ctx, q) })
+}
+
 func (w wrapped) AppendEvent(ctx context.Context, e store.Event) error {
 	return w.via(ctx, w.inner, "AppendEvent", func(ctx context.Context, to store.Store) error { return to.AppendEvent(ctx, e) })
 }

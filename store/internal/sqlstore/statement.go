@@ -165,8 +165,14 @@ func (c *catalogue) among(column, argument string) string {
 		` = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(`+argument+` AS JSONB))))`)
 }
 
-// packed enters a statement that reads one row of many columns, of which those
-// in the list blobs hold bytes. They come as one column, because all drivers spend more on a
+// contains is the condition that column holds the text of an argument, in
+// whatever case.
+func (c *catalogue) contains(column, argument string) string {
+	return c.pick("instr", "strpos") + "(lower(" + column + "), lower(" + argument + ")) > 0"
+}
+
+// packed enters a statement that reads one row of many columns, of which blob,
+// unless it is "", holds bytes. They come as one column, because all drivers spend more on a
 // column than on finding the row.
 func (c *catalogue) packed(name, columns, blobs, rest string) *query {
 	q := c.read(name, "SELECT "+c.pack(columns, blobs)+" "+rest)

@@ -24,7 +24,7 @@ func userFields(u *store.User) []any {
 }
 
 type userStatements struct {
-	create, createOnce, get, lock, byEmail, lockByEmail, update, verifyEmail, setEmail, remove, exists *query
+	create, createOnce, get, lock, byEmail, lockByEmail, update, list, verifyEmail, setEmail, remove, exists *query
 
 	claimAddress, reserveAddress, freeAddress *query
 }
@@ -54,6 +54,12 @@ func newUserStatements(c *catalogue) userStatements {
 		lock:        c.packed("lock user", userColumns, "", byID+c.pick("", " FOR UPDATE")),
 		byEmail:     c.packed("read user by e-mail", qualified("u", userColumns), "", byEmail),
 		lockByEmail: c.packed("lock user by e-mail", qualified("u", userColumns), "", byEmail+c.pick("", " FOR UPDATE OF u")),
+		list: c.read("list users", `
+			SELECT `+userColumns+` FROM admit_users WHERE tenant = $1 AND id > $2 AND deleted_at = 0
+				AND (CAST($4 AS TEXT) = '' OR role = $4) AND (CAST($5 AS BIGINT) = 0 OR email_verified_at = 0)
+				AND (CAST($6 AS BIGINT) = 0 OR (banned_at > 0 AND (ban_expires_at = 0 OR ban_expires_at > $6)))
+				AND (CAST($7 AS TEXT) = '' OR `+c.contains("email_key", "$7")+` OR `+c.contains("name", "$7")+`)
+			ORDER BY id LIMIT $3`),
 		update: c.write("update user", `
 			UPDATE admit_users SET email_verified_at = $4, name = $5, nickname = $6, image = $7, locale = $8, role = $9,
 				onboarding = $10, mute_alerts = $11, banned_at = $12, ban_expires_at = $13, ban_reason = $14,
@@ -186,6 +192,15 @@ func (s *Store) lockWrites(ctx context.Context) error {
 	}
 	_, err := s.exec(ctx, s.q.lock)
 	return err
+}
+
+// ListUsers implements store.Users. Both databases fold the letters a to z, and
+// PostgreSQL those of its collation too.
+func (s *Store) ListUsers(ctx context.Context, q store.UserQuery) ([]store.User, error) {
+	if err := text.UserQuery(q); err != nil {
+		return nil, err
+	}
+	return all(ctx, s, s.q.users.list, userFields, q.Tenant, q.After, int64(q.Limit), q.Role, bit(q.Unverified), micros(q.BannedAt), q.Search)
 }
 
 func (s *Store) user(ctx context.Context, q *query, tenant, key string) (store.User, error) {

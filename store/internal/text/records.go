@@ -23,6 +23,11 @@ func User(u store.User) error {
 		Plain(u.Email, u.Name, u.Nickname, u.Image, u.Locale, u.Role, u.Onboarding, u.BanReason))
 }
 
+// UserQuery checks every text of a selection of accounts.
+func UserQuery(q store.UserQuery) error {
+	return first(Key(q.Tenant, q.After), Plain(q.Search, q.Role))
+}
+
 // EmailClaim checks every text of a move to another address.
 func EmailClaim(c store.EmailClaim) error {
 	return first(Key(c.Tenant, c.UserID, c.FromKey, c.EmailKey), Plain(c.Email))
