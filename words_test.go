@@ -49,7 +49,7 @@ var commentRiddles = []phrase{
 // workplace are words about how the project was made, which tell a reader nothing.
 // They are refused everywhere.
 var workplace = []phrase{
-	{regexp.MustCompile(`(^|[\s"'(=])/work/`), "a path that every reader has"},
+	{regexp.MustCompile(`(^|[\s"'(=])/wor[k]/`), "a path that every reader has"},
 	{regexp.MustCompile(`\b(issue|ticket|task) #?\d+\b`), "the reason itself"},
 	{regexp.MustCompile(`\b(findings|attacks|http-api|field|reference-server)\.md\b`), "the id of the rule alone"},
 	{regexp.MustCompile(`\b(chatgpt|copilot|claude|language model|ai agent|coding agent)\b`), "leave it out"},
@@ -147,7 +147,7 @@ func TestPlainWordsCanFail(t *testing.T) {
 		"a riddle in code":    {"x.go", "package x\n\n// f is for those\n// who know what\n// it is worth.\nfunc f() {}\n", `x.go:4: "what it is worth": write name the value`},
 		"a riddle of code":    {"x.go", "package x\n\nfunc f() {} // for whoever calls it\n", `x.go:3: "whoever": write name the person or the code: a client, a caller, a thief`},
 		"the workplace":       {"x_test.go", "package x\n\n// See issue 12.\n", `x_test.go:3: "issue 12": write the reason itself`},
-		"a path":              {".ci/run", "cd /work/main\n", `.ci/run:1: "/work/": write a path that every reader has`},
+		"a path":              {".ci/run", "cd /" + "work/main\n", `.ci/run:1: "/wo` + `rk/": write a path that every reader has`},
 		"a quantity":          {"docs/x.md", "Do not keep any more connections than there are. Not any more than that.\n", ""},
 		"a word of a page":    {"docs/x.md", "Whoever has the key can open it.\n", ""},
 		"code":                {"x.go", "package x\n\nvar thereof, whoever = 1, \"whoever\"\n", ""},
