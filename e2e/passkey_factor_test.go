@@ -165,3 +165,18 @@ func TestAPasskeySignsInToACookie(t *testing.T) {
 		}
 	}, func(c *admit.Config) { c.Cookies = true })
 }
+
+// An operator helps somebody who has lost the only passkey.
+func TestAResetOfFactorsRemovesThePasskeys(t *testing.T) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		p := verified(s, "a@x.test")
+		d := harness.NewDevice(t)
+		s.AddPasskey(p, d).Want(201)
+		s.SignIn(p.Email, harness.Password).Want(403, "auth/mfa-required")
+		if err := s.Auth.MFA.Reset(t.Context(), admit.ResetMFAParams{UserID: p.ID, Reason: "lost"}); err != nil {
+			t.Fatal(err)
+		}
+		s.ByPasskey(d).Want(401, "auth/invalid-passkey")
+		s.SignIn(p.Email, harness.Password).Want(200)
+	})
+}

@@ -92,7 +92,7 @@ var _ = faultFlows.add(faultFlow{
 	again: admit.ErrInvalidPasskey,
 }, faultFlow{
 	name:  "sign in by passkey",
-	calls: 14,
+	calls: 11,
 	prepare: func(s *harness.Server, p *subject) {
 		d := holdKey(s, p)
 		begun, err := s.Auth.Passkeys.BeginSignIn(context.Background(), admit.PasskeySignInParams{})
