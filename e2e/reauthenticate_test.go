@@ -37,7 +37,7 @@ func TestSE07_ASessionIsProvenAgain(t *testing.T) {
 		app := s.EnrollTOTP(p)
 		s.Clock.Advance(10 * time.Minute)
 		answer := recent(other.Access).Want(403, "auth/reauthentication-required")
-		if methods, _ := answer.Get("error", "details", "methods").([]any); len(methods) != 4 || methods[1] != "totp" {
+		if methods, _ := answer.Get("error", "details", "methods").([]any); len(methods) != 5 || methods[1] != "totp" || methods[3] != "passkey" {
 			t.Errorf("the methods are %v", methods)
 		}
 		s.Do("GET", "/app/factor", nil, harness.Bearer(other.Access)).Want(403, "auth/reauthentication-required")

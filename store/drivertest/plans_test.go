@@ -210,7 +210,7 @@ func fillTables(t *testing.T, d database, db *sql.DB) {
 	from := fmt.Sprintf(" FROM "+numbers, rows-1)
 	replace := strings.NewReplacer("ID", "'i' || (100000 + i)", "USER", "'u' || (100000 + i)", "MAIL", "'e' || (100000 + i)", "HASH", bytes)
 	filled := map[string]string{
-		"users":     `'', USER, MAIL, MAIL, i % 2, 'name', '', '', 'en', 'user', 'completed', 0, 0, 0, '', 0, i, i, 1`,
+		"users":     `'', USER, MAIL, MAIL, i % 2, 'name', '', '', 'en', 'user', 'completed', 0, 0, 0, '', 0, i, i, 1, 0`,
 		"addresses": `'', MAIL, USER, CASE WHEN i % 10 = 0 THEN i ELSE 0 END`,
 		"passwords": `'', USER, 'p', i`,
 		"sessions": `'', ID, USER, 1, HASH, 1, i, i, 'pwd', '', 'Mozilla/5.0 (X11; Linux x86_64)', '203.0.113.7', i, i, 100000 + i, 100000 + i,
