@@ -152,7 +152,7 @@ func TestPlainWordsCanFail(t *testing.T) {
 		"a word of a page":    {"docs/x.md", "Whoever has the key can open it.\n", ""},
 		"code":                {"x.go", "package x\n\nvar thereof, whoever = 1, \"whoever\"\n", ""},
 		"a test":              {"x_test.go", "package x\n\n// whoever calls it\n", ""},
-		"a folder of a store": {"x.go", "package x\n\n// A path such as https://app.example/work/1.\n", ""},
+		"a folder of a store": {"x.go", "package x\n\n// A path such as https://app.example/" + "work/1.\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := wordingOfHouse(t, fstest.MapFS{c.file: {Data: []byte(c.text)}})
