@@ -2,8 +2,6 @@ package admit
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -62,6 +60,9 @@ func (k *kernel) verifyAccess(ctx context.Context, raw string, fresh bool, c *ca
 	if err := mayGoOn(&c.session, &c.user, token.Subject, now); err != nil {
 		return err
 	}
+	if c.actor, err = actorOf(ctx, k.store, &c.session, &c.user, now); err != nil {
+		return err
+	}
 	if forked(token, &c.session) && !fresh {
 		// The remembered session may be old.
 		if err := k.live.Find(ctx, k.store, token.Session, now, true, &c.session, &c.user); err != nil {
@@ -77,7 +78,7 @@ func (k *kernel) verifyAccess(ctx context.Context, raw string, fresh bool, c *ca
 	case token.Generation == c.session.Generation && c.session.Confirmed < token.Generation:
 		confirmSession(ctx, k, c, token.Generation, token.Answer)
 	}
-	k.active.Seen(&c.session, now)
+	k.active.Seen(c.session.ID, c.session.LastActivityAt, now)
 	c.signedIn = true
 	return nil
 }
@@ -132,53 +133,4 @@ func (k *kernel) reuse(ctx context.Context, session *store.Session, now time.Tim
 			"session": session.ID, "ended": ended,
 		}})
 	})
-}
-
-// verifyAPIKey asks the store at each use, so that a revocation takes effect at
-// once.
-func (k *kernel) verifyAPIKey(ctx context.Context, text string, fromBrowser bool) (store.APIKey, error) {
-	secret := strings.HasPrefix(text, "sk_")
-	if !secret && !strings.HasPrefix(text, "pk_") || len(text) != apiKeyLength ||
-		strings.Trim(text[len("pk_"):], "0123456789abcdef") != "" || secret && fromBrowser {
-		return store.APIKey{}, ErrInvalidAPIKey
-	}
-	hash := sha256.Sum256([]byte(text))
-	key, owner, err := k.store.APIKeyOwner(ctx, tenant, hash[:])
-	if errors.Is(err, store.ErrNotFound) {
-		return store.APIKey{}, ErrInvalidAPIKey
-	}
-	if err != nil {
-		return store.APIKey{}, fault(err)
-	}
-	now := k.now()
-	if err := keyStands(&key, &owner, now); err != nil {
-		return store.APIKey{}, err
-	}
-	if now.Sub(key.LastUsedAt) >= apiKeyTouched {
-		if err := k.store.TouchAPIKey(ctx, tenant, key.ID, now); err != nil {
-			k.log.WarnContext(ctx, "could not note the use of an API key", "key", key.ID, "error", err)
-		}
-	}
-	return key, nil
-}
-
-// identifyKey checks the X-API-Key of a request, if there is one.
-func (k *kernel) identifyKey(r *http.Request, c *caller) error {
-	values := r.Header["X-Api-Key"]
-	if len(values) == 0 {
-		return nil
-	}
-	if len(values) > 1 {
-		return ErrInvalidAPIKey
-	}
-	fromBrowser := len(r.Header["Origin"]) > 0 || len(r.Header["Sec-Fetch-Site"]) > 0
-	key, err := k.verifyAPIKey(r.Context(), values[0], fromBrowser)
-	if err != nil {
-		if refused := asError(err); refused.Status == http.StatusUnauthorized {
-			k.notice(r.Context(), notice{kind: eventKeyRefused, about: refused.Code, once: true, data: eventData{"code": refused.Code}})
-		}
-		return err
-	}
-	c.key = &key
-	return nil
 }

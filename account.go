@@ -10,58 +10,24 @@ import (
 	"unicode/utf8"
 
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/uuid"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"golang.org/x/text/unicode/norm"
 )
 
-// Errors about what an account is to be.
+// Errors about accounts.
 var (
 	ErrInvalidName        = &Error{Code: "auth/invalid-name", Status: http.StatusBadRequest, Message: "A name has 1 to 100 characters and no control characters."}
 	ErrEmailAlreadyExists = &Error{Code: "auth/email-already-exists", Status: http.StatusConflict, Message: "There is already an account with this address."}
 	ErrInvalidRole        = &Error{Code: "user/invalid-role", Status: http.StatusBadRequest, Message: "A role has 1 to 50 of a-z, 0-9, - and _."}
+	// ErrUserNotFound means that the account that an operator names does not
+	// exist.
+	ErrUserNotFound = &Error{Code: "user/not-found", Status: http.StatusNotFound, Message: "There is no such account."}
+	ErrUserConflict = &Error{Code: "user/conflict", Status: http.StatusConflict, Message: "The account was changed at the same time. Please try again."}
 )
 
-// ErrUserNotFound answers for an account that an operator names and that is not
-// there.
-var ErrUserNotFound = &Error{Code: "user/not-found", Status: http.StatusNotFound, Message: "There is no such account."}
-
-// noEnd is how long the address of an account stays reserved that was deleted
-// while banned for good.
-var noEnd = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
-
-// deleteAccount ends everything an account has and frees its address. The address
-// of a banned account stays reserved as long as the ban would have held:
-// otherwise a deletion would lift the ban.
-func deleteAccount(ctx context.Context, t *txn, user *store.User, why string, silent bool) error {
-	now := t.now()
-	var reserved time.Time
-	if user.Banned(now) {
-		if reserved = user.BanExpiresAt; reserved.IsZero() {
-			reserved = noEnd
-		}
-	}
-	if err := t.strip(ctx, user, afterDelete, endedByDelete); err != nil {
-		return err
-	}
-	if _, err := t.DeleteUser(ctx, tenant, user.ID, now, reserved); err != nil {
-		return err
-	}
-	if _, err := t.DeleteTokens(ctx, store.TokenFilter{Tenant: tenant, UserID: user.ID}); err != nil {
-		return err
-	}
-	if _, err := t.DeleteRecordsOf(ctx, tenant, userRef(user.ID)); err != nil {
-		return err
-	}
-	if !silent {
-		if err := t.notify(ctx, user, mailer.AccountDeleted); err != nil {
-			return err
-		}
-	}
-	return t.record(ctx, event{kind: eventUserDeleted, subject: user.ID, data: eventData{"reason": why}})
-}
-
-// strip takes away every way into an account: password, sessions, keys and
+// strip removes every way into an account: password, sessions, API keys and
 // pending tokens.
 func (t *txn) strip(ctx context.Context, user *store.User, h happening, why string) error {
 	now := t.now()
@@ -77,9 +43,10 @@ func (t *txn) strip(ctx context.Context, user *store.User, h happening, why stri
 	return t.kill(ctx, h, user.ID, user.EmailKey)
 }
 
-// claim settles who owns an account when a mailbox is proven in another way
-// than by confirming the sign-up. Whatever the registrant of an address that
-// was never proven may have planted goes: the proof wins.
+// claim gives an account whose address was never verified to the reader of the
+// mailbox, who has proven the mailbox in another way than by confirming the
+// sign-up. Everything that the registrant may have planted is removed. claim
+// does nothing if the address is verified.
 func (t *txn) claim(ctx context.Context, user *store.User) error {
 	return claimAfter(ctx, t, user, afterClaim)
 }
@@ -91,12 +58,22 @@ func claimAfter(ctx context.Context, t *txn, user *store.User, h happening) erro
 	if err := t.strip(ctx, user, h, endedByClaim); err != nil {
 		return err
 	}
+	if err := queueRevocationsOf(ctx, t, user); err != nil {
+		return err
+	}
+	if err := dropPlanted(ctx, t, user); err != nil {
+		return err
+	}
 	if err := markPlanted(ctx, t, user); err != nil {
 		return err
 	}
 	now := t.now()
-	if _, err := t.VerifyEmail(ctx, tenant, user.ID, user.EmailKey, now); err != nil {
+	verified, err := t.VerifyEmail(ctx, tenant, user.ID, user.EmailKey, now)
+	if err != nil {
 		return err
+	}
+	if verified {
+		user.Version++
 	}
 	user.EmailVerifiedAt = now
 	if hook := t.config.Hooks.AccountClaimed; hook != nil {
@@ -111,7 +88,7 @@ func claimAfter(ctx context.Context, t *txn, user *store.User, h happening) erro
 	return t.record(ctx, event{kind: eventAccountClaimed, subject: user.ID})
 }
 
-// contestLife is how long it is remembered that an account was contested.
+// contestLife is how long the mark of a contested account is kept.
 const contestLife = 10 * 365 * 24 * time.Hour
 
 // contest marks an account whose address is not verified and with whose address
@@ -133,7 +110,7 @@ func contest(_ context.Context, t *txn, user *store.User) error {
 	return nil
 }
 
-// contested answers whether an account was contested at its present address.
+// contested reports whether an account was contested at its present address.
 func contested(ctx context.Context, s store.Store, user *store.User) (bool, error) {
 	_, err := s.Token(ctx, tenant, kindContest, contestHash(user))
 	if errors.Is(err, store.ErrNotFound) {
@@ -145,14 +122,14 @@ func contested(ctx context.Context, s store.Store, user *store.User) (bool, erro
 func contestHash(user *store.User) []byte { return hashSecret(user.ID + " " + user.EmailKey) }
 
 // mutable says whether an owner may switch a notice off. Notices about a change of
-// password, address, factor or key always arrive, because a thief could switch
-// them off first.
+// password, address, factor or key, about a deletion, and about notices that are
+// switched off, always arrive, because a thief could switch them off first.
 func mutable(kind mailer.Kind) bool {
-	return kind == mailer.NewDevice || kind == mailer.AccountDeleted
+	return kind == mailer.NewDevice
 }
 
-// notify mails a security notice, unless it is one that the user may switch off
-// and has switched off.
+// notify mails a security notice, unless the user has switched notices of a
+// mutable kind off.
 func (t *txn) notify(ctx context.Context, user *store.User, kind mailer.Kind) error {
 	if user.MuteAlerts && mutable(kind) {
 		return nil
@@ -160,7 +137,7 @@ func (t *txn) notify(ctx context.Context, user *store.User, kind mailer.Kind) er
 	return t.mail(ctx, kind, user.Email, user.Locale, t.about(ctx, user, mailer.Values{}))
 }
 
-// askSignUp asks the host whether somebody may sign up.
+// askSignUp runs the hook BeforeSignUp, which may refuse a sign-up.
 func askSignUp(ctx context.Context, k *kernel, in SignUpAttempt) error {
 	hook := k.config.Hooks.BeforeSignUp
 	if hook == nil {
@@ -173,7 +150,7 @@ func (k *kernel) newUser(address emailaddress.Address, name, role string) store.
 	now := k.now()
 	return store.User{
 		Tenant: tenant, ID: k.newID(), Email: address.Display, EmailKey: address.Key, Name: name, Role: role,
-		Onboarding: "pending", CreatedAt: now, UpdatedAt: now, Version: 1,
+		Onboarding: onboardingPending, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 }
 
@@ -213,9 +190,9 @@ func parseAccount(email, name string) (emailaddress.Address, string, error) {
 	return address, name, nil
 }
 
-// cleanName trims and composes a name and says whether it may be shown: 1 to
-// 100 characters, none of which steers a terminal, a mail header or the direction
-// of the text around it.
+// cleanName trims a name, brings it to Unicode form NFC, and reports whether it
+// may be shown. A name has 1 to 100 characters. No character may control a
+// terminal, a mail header or the direction of the text around the name.
 func cleanName(name string) (string, bool) {
 	const limit = 100
 	if len(name) > 16*limit || !utf8.ValidString(name) {
@@ -234,16 +211,14 @@ func cleanName(name string) (string, bool) {
 	return name, true
 }
 
-func validRole(role string) bool {
-	for _, r := range role {
-		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' {
-			return false
-		}
-	}
-	return role != "" && len(role) <= 50
+// plainText says whether a text has at most a number of characters, none of which
+// steers a terminal or a mail header.
+func plainText(in string, most int) bool {
+	return utf8.ValidString(in) && utf8.RuneCountInString(in) <= most && !strings.ContainsFunc(in, unicode.IsControl)
 }
 
-// existing answers ErrUserNotFound for an account that is not there or was deleted.
+// existing returns ErrUserNotFound for an account that does not exist or was
+// deleted.
 func existing(user store.User, err error) (store.User, error) {
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && user.Deleted():
@@ -252,4 +227,42 @@ func existing(user store.User, err error) (store.User, error) {
 		return store.User{}, fault(err)
 	}
 	return user, nil
+}
+
+// onAccount runs a rule in a transaction with the account locked. If the account
+// administers, another administrator is locked with it: see keepAdmin. It returns
+// ErrUserNotFound for an account that does not exist or is deleted.
+func onAccount(ctx context.Context, k *kernel, id string, rule func(ctx context.Context, tx *txn, user *store.User) error) error {
+	if !uuid.Valid(id) {
+		return ErrUserNotFound
+	}
+	seen, err := existing(k.store.User(ctx, tenant, id))
+	if err != nil {
+		return err
+	}
+	if administers(k, &seen) {
+		other, err := otherAdmin(ctx, k, k.store, id, func(*store.User) (bool, error) { return true, nil })
+		if err != nil {
+			return fault(err)
+		}
+		if ctx = planned(ctx, id); other != "" {
+			ctx = planned(ctx, id, other)
+		}
+	}
+	return k.tx(ctx, func(ctx context.Context, tx *txn) error {
+		user, err := existing(tx.lock(ctx, id))
+		if err != nil {
+			return err
+		}
+		return rule(ctx, tx, &user)
+	})
+}
+
+// onlyDone returns the result of a transaction, or nothing if the transaction failed.
+func onlyDone[T any](result T, err error) (T, error) {
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return result, nil
 }

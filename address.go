@@ -35,7 +35,8 @@ type EmailChanges struct {
 
 func (e *EmailChanges) feature() feature {
 	return feature{
-		name: "address",
+		name:  "address",
+		holds: holding{nothing: "links are kept as hashes, for a week at most"},
 		routes: []route{
 			{method: http.MethodPost, path: "/auth/email/verify/send", who: anyone, scope: "auth:verify", limit: limitMail, fresh: true, serve: e.handleVerifySend},
 			{method: http.MethodGet, path: verifyConfirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: e.handleVerifyPage},
@@ -106,7 +107,7 @@ func (e *EmailChanges) Request(ctx context.Context, in EmailChangeParams) error 
 			}
 			return tx.mail(ctx, mailer.AccountExists, holder.Email, holder.Locale, e.about(ctx, &holder, mailer.Values{}))
 		}
-		return inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, _ bool) error {
+		return inLanguage(e.kernel, in.Locale, func(ctx context.Context, tx *txn, user *store.User, _ bool) error {
 			if user.EmailKey == address.Key {
 				// The address of the account is not verified, so it may belong
 				// to a stranger. Its reader gets the confirmation of the
@@ -223,6 +224,11 @@ func (e *EmailChanges) move(ctx context.Context, tx *txn, found opened) (email s
 	if err != nil {
 		return "", err
 	}
+	moved := *user
+	moved.Email, moved.EmailKey, moved.EmailVerifiedAt = claim.Email, claim.EmailKey, now
+	if err := joinByDomain(ctx, tx, &moved); err != nil {
+		return "", err
+	}
 	return move.To, tx.record(ctx, event{kind: eventEmailChanged, subject: user.ID})
 }
 
@@ -282,6 +288,9 @@ func (e *EmailChanges) Undo(ctx context.Context, token string) error {
 			return err
 		}
 		if err := dropPasskeysSince(ctx, tx, user, found.token.CreatedAt); err != nil {
+			return err
+		}
+		if err := dropIdentitiesSince(ctx, tx, user.ID, found.token.CreatedAt); err != nil {
 			return err
 		}
 		user.Email, user.EmailKey, user.EmailVerifiedAt = move.From, move.FromKey, now

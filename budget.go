@@ -20,63 +20,73 @@ var (
 )
 
 // This file declares every budget: what it counts, who can spend it, and which
-// doors it shuts. ratelimit.go spends them.
+// ways in it closes. ratelimit.go spends the budgets.
 
 // Budget bounds how often something may happen. [Budgets] lists all of them.
 type Budget struct {
-	// Name stands in the keys of the counters and in the event limit.reached.
+	// Name is part of the keys of the counters and of the event limit.reached.
 	Name string
-	// Per is what each budget belongs to: "account", "mailbox", "client" or
-	// "token".
+	// Per names the owner of the budget: each "account", "mailbox", "client" or
+	// "token" has its own.
 	Per string
-	// Bounds all hold at once.
+	// Bounds all hold at the same time.
 	Bounds []Bound
-	// Known is what a client that the account knows may use when Bounds are
-	// spent. Nobody else can spend it. Empty where there is no such budget.
+	// Known bounds a further budget for each client that the account knows. It is
+	// used when Bounds are spent, and no other client can spend it. Empty if the
+	// budget has no such addition.
 	Known []Bound
-	// SpentBy is who can spend it: "anyone", "the client" (for itself alone),
-	// "the first factor" (a client that has given a right first factor) or "the
-	// mailbox" (a client that has a secret that was mailed there).
+	// SpentBy says who can spend the budget: "anyone", "the client" (only for
+	// itself), "the first factor" (a client that has given a right first factor),
+	// "the account" (a session of it) or "the mailbox" (a client that has a secret
+	// from a mail to the mailbox).
 	SpentBy string
-	// Shuts names the doors that are shut while it is spent.
+	// Shuts names what is refused while the budget is spent.
 	Shuts []string
 
 	refusal *Error
 }
 
-// Bound is a number of times in a window of time.
+// Bound allows Limit uses in each Window.
 type Bound struct {
 	Limit  int
 	Window time.Duration
 }
 
-// sinceSuccess is a window that only a success ends.
+// sinceSuccess is the window of a bound that only a success resets: ten years.
 const sinceSuccess = 10 * 365 * 24 * time.Hour
 
-// The names of the budgets. Counters are locked in the order of their keys: those
-// that many requests wait for come last.
+// The names of the budgets. Counters are locked in the order of their keys. The
+// counters that many requests wait for have the last keys.
 const (
-	firstFactor    = "first"
-	secondFactor   = "second"
-	mailedChange   = "mail-change"
-	mailedExists   = "mail-exists"
-	mailedMagic    = "mail-magic"
-	mailedReset    = "mail-reset"
-	mailedVerify   = "mail-verify"
-	resetTries     = "reset-tries"
-	clientCeremony = "source/ceremony"
-	clientGuess    = "source/guess"
-	clientHashes   = "source/hashes"
-	clientMail     = "source/mail"
-	clientSignUp   = "source/signup"
+	firstFactor  = "first"
+	secondFactor = "second"
+	mailedChange = "mail-change"
+	mailedExists = "mail-exists"
+	mailedInvite = "mail-invite"
+	mailedMagic  = "mail-magic"
+	mailedReset  = "mail-reset"
+	mailedVerify = "mail-verify"
+	resetTries   = "reset-tries"
+	// sentInvitations counts by the id of the account.
+	sentInvitations = "invitations"
+	// exportsOfAccount counts by the id of the account.
+	exportsOfAccount = "export"
+	// uploadsOfAccount counts by the id of the account.
+	uploadsOfAccount = "uploads"
+	clientCeremony   = "source/ceremony"
+	clientGuess      = "source/guess"
+	clientHashes     = "source/hashes"
+	clientMail       = "source/mail"
+	clientProvider   = "source/provider"
+	clientSignUp     = "source/signup"
 )
 
 // Budgets lists every budget.
 //
-// What a stranger can spend in another's name never shuts the last door of the
-// owner: a client that the account knows goes on with a budget of its own, a link
-// that was mailed works whatever is spent, and each kind of mail has a budget of
-// its own, so that the last mail of each kind is in the mailbox.
+// A stranger can spend a budget of another account, but the owner always keeps
+// a way in. A client that the account knows has a budget of its own. A mailed
+// link works even if every budget is spent. Each kind of mail has its own
+// budget, so the last mail of each kind is in the mailbox.
 func Budgets() []Budget {
 	guesses := []Bound{{10, 15 * time.Minute}, {100, 24 * time.Hour}, {100, sinceSuccess}}
 	known := []Bound{{5, 15 * time.Minute}, {20, 24 * time.Hour}, {100, sinceSuccess}}
@@ -86,21 +96,27 @@ func Budgets() []Budget {
 	return []Budget{
 		{firstFactor, "account", guesses, known, "anyone", []string{"password", "code"}, ErrTooManyLoginAttempts},
 		{secondFactor, "account", guesses, nil, "the first factor", []string{"second factor"}, ErrTooManyLoginAttempts},
+		{exportsOfAccount, "account", []Bound{{1, 5 * time.Minute}, {10, 24 * time.Hour}}, nil, "the account", []string{"export"}, ErrTooManyRequests},
+		{uploadsOfAccount, "account", []Bound{{10, time.Minute}}, nil, "the account", []string{"uploading a picture"}, ErrTooManyRequests},
 		{mailedMagic, "mailbox", mails, own, "anyone", []string{"asking for a link"}, ErrTooManyCodeRequests},
 		{mailedReset, "mailbox", few, own, "anyone", []string{"asking for a reset"}, ErrTooManyCodeRequests},
 		{mailedVerify, "mailbox", few, own, "anyone", []string{"asking for a confirmation"}, ErrTooManyCodeRequests},
 		{mailedChange, "mailbox", few, nil, "anyone", []string{"moving to the address"}, ErrTooManyCodeRequests},
+		{mailedInvite, "mailbox", mails, nil, "anyone", []string{"inviting the address"}, ErrTooManyCodeRequests},
+		{sentInvitations, "account", []Bound{{200, time.Hour}, {500, 24 * time.Hour}}, nil, "the account", []string{"inviting"}, ErrTooManyCodeRequests},
 		{mailedExists, "mailbox", few, nil, "anyone", nil, nil},
 		{resetTries, "token", []Bound{{5, 15 * time.Minute}}, nil, "the mailbox", []string{"this reset link"}, ErrTooManyRequests},
 		{clientCeremony, "client", []Bound{{600, 15 * time.Minute}}, nil, "the client", []string{"passkey"}, ErrTooManyRequests},
 		{clientGuess, "client", []Bound{{100, 15 * time.Minute}}, nil, "the client", []string{"password", "code", "second factor"}, ErrTooManyLoginAttempts},
 		{clientHashes, "client", []Bound{{600, 15 * time.Minute}}, nil, "the client", []string{"password", "reset"}, ErrTooManyLoginAttempts},
 		{clientMail, "client", []Bound{{60, time.Hour}}, nil, "the client", []string{"asking for a mail"}, ErrTooManyCodeRequests},
+		{clientProvider, "client", []Bound{{300, 15 * time.Minute}}, nil, "the client", []string{"provider", "linking a provider"}, ErrTooManyRequests},
 		{clientSignUp, "client", []Bound{{60, time.Hour}}, nil, "the client", []string{"sign-up"}, ErrTooManyRequests},
 	}
 }
 
-// budgetOf returns the budget of a name.
+// budgetOf returns the budget with a name. It panics if the name is unknown,
+// which is a mistake in this package.
 func budgetOf(name string) Budget {
 	for _, b := range Budgets() {
 		if b.Name == name {
@@ -110,10 +126,11 @@ func budgetOf(name string) Budget {
 	panic("admit: there is no budget " + name)
 }
 
-// counters are those of one owner of the budget, one for each bound.
+// counters returns the counters of one owner of the budget, one for each bound.
 func (b Budget) counters(of string) []store.Counter { return countersOf(b.Name, b.Bounds, of) }
 
-// lifetime are the keys of the counters of an owner that only a success ends.
+// lifetime returns the keys of those counters of an owner that only a success
+// resets.
 func (b Budget) lifetime(of string) (keys []string) {
 	for _, c := range b.counters(of) {
 		if c.Window == sinceSuccess {
@@ -131,8 +148,9 @@ func countersOf(name string, bounds []Bound, of string) []store.Counter {
 	return counters
 }
 
-// fingerprint stands for an address in a counter's key: of fixed length, and no
-// list of who was guessed at.
+// fingerprint returns the text that represents an address in the key of a
+// counter. It has a fixed length, and the keys do not list the addresses whose
+// passwords were guessed.
 func fingerprint(emailKey string) string {
 	sum := sha256.Sum256([]byte(emailKey))
 	return hex.EncodeToString(sum[:16])
@@ -146,12 +164,13 @@ func keysOf(counters []store.Counter) []string {
 	return keys
 }
 
-// noAddress is the one client that all requests over HTTP without an IP address
-// count as.
+// noAddress is the client name of all HTTP requests without an IP address. They
+// share one budget.
 const noAddress = "no-address"
 
-// clientName names the client at the other end for limits; an IPv6 address counts
-// as its /64. It is "" for a call from Go that names no client.
+// clientName returns the name of the client under which its budgets are
+// counted. An IPv6 address counts as its /64. The name is "" for a call from Go
+// that names no client.
 func clientName(ctx context.Context) string {
 	client := clientFrom(ctx)
 	switch key := clientip.Key(client.address); {
@@ -163,8 +182,8 @@ func clientName(ctx context.Context) string {
 	return ""
 }
 
-// clientCounters are the counters of client budgets for the client at the other
-// end; none where no client is known.
+// clientCounters returns the counters of client budgets for the client of the
+// request. It returns none if no client is known.
 func clientCounters(ctx context.Context, names ...string) (counters []store.Counter) {
 	key := clientName(ctx)
 	if key == "" {
@@ -176,15 +195,16 @@ func clientCounters(ctx context.Context, names ...string) (counters []store.Coun
 	return counters
 }
 
-// knownClient is how an account remembers a client: by address and network, so
-// that a budget can be chosen before the account is looked up.
+// knownClient returns the hash under which an account remembers a client. It is
+// made of the e-mail address and the client, not of the account's id, so that a
+// budget can be chosen before the account is looked up.
 func knownClient(emailKey, client string) []byte {
 	return hashSecret("client " + client + " " + emailKey)
 }
 
-// rememberClient makes the client at the other end known to an account whose
-// owner it has just let in. An address that nobody has proven knows nobody: its
-// registrant may be a stranger.
+// rememberClient makes the client known to an account that it has just signed
+// in to. An account whose address is not verified remembers no client, because
+// its registrant may be a stranger.
 func rememberClient(ctx context.Context, t *txn, user *store.User) error {
 	client := clientName(ctx)
 	if client == "" || client == noAddress || user.EmailVerifiedAt.IsZero() {
@@ -198,8 +218,9 @@ func rememberClient(ctx context.Context, t *txn, user *store.User) error {
 	return nil
 }
 
-// knows tells whether the account of an address knows the client at the other
-// end. An address without an account knows nobody, and is asked all the same.
+// knows reports whether the account of an address knows the client. An address
+// without an account knows no client; the store is asked for it too, so that
+// the answer takes the same work.
 func knows(ctx context.Context, k *kernel, emailKey string) (bool, error) {
 	client := clientName(ctx)
 	if client == "" || client == noAddress {

@@ -6,26 +6,13 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/admit-go/admit/internal/deadline"
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/store"
 )
-
-// keyStands refuses a key that was revoked or has expired, and one whose owner
-// may no longer use it.
-func keyStands(key *store.APIKey, owner *store.User, now time.Time) error {
-	switch {
-	case !key.RevokedAt.IsZero():
-		return ErrAPIKeyRevoked
-	case !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt):
-		return ErrAPIKeyExpired
-	case key.OwnerID != "" && (owner.ID != key.OwnerID || usable(owner, now) != nil || owner.Role != RoleAdmin):
-		return ErrAPIKeyRevoked
-	}
-	return nil
-}
 
 // Errors about who calls.
 var (
@@ -34,10 +21,16 @@ var (
 	ErrScopeInsufficient        = &Error{Code: "auth/scope-insufficient", Status: http.StatusForbidden, Message: "The API key does not have the scope for that."}
 	ErrKeyRequired              = &Error{Code: "auth/key-required", Status: http.StatusForbidden, Message: "Only a program with a secret API key may do that."}
 	ErrReauthenticationRequired = &Error{Code: "auth/reauthentication-required", Status: http.StatusForbidden, Message: "Please sign in again to confirm that it is you."}
-)
+	// ErrImpersonating means that an administrator acts as the user, and that only the
+	// user may do that.
+	ErrImpersonating = &Error{Code: "auth/impersonating", Status: http.StatusForbidden, Message: "You act as another person. Only that person may do that."}
+	// ErrCrossOrigin answers a request that a page of another origin made with the
+	// session cookie of its reader. Details name both origins, and the setting that
+	// allows an origin.
+	ErrCrossOrigin = &Error{Code: "auth/cross-origin", Status: http.StatusForbidden, Message: "The request comes from a page of another site."}
 
-// Errors of API keys.
-var (
+	// The API key cannot be used.
+
 	ErrInvalidAPIKey = &Error{Code: "auth/invalid-api-key", Status: http.StatusUnauthorized, Message: "The API key is not valid."}
 	ErrAPIKeyRevoked = &Error{Code: "auth/api-key-revoked", Status: http.StatusUnauthorized, Message: "The API key was revoked."}
 	ErrAPIKeyExpired = &Error{Code: "auth/api-key-expired", Status: http.StatusUnauthorized, Message: "The API key has expired."}
@@ -45,49 +38,85 @@ var (
 
 // caller is who makes a request: nobody, a user, a key, or both.
 type caller struct {
-	// by is who found that out. A host may have several Auths, whose users are
-	// strangers to each other.
+	// by is the machinery that identified the caller. A host may have several
+	// Auths, and a user of one is not a user of another.
 	by       *machinery
 	user     store.User
 	session  store.Session
 	signedIn bool
-	// key is nil where none was sent, as with most requests of users.
+	// key is nil if no API key was sent. Most requests of users have none. The scopes
+	// of a key of a user are those that the owner has too.
 	key *store.APIKey
-	// refusal is what was wrong with an access token where the route takes a
-	// refresh token as well.
+	// owner is the account that a key of a user belongs to. Nil without such a key.
+	owner *store.User
+	// actor is the administrator who acts as the user. Nil in sessions of the user.
+	actor *acting
+	// counted says that the use of the key was counted already.
+	counted bool
+	// refusal is the error of the access token, on a route that takes a refresh
+	// token as well.
 	refusal error
-	// cookie goes out with the answer: the session cookie was renewed.
+	// cookie is the renewed session cookie, which is sent with the answer. Nil if
+	// the cookie was not renewed.
 	cookie *http.Cookie
 }
 
-// inAdminGroup says whether the caller may use the routes of administration: by
-// role, or by a secret key that acts for no user. The scope that each of those
-// routes names binds the key.
+// acting is an administrator who acts as a user, and the session of the
+// administrator.
+type acting struct {
+	user    store.User
+	session store.Session
+}
+
+// inAdminGroup reports whether the caller may use the routes of administration:
+// by the role, or by a secret key of the application without a user. Each of these
+// routes also names a scope that the key must have. A key of a user without a user
+// beside it has the group of its owner.
 func (c *caller) inAdminGroup() bool {
+	switch {
+	case c.signedIn:
+		return c.user.Role == RoleAdmin
+	case c.owner != nil:
+		return c.owner.Role == RoleAdmin
+	}
+	return c.hasApplicationKey()
+}
+
+// administers reports whether the caller is an administrator for a rule that
+// names no scope: by the role, or by a secret key of the application without a user
+// whose scopes are nil. A key with scopes may do only what its scopes name. A key
+// of a user never administers.
+func (c *caller) administers() bool {
 	if c.signedIn {
 		return c.user.Role == RoleAdmin
 	}
-	return c.hasSecretKey()
+	return c.hasApplicationKey() && c.key.Scopes == nil
 }
 
-// administers says whether the caller is an administrator where no scope is
-// named: by role, or by a secret key that acts for no user and whose scopes are
-// nil. A key that was given scopes was given no more than those.
-func (c *caller) administers() bool {
-	return c.inAdminGroup() && (c.signedIn || c.key.Scopes == nil)
+// is reports whether the caller is an account, or comes with a key of the account
+// alone.
+func (c *caller) is(userID string) bool {
+	if c.signedIn {
+		return c.user.ID == userID
+	}
+	return c.owner != nil && c.owner.ID == userID
 }
 
-// identified says whether the caller is anybody: a publishable key names a
-// project, not a caller.
+// identified reports whether the caller is a user or a program with a secret
+// key. A publishable key names a project, not a caller.
 func (c *caller) identified() bool { return c.signedIn || c.hasSecretKey() }
 
 func (c *caller) hasSecretKey() bool { return c.key != nil && c.key.Type == SecretKey }
+
+// hasApplicationKey reports whether the caller has a secret key of the application.
+func (c *caller) hasApplicationKey() bool { return c.hasSecretKey() && c.key.OwnerKind == "" }
 
 func (c *caller) mayUse(scope string, exact bool) bool {
 	return c.key == nil || scope == "" || scopesAllow(c.key.Scopes, scope, exact)
 }
 
-// mayGoOn refuses a session that has ended and a user who may not be here.
+// mayGoOn refuses a session that has ended or belongs to another subject, and a
+// user who was deleted or is banned.
 func mayGoOn(session *store.Session, user *store.User, subject string, now time.Time) error {
 	switch {
 	case session.UserID != subject || user.ID != subject:
@@ -101,10 +130,17 @@ func mayGoOn(session *store.Session, user *store.User, subject string, now time.
 }
 
 // recent refuses a caller whose proof of identity is older than
-// Config.RecentFor. A proof from more than a minute ahead comes from a clock that
-// was wrong, and proves nothing. A secret key has no proof to renew.
+// Config.RecentFor. A proof more than a minute in the future comes from a wrong
+// clock and does not count. A secret key of the application passes, because it has
+// no proof to renew. A key of a user does not pass: it is no proof of its owner.
 func (k *kernel) recent(c *caller) error {
+	if c.actor != nil {
+		return ErrImpersonating // the user has proven nothing
+	}
 	if !c.signedIn {
+		if c.owner != nil {
+			return ErrReauthenticationRequired.detail("methods", reproofMethods(k, c.owner))
+		}
 		return nil
 	}
 	proven, now := c.session.AuthTime, k.now()
@@ -114,8 +150,9 @@ func (k *kernel) recent(c *caller) error {
 	return ErrReauthenticationRequired.detail("methods", reproofMethods(k, &c.user))
 }
 
-// reproofMethods are the ways in which an account can prove itself again, as far
-// as the account tells: nothing more is read for it.
+// reproofMethods returns the methods by which the user may prove the identity
+// again. It looks only at the account that was read already and at the
+// configuration.
 func reproofMethods(k *kernel, user *store.User) []string {
 	methods := []string{"password"}
 	if user.MFAEnabled {
@@ -124,15 +161,15 @@ func reproofMethods(k *kernel, user *store.User) []string {
 	if k.config.Passkeys.Engine != nil {
 		methods = append(methods, FactorPasskey)
 	}
-	if !k.config.MagicLink.Disabled {
+	if !k.linkOff.Load() {
 		methods = append(methods, "magiclink") // for those who have no password, too
 	}
 	return methods
 }
 
-// scopesAllow says whether scopes cover a need such as "users:read". Nil
-// covers everything, and either part may be "*"; where exact, only nil and the
-// very scope do.
+// scopesAllow reports whether scopes cover a need such as "users:read". Nil
+// scopes cover everything. Either part of a scope may be "*". With exact, a
+// scope covers only the need that is written the same.
 func scopesAllow(scopes []string, need string, exact bool) bool {
 	if scopes == nil || slices.Contains(scopes, need) {
 		return true
@@ -150,8 +187,8 @@ func scopesAllow(scopes []string, need string, exact bool) bool {
 	return false
 }
 
-// describe says where a request comes from. Requests of which nobody knows that
-// count as one client: a limit that nobody is counted by is none.
+// describe returns the client of a request. All requests without an IP address
+// count as one client, because a limit must count each request.
 func describe(k *kernel, r *http.Request, id string) *Client {
 	c := &Client{address: k.clients.Address(r), UserAgent: device.Clean(r.UserAgent()), RequestID: id}
 	if c.address.IsValid() {
@@ -166,6 +203,23 @@ func describe(k *kernel, r *http.Request, id string) *Client {
 	return c
 }
 
+// paidKey finds whether a request has paid for what it guesses.
+type paidKey struct{}
+
+// pay notes in the request of ctx that a budget was spent for it, or that it gave
+// a secret that nobody can guess. The pipeline gives no success of a guess route
+// to a request that has not paid.
+func pay(ctx context.Context) {
+	if paid, ok := ctx.Value(paidKey{}).(*atomic.Bool); ok {
+		paid.Store(true)
+	}
+}
+
+func hasPaid(ctx context.Context) bool {
+	paid, ok := ctx.Value(paidKey{}).(*atomic.Bool)
+	return !ok || paid.Load()
+}
+
 type callerKey struct{}
 
 func callerFrom(ctx context.Context) *caller {
@@ -173,30 +227,54 @@ func callerFrom(ctx context.Context) *caller {
 	return c
 }
 
-// requestContext carries all that this package knows of a request in one
-// allocation, since the guarded path of every request makes one.
+// requestContext carries everything that this package knows of a request in one
+// allocation, because every guarded request makes one.
 type requestContext struct {
 	context.Context
 	lookup deadline.Context
 	caller caller
-	// Where the request comes from is worked out when somebody asks.
+	// The client is worked out from request and requestID when it is asked for.
 	request   *http.Request
 	requestID string
 	auth      *kernel
+	// paid says that a guess of this request was paid for: see pay.
+	paid atomic.Bool
+	// browser is nil for routes that no sign-in goes through, and without cookies.
+	browser *browser
 }
 
 func (c *requestContext) Value(key any) any {
 	switch key.(type) {
+	case paidKey:
+		return &c.paid
 	case callerKey:
 		return &c.caller
+	case hangUpKey:
+		return c.request.Context()
 	case clientKey:
 		return describe(c.auth, c.request, c.requestID)
+	case browserKey:
+		return c.browser
 	}
 	return c.Context.Value(key)
 }
 
-const (
-	apiKeyBytes   = 32
-	apiKeyLength  = len("pk_") + 2*apiKeyBytes
-	apiKeyTouched = 5 * time.Minute
-)
+// hangUpKey finds the context of a request that ends when the client hangs up, and
+// not with the time limit of the store.
+type hangUpKey struct{}
+
+// afresh returns a context with the values of ctx and a time limit of its own, for
+// work around a call of a provider, which may take longer than a request may wait
+// for the store. It ends when the client hangs up.
+func afresh(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	until := ctx
+	if request, ok := ctx.Value(hangUpKey{}).(context.Context); ok {
+		until = request
+	}
+	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	stop := context.AfterFunc(until, cancel)
+	return own, func() {
+		stop()
+		cancel()
+	}
+}

@@ -363,15 +363,16 @@ func TestS27_OnlyWhatABrowserSendsByItselfNeedsNoKey(t *testing.T) {
 	h := newHost(t, func(c *admit.Config) { c.RequireAPIKey = true })
 	navigated := 0
 	for _, r := range h.Routes() {
-		get := send(h.Handler(), r.Method, r.Path, "", nil)
-		if r.Method == http.MethodGet {
-			continue
+		path := strings.ReplaceAll(r.Path, "{provider}", "google")
+		get := send(h.Handler(), r.Method, path, "", nil)
+		if r.Method == http.MethodGet || strings.HasSuffix(r.Path, "/notifications") || strings.HasSuffix(r.Path, "/{ticket}") {
+			continue // a provider, which signs its notices, has no key, and neither has a ticket
 		}
-		json := send(h.Handler(), r.Method, r.Path, `{}`, nil)
+		json := send(h.Handler(), r.Method, path, `{}`, nil)
 		if !strings.Contains(json.Body.String(), `"auth/unauthorized"`) || !strings.Contains(get.Body.String(), `"auth/unauthorized"`) {
 			t.Errorf("%s %s: JSON without a key is answered %d %s", r.Method, r.Path, json.Code, json.Body)
 		}
-		form := send(h.Handler(), r.Method, r.Path, "a=b", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
+		form := send(h.Handler(), r.Method, path, "a=b", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
 		if form.Code != http.StatusUnauthorized || !strings.Contains(form.Body.String(), `"auth/unauthorized"`) {
 			navigated++
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit/internal/accesstoken"
+	"github.com/admit-go/admit/internal/emailaddress"
 	origins "github.com/admit-go/admit/internal/origin"
 )
 
@@ -40,9 +41,7 @@ func (c Config) validate(p *problems) {
 	} else if err := checkBaseURL(c.BaseURL, c.InsecureHTTP); err != nil {
 		p.addf("BaseURL %q: %w", c.BaseURL, err)
 	}
-	if home, err := url.Parse(c.HomeURL); err != nil || home.Scheme != "https" && home.Scheme != "http" || home.Host == "" {
-		p.addf("HomeURL %q: must be a URL that starts with https:// or http://", c.HomeURL)
-	}
+	c.validateHome(p)
 	if err := checkBasePath(c.BasePath); err != nil {
 		p.addf("BasePath %q: %w", c.BasePath, err)
 	}
@@ -52,20 +51,8 @@ func (c Config) validate(p *problems) {
 	if c.Secrets == nil {
 		p.addf("Secrets is missing: use SecretFile or Secrets")
 	}
-	if c.Store == nil {
-		p.addf("Store is missing: there is no default store")
-	} else if isNil(c.Store) {
-		p.addf("Store is a nil %T: there is no default store", c.Store)
-	} else if s, ok := c.Store.(interface{ Problem() error }); ok {
-		p.under("Store", s.Problem())
-	}
-	if c.Mailer == nil {
-		p.addf("Mailer is missing: without mail nobody can confirm an address or reset a password")
-	} else if isNil(c.Mailer) {
-		p.addf("Mailer is a nil %T: without mail nobody can confirm an address or reset a password", c.Mailer)
-	} else if v, ok := c.Mailer.(interface{ Validate() error }); ok {
-		p.under("Mailer", v.Validate())
-	}
+	c.validateStore(p)
+	c.validateMailer(p)
 	if c.PartitionedCookies && (!c.Cookies || !strings.HasPrefix(c.BaseURL, "https://")) {
 		p.addf("PartitionedCookies needs Cookies and a BaseURL with https: browsers take no such cookie over http")
 	}
@@ -76,6 +63,9 @@ func (c Config) validate(p *problems) {
 	}
 	c.Sessions.validate(p)
 	c.Passwords.validate(p)
+	if c.Blobs != nil && (isNil(c.Blobs) || c.Avatars == nil || isNil(c.Avatars)) {
+		p.addf("Blobs needs Avatars, such as &avatar.Engine{}, and neither may be a nil pointer")
+	}
 	if c.Passkeys.Engine != nil && isNil(c.Passkeys.Engine) {
 		p.addf("Passkeys.Engine is a nil %T", c.Passkeys.Engine)
 	}
@@ -86,13 +76,114 @@ func (c Config) validate(p *problems) {
 	if c.EventRetention != 0 && c.EventRetention < 24*time.Hour {
 		p.addf("EventRetention %v: must be 0 or at least 24h", c.EventRetention)
 	}
+	if c.Deletion.Grace < time.Hour {
+		p.addf("Deletion.Grace %v: must be at least 1h", c.Deletion.Grace)
+	}
+	if c.Deletion.Retention < c.Deletion.Grace {
+		p.addf("Deletion.Retention %v: must be at least Deletion.Grace, %v", c.Deletion.Retention, c.Deletion.Grace)
+	}
 	c.MFA.validate(p)
+	c.Organizations.validate(p)
+	c.Domains.validate(p)
+	c.validateInvitations(p)
+	c.validateNames(p)
+	c.validateProviders(p)
 	if c.RecentFor < 0 {
 		p.addf("RecentFor is negative")
 	}
 	if c.RequestTimeout < 0 {
 		p.addf("RequestTimeout is negative")
 	}
+}
+
+// validateNames checks the lists of roles, scopes and addresses.
+func (c Config) validateNames(p *problems) {
+	for _, scope := range c.APIKeys.UserScopes {
+		if !validScope(scope) {
+			p.addf("APIKeys.UserScopes %q: a scope has the form resource:operation", scope)
+		}
+	}
+	for _, role := range c.Roles {
+		if !validRole(role) {
+			p.addf("Roles %q: a role has 1 to 50 of a-z, 0-9, - and _", role)
+		}
+	}
+	for _, admin := range c.Admins {
+		if _, err := emailaddress.Parse(admin); err != nil {
+			p.addf("Admins %q: %w", admin, err)
+		}
+	}
+	for _, sender := range c.Messages.Senders {
+		if _, err := emailaddress.Parse(sender); err != nil {
+			p.addf("Messages.Senders %q: %w", sender, err)
+		}
+	}
+}
+
+func (c Config) validateStore(p *problems) {
+	if c.Store == nil {
+		p.addf("Store is missing: there is no default store")
+	} else if isNil(c.Store) {
+		p.addf("Store is a nil %T: there is no default store", c.Store)
+	} else if s, ok := c.Store.(interface{ Problem() error }); ok {
+		p.under("Store", s.Problem())
+	}
+}
+
+func (c Config) validateMailer(p *problems) {
+	if c.Mailer == nil {
+		p.addf("Mailer is missing: without mail nobody can confirm an address or reset a password")
+	} else if isNil(c.Mailer) {
+		p.addf("Mailer is a nil %T: without mail nobody can confirm an address or reset a password", c.Mailer)
+	} else if v, ok := c.Mailer.(interface{ Validate() error }); ok {
+		p.under("Mailer", v.Validate())
+	}
+}
+
+// validateHome passes over the default, which is as good as BaseURL.
+func (c Config) validateHome(p *problems) {
+	home, err := url.Parse(c.HomeURL)
+	if c.HomeURL != c.BaseURL+"/" && (err != nil || home.Scheme != "https" && home.Scheme != "http" || home.Host == "") {
+		p.addf("HomeURL %q: must be a URL that starts with https:// or http://", c.HomeURL)
+	}
+}
+
+// validateInvitations passes over the default, which is as good as HomeURL.
+func (c Config) validateInvitations(p *problems) {
+	at, err := url.Parse(c.Invitations.URL)
+	if c.Invitations.URL != "" && c.Invitations.URL != c.HomeURL && (err != nil || at.Scheme != "https" && at.Scheme != "http" || at.Host == "" || strings.Contains(c.Invitations.URL, "#")) {
+		p.addf("Invitations.URL %q: must be a URL that starts with https:// or http:// and has no fragment", c.Invitations.URL)
+	}
+}
+
+func (c Config) validateProviders(p *problems) {
+	names := map[string]bool{}
+	for i, provider := range c.Providers {
+		if isNil(provider) {
+			p.addf("Providers[%d] is nil", i)
+			continue
+		}
+		name := provider.Name()
+		switch {
+		case len(name) > 50 || !isProviderName(name):
+			p.addf("Providers[%d]: the name %q must have 1 to 50 of a-z, 0-9 and hyphens", i, name)
+		case names[name]:
+			p.addf("Providers[%d]: the name %q is used twice", i, name)
+		}
+		names[name] = true
+		p.under("Providers "+name, provider.Check())
+		if uri := provider.Credentials().RedirectURI; uri != "" && strings.ContainsAny(uri, "#") {
+			p.addf("Providers %s: RedirectURI must not have a fragment (RFC 6749, section 3.1.2)", name)
+		}
+	}
+	if c.AllowNoEmail && (c.RequireVerifiedEmail || c.PrivateSignUp) {
+		p.addf("AllowNoEmail: means nothing with RequireVerifiedEmail or PrivateSignUp, which let nobody in without a verified address")
+	}
+}
+
+// isProviderName reports whether a provider may have a name.
+func isProviderName(name string) bool {
+	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 func (c MFAConfig) validate(p *problems) {
@@ -104,6 +195,41 @@ func (c MFAConfig) validate(p *problems) {
 	}
 	if c.Required == "" && !c.RequiredFrom.IsZero() {
 		p.addf("MFA.RequiredFrom: means nothing without MFA.Required")
+	}
+}
+
+func (c OrganizationConfig) validate(p *problems) {
+	for role, included := range c.Roles {
+		if !validRole(role) || role == RoleOwner || role == RoleMember {
+			p.addf("Organizations.Roles %q: must have 1 to 50 of a-z, 0-9, - and _, and be neither owner nor member", role)
+		}
+		for _, other := range included {
+			if other == RoleOwner || !c.knows(other) {
+				p.addf("Organizations.Roles %q: includes %q, which is owner or no role", role, other)
+			} else if other != RoleMember && c.covers(other, role) {
+				p.addf("Organizations.Roles %q: includes %q, which includes it", role, other)
+			}
+		}
+	}
+	if c.Grace < 0 || c.Grace > 365*24*time.Hour {
+		p.addf("Organizations.Grace %v: must be from 0 to 365 days", c.Grace)
+	}
+	if c.MaxPerUser < 1 {
+		p.addf("Organizations.MaxPerUser %d: must be at least 1", c.MaxPerUser)
+	}
+}
+
+func (c DomainConfig) validate(p *problems) {
+	if isNil(c.Resolver) {
+		p.addf("Domains.Resolver is a nil %T", c.Resolver)
+	}
+	for _, domain := range c.Refused {
+		if canonical, err := emailaddress.Domain(domain); err != nil || canonical != domain {
+			p.addf("Domains.Refused %q: must be a domain in lower-case ASCII", domain)
+		}
+	}
+	if c.Grace < time.Hour || c.Grace > 90*24*time.Hour {
+		p.addf("Domains.Grace %v: must be from 1h to 90 days", c.Grace)
 	}
 }
 
@@ -203,3 +329,10 @@ func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.IsLoopback()
 }
+
+func validScope(scope string) bool {
+	resource, operation, ok := strings.Cut(scope, ":")
+	return ok && validScopePart(resource) && validScopePart(operation)
+}
+
+func validScopePart(part string) bool { return part == "*" || validRole(part) }

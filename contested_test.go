@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/mailer"
@@ -135,6 +136,22 @@ func TestS3_AVerifiedAddressTakesAChangeBack(t *testing.T) {
 	l.ok(l.EmailChanges.Undo(t.Context(), l.token(mailer.EmailChanged, "ann@x.test")))
 	if now, known := l.at("ann@x.test"); !known || now.ID != user.ID {
 		t.Error("the account did not come back")
+	}
+}
+
+// The link of a change works for a day, as every link to confirm an address, and
+// not for the week of the link that takes the change back.
+func TestAC065_TheLinkOfAChangeEndsOnTheSecond(t *testing.T) {
+	for age, want := range map[time.Duration]error{verifyLife - time.Second: nil, verifyLife: ErrTokenExpired, verifyLife + time.Second: ErrTokenExpired} {
+		l := newLiving(t, false)
+		token := l.move(l.verified("ann@x.test"), "new@x.test")
+		l.advance(age)
+		if err := l.EmailChanges.Confirm(t.Context(), TokenParams{Token: token}); !errors.Is(err, want) {
+			t.Errorf("after %v: %v, want %v", age, err, want)
+		}
+	}
+	if verifyLife != 24*time.Hour || undoLife != 7*24*time.Hour {
+		t.Errorf("links work for %v and %v", verifyLife, undoLife)
 	}
 }
 
@@ -274,16 +291,25 @@ func TestS8_ALinkMailedBeforeThereWasAnAccountOpensNoOther(t *testing.T) {
 }
 
 func TestS26_DisownAfterAnotherProofIsRefused(t *testing.T) {
-	l := newLiving(t, false)
-	_, err := l.signUp("ann@x.test", password(0))
-	l.ok(err)
-	disown := l.token(mailer.SignupConfirmation, "ann@x.test")
-	_, err = l.MagicLinks.Request(t.Context(), MagicLinkParams{Email: "ann@x.test"})
-	l.ok(err)
-	_, err = l.MagicLinks.Redeem(t.Context(), l.token(mailer.MagicLink, "ann@x.test"))
-	l.ok(err)
-	if err := l.Verifications.Disown(t.Context(), TokenParams{Token: disown}); !errors.Is(err, ErrInvalidToken) || asError(err).Status != http.StatusUnauthorized {
-		t.Errorf("disown after a proof: %v", err)
+	for name, prove := range map[string]func(l living, user store.User) error{
+		"a link": func(l living, _ store.User) error {
+			if _, err := l.MagicLinks.Request(l.t.Context(), MagicLinkParams{Email: "ann@x.test"}); err != nil {
+				return err
+			}
+			_, err := l.MagicLinks.Redeem(l.t.Context(), l.token(mailer.MagicLink, "ann@x.test"))
+			return err
+		},
+		// This proof ends no token, so the rule looks at the account.
+		"the operator": func(l living, user store.User) error { return l.Users.Verify(l.t.Context(), user.ID) },
+	} {
+		l := newLiving(t, false)
+		user, err := l.signUp("ann@x.test", password(0))
+		l.ok(err)
+		disown := l.token(mailer.SignupConfirmation, "ann@x.test")
+		l.ok(prove(l, user))
+		if err := l.Verifications.Disown(t.Context(), TokenParams{Token: disown}); !errors.Is(err, ErrInvalidToken) || asError(err).Status != http.StatusUnauthorized {
+			t.Errorf("disown after a proof by %s: %v", name, err)
+		}
 	}
 }
 

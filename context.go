@@ -41,6 +41,33 @@ func deviceTokenFrom(ctx context.Context) string {
 	return token
 }
 
+// browser is the browser that a request comes from, where it takes cookies. A
+// sign-in that pauses is bound to it: the ticket alone is worth nothing elsewhere.
+type browser struct {
+	// secret is what its cookie holds; "" without a cookie.
+	secret string
+	// binds says that the answer can set the cookie.
+	binds bool
+}
+
+type browserKey struct{}
+
+// withBrowser returns a context for what follows a pause in the same request: the
+// browser does not have the cookie yet.
+func withBrowser(ctx context.Context, secret string) context.Context {
+	if secret == "" {
+		return ctx
+	}
+	return context.WithValue(ctx, browserKey{}, &browser{secret: secret})
+}
+
+func browserFrom(ctx context.Context) browser {
+	if b, _ := ctx.Value(browserKey{}).(*browser); b != nil {
+		return *b
+	}
+	return browser{}
+}
+
 func clientFrom(ctx context.Context) Client {
 	if c, ok := ctx.Value(clientKey{}).(*Client); ok {
 		return *c

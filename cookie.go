@@ -32,11 +32,6 @@ const (
 // token has another purpose, so neither is taken in the place of the other.
 const cookiePurpose = "session-cookie"
 
-// ErrCrossOrigin answers a request that a page of another origin made with the
-// session cookie of its reader. Details name both origins, and the setting that
-// allows an origin.
-var ErrCrossOrigin = &Error{Code: "auth/cross-origin", Status: http.StatusForbidden, Message: "The request comes from a page of another site."}
-
 // cookieName is the name of the session cookie. Browsers take a cookie with the
 // prefix __Host- only from this very host, over https and for every path (RFC
 // 6265bis, section 4.1.3.2), so no sibling domain can plant one.
@@ -113,7 +108,7 @@ func identifyCookie(ctx context.Context, k *kernel, r *http.Request, c *caller, 
 			return err
 		}
 		if done {
-			k.active.Seen(&c.session, now)
+			k.active.Seen(c.session.ID, c.session.LastActivityAt, now)
 			c.signedIn = true
 			return nil
 		}
@@ -243,15 +238,43 @@ func deviceCookie(k *kernel, token string) *http.Cookie {
 	return cookie
 }
 
+// rememberedBy returns the device token of a request, or "".
+func rememberedBy(k *kernel, r *http.Request) string {
+	if found := r.CookiesNamed(deviceCookieName(k)); len(found) == 1 {
+		return found[0].Value
+	}
+	return ""
+}
+
 // rememberedIn returns the device token of a request in cookie mode, or "".
 func rememberedIn(k *kernel, r *http.Request) string {
 	if !wantsCookie(k, r) {
 		return ""
 	}
-	if found := r.CookiesNamed(deviceCookieName(k)); len(found) == 1 {
-		return found[0].Value
+	return rememberedBy(k, r)
+}
+
+// browserCookieName is the name of the cookie that a paused sign-in is bound to.
+func browserCookieName(k *kernel) string {
+	return strings.TrimSuffix(cookieName(k), "session") + "signin"
+}
+
+// browserCookie holds the secret of the browser that a sign-in was paused in, for
+// as long as the sign-in waits.
+func browserCookie(k *kernel, secret string) *http.Cookie {
+	cookie := bareCookie(k) //nolint:gosec // bareCookie sets the attributes
+	cookie.Name, cookie.Value, cookie.MaxAge = browserCookieName(k), secret, int(ticketLife/time.Second)
+	return cookie
+}
+
+// browserAt is the browser that a request comes from. Two cookies of the name are
+// none: one of them was planted.
+func browserAt(k *kernel, r *http.Request) *browser {
+	b := &browser{binds: wantsCookie(k, r)}
+	if found := r.CookiesNamed(browserCookieName(k)); len(found) == 1 && wellFormed(found[0].Value) {
+		b.secret = found[0].Value
 	}
-	return ""
+	return b
 }
 
 // putCookie writes a cookie, in the place of an earlier cookie of the name in the

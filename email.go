@@ -21,6 +21,7 @@ type emailDoors struct {
 func (e *emailDoors) feature() feature {
 	return feature{
 		name:   "email",
+		holds:  holding{nothing: "the features behind the routes hold it"},
 		events: []string{eventMailRequested, eventLimitReached},
 		routes: []route{
 			{method: http.MethodPost, path: "/auth/email/signup", who: anyone, scope: "auth:signup", limit: limitSignUp, exchanges: true, serve: e.handleSignUp},
@@ -54,8 +55,9 @@ func (e *emailDoors) handleSignIn(w http.ResponseWriter, r *http.Request) error 
 	ctx := WithDeviceToken(r.Context(), cmp.Or(in.DeviceToken, rememberedIn(e.kernel, r)))
 	signed, err := e.passwords.SignIn(ctx, SignInParams{Email: in.Email, Password: in.Password})
 	if in.MFACode != "" && errors.Is(err, ErrMFARequired) {
-		ticket, _ := asError(err).Details["mfaToken"].(string)
-		done, completion := e.mfa.Verify(ctx, VerifyMFAParams{Ticket: ticket, Code: in.MFACode})
+		pause := asError(err)
+		ticket, _ := pause.Details["mfaToken"].(string)
+		done, completion := e.mfa.Verify(withBrowser(ctx, pause.browser), VerifyMFAParams{Ticket: ticket, Code: in.MFACode})
 		signed, err = done.SignedIn, completion
 	}
 	if err != nil {
@@ -71,6 +73,8 @@ type signUpInput struct {
 	Name        string  `json:"name"`
 	CallbackURL string  `json:"callbackUrl"`
 	Locale      string  `json:"locale"`
+	// InvitationToken is for a sign-up with a password.
+	InvitationToken string `json:"invitationToken"`
 }
 
 func (e *emailDoors) handleSignUp(w http.ResponseWriter, r *http.Request) error {
@@ -86,7 +90,7 @@ func (e *emailDoors) handleSignUp(w http.ResponseWriter, r *http.Request) error 
 		return e.answerMagicLink(w, r, http.StatusCreated, MagicLinkParams{Email: in.Email, CallbackURL: in.CallbackURL, Locale: in.Locale})
 	}
 	result, err := e.signUps.Create(asked(r), SignUpParams{
-		Email: in.Email, Password: in.Password, Name: in.Name, CallbackURL: in.CallbackURL, Locale: in.Locale,
+		Email: in.Email, Password: in.Password, Name: in.Name, CallbackURL: in.CallbackURL, Locale: in.Locale, InvitationToken: in.InvitationToken,
 	})
 	if err != nil {
 		return err

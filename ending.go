@@ -24,8 +24,16 @@ const (
 	// comes back from a provider.
 	kindTicket = "mfa-ticket"
 	kindOAuth  = "oauth-result"
+	// kindOAuthState is a redirect to a provider that has not come back. kindOAuthName
+	// is the name that Apple posts with it, kindOAuthSeen marks a credential or a
+	// notice that was taken.
+	kindOAuthState = "oauth-state"
+	kindOAuthName  = "oauth-name"
+	kindOAuthSeen  = "oauth-seen"
 	// kindCeremony waits for the answer of a passkey.
 	kindCeremony = "passkey-ceremony"
+	// kindAvatar uploads one picture.
+	kindAvatar = "avatar-upload"
 	// kindDevice opens nothing: it marks a device that an account has signed in
 	// from, so that an unknown one can be told of.
 	kindDevice = "device"
@@ -37,12 +45,15 @@ const (
 	// kindStartOver retires an account whose second factor its owner cannot
 	// present, and gives an empty one.
 	kindStartOver = "start-over"
+	// kindRestore takes the deletion of an account back.
+	kindRestore = "restore"
 	// kindClient opens nothing either: it marks a client address that an account
 	// has signed in from, which has a budget of its own.
 	kindClient = "client"
 )
 
-// kindRemembered are the records of devices that need no second factor.
+// kindRemembered are the tokens, and the records, of devices that need no second
+// factor. The token is not used up.
 const kindRemembered = "mfa-device"
 
 // userRef is the ref of all records of an account.
@@ -67,6 +78,8 @@ const (
 	afterNewMagic      happening = "new magic link"
 	afterNewChange     happening = "new address change"
 	afterPasskeyChange happening = "passkey added or removed"
+	afterUnlink        happening = "provider unlinked"
+	afterRestore       happening = "account restored"
 )
 
 // killed is the table of the tokens that each happening ends. An undo outlives a
@@ -75,13 +88,13 @@ const (
 func killed(h happening) []string {
 	switch h {
 	case afterReset, afterChange, afterFactor, afterAddressChange:
-		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindCeremony, kindOAuth, kindStartOver}
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindTicket, kindCeremony, kindOAuth, kindOAuthState, kindStartOver, kindAvatar}
 	case afterBan, afterDelete, afterClaim, afterUndo:
-		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindCeremony, kindOAuth, kindStartOver, kindClient}
+		return []string{kindVerify, kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindCeremony, kindOAuth, kindOAuthState, kindStartOver, kindClient, kindAvatar}
 	case afterContest: // the confirmation itself may be repeated
-		return []string{kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindCeremony, kindOAuth, kindStartOver, kindClient}
+		return []string{kindReset, kindMagic, kindCode, kindChange, kindUndo, kindTicket, kindCeremony, kindOAuth, kindOAuthState, kindStartOver, kindClient, kindAvatar}
 	case afterSignOutAll:
-		return []string{kindMagic, kindCode, kindChange, kindTicket, kindCeremony, kindOAuth, kindStartOver}
+		return []string{kindMagic, kindCode, kindChange, kindTicket, kindCeremony, kindOAuth, kindOAuthState, kindStartOver, kindAvatar}
 	case afterNewVerify:
 		return []string{kindVerify}
 	case afterNewReset:
@@ -90,8 +103,12 @@ func killed(h happening) []string {
 		return []string{kindMagic, kindCode}
 	case afterPasskeyChange:
 		return []string{kindTicket, kindCeremony, kindStartOver}
+	case afterUnlink:
+		return []string{kindOAuth, kindOAuthState}
 	case afterNewChange:
 		return []string{kindChange}
+	case afterRestore:
+		return []string{kindRestore}
 	}
 	return nil
 }
@@ -122,4 +139,5 @@ const (
 	endedByUndo     = "address-undone"
 	endedByBan      = "banned"
 	endedByFactor   = "factor"
+	endedByProvider = "provider"
 )

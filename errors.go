@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/admit-go/admit/internal/accesstoken"
@@ -33,6 +34,9 @@ type Error struct {
 	RetryAfter time.Duration
 
 	cause error
+	// browser is the secret for the cookie of the browser that a paused sign-in is
+	// bound to; "" where there is none.
+	browser string
 }
 
 // Error returns the code, the message and, for logs only, the cause.
@@ -75,7 +79,7 @@ func (e *Error) after(wait time.Duration) *Error {
 	return &copied
 }
 
-// Errors that any route can answer.
+// Errors that any route can answer, and errors of credentials.
 var (
 	ErrInternal             = &Error{Code: "auth/internal", Status: http.StatusInternalServerError, Message: "Something went wrong on our side."}
 	ErrUnavailable          = &Error{Code: "auth/unavailable", Status: http.StatusServiceUnavailable, Message: "The service is not available at the moment. Please try again.", RetryAfter: time.Second}
@@ -85,16 +89,43 @@ var (
 	ErrPayloadTooLarge      = &Error{Code: "auth/payload-too-large", Status: http.StatusRequestEntityTooLarge, Message: "The body is larger than 64 KiB."}
 	ErrUnsupportedMediaType = &Error{Code: "auth/unsupported-media-type", Status: http.StatusUnsupportedMediaType, Message: "The body must be sent as application/json."}
 	ErrTooManyRequests      = &Error{Code: "auth/too-many-requests", Status: http.StatusTooManyRequests, Message: "Too many requests. Please wait a while."}
-)
 
-// Errors of credentials that are not valid.
-var (
+	// The routes under /users have codes of their own for a missing credential, a
+	// missing right, and what is not understood.
+
+	ErrUserUnauthorized   = &Error{Code: "user/unauthorized", Status: http.StatusUnauthorized, Message: "Please sign in."}
+	ErrUserForbidden      = &Error{Code: "user/forbidden", Status: http.StatusForbidden, Message: "You may not do that."}
+	ErrUserInvalidRequest = &Error{Code: "user/invalid-request", Status: http.StatusBadRequest, Message: "The request could not be understood."}
+	ErrUserInvalidName    = &Error{Code: "user/invalid-name", Status: http.StatusBadRequest, Message: "A name has 1 to 100 characters and no control characters."}
+
+	// The credentials are not valid, or the account may not use them.
+
 	ErrInvalidToken     = &Error{Code: "auth/invalid-token", Status: http.StatusUnauthorized, Message: "The token is not valid."}
 	ErrTokenExpired     = &Error{Code: "auth/token-expired", Status: http.StatusUnauthorized, Message: "The token has expired."}
 	ErrSessionExpired   = &Error{Code: "auth/session-expired", Status: http.StatusUnauthorized, Message: "The session has ended. Please sign in again."}
 	ErrAuthUserNotFound = &Error{Code: "auth/user-not-found", Status: http.StatusUnauthorized, Message: "The account does not exist any more."}
 	ErrAccountBanned    = &Error{Code: "auth/account-banned", Status: http.StatusForbidden, Message: "The account is banned."}
 )
+
+// errNoKey says that a request has no API key though Config.RequireAPIKey demands
+// one. It is answered with the same code on every route.
+var errNoKey = errors.New("an API key is required")
+
+// userCode returns the error that a route under /users answers for err.
+func userCode(err error) error {
+	if err == nil || errors.Is(err, errNoKey) {
+		return err
+	}
+	known := asError(err)
+	for _, of := range []*Error{ErrUserUnauthorized, ErrUserForbidden, ErrUserInvalidRequest, ErrUserInvalidName} {
+		if known.Code == "auth"+strings.TrimPrefix(of.Code, "user") {
+			copied := *known
+			copied.Code = of.Code
+			return &copied
+		}
+	}
+	return err
+}
 
 // fault turns an error of the store into an error that a rule may return. An
 // *Error stays as it is. Text that no store can keep is a mistake of the

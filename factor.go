@@ -19,8 +19,19 @@ import (
 
 // Errors of second factors.
 var (
-	ErrInvalidMFACode = &Error{Code: "auth/invalid-mfa-code", Status: http.StatusUnauthorized, Message: "The code is wrong, or was used already."}
-	ErrMFANotEnabled  = &Error{Code: "auth/mfa-not-enabled", Status: http.StatusBadRequest, Message: "There is no second factor to change."}
+	ErrInvalidMFACode    = &Error{Code: "auth/invalid-mfa-code", Status: http.StatusUnauthorized, Message: "The code is wrong, or was used already."}
+	ErrMFANotEnabled     = &Error{Code: "auth/mfa-not-enabled", Status: http.StatusBadRequest, Message: "There is no second factor to change."}
+	ErrMFAAlreadyEnabled = &Error{Code: "auth/mfa-already-enabled", Status: http.StatusConflict, Message: "The second factor is set up already."}
+	ErrMFASetupExpired   = &Error{Code: "auth/mfa-setup-expired", Status: http.StatusBadRequest, Message: "The setup took too long. Please begin again."}
+	// ErrDeviceNotFound answers for a remembered device that does not exist or
+	// belongs to somebody else.
+	ErrDeviceNotFound = &Error{Code: "auth/device-not-found", Status: http.StatusNotFound, Message: "There is no such device."}
+
+	// The gate asks for a second factor. Details have the ticket that completes the
+	// sign-in (mfaToken), and what it can be completed with (methods).
+
+	ErrMFARequired           = &Error{Code: "auth/mfa-required", Status: http.StatusForbidden, Message: "Please give a code of your authenticator app, or a recovery code."}
+	ErrMFAEnrollmentRequired = &Error{Code: "auth/mfa-enrollment-required", Status: http.StatusForbidden, Message: "Please set up a second factor first."}
 )
 
 const (
@@ -50,6 +61,8 @@ type Factor struct {
 	planted bool
 	// verifies says that a passkey has verified its user.
 	verifies bool
+	// marked says that the recovery codes have a mark.
+	marked bool
 }
 
 // factorKind is a kind of record that holds second factors.
@@ -76,6 +89,8 @@ type factorData struct {
 	Secret []byte `json:"secret"`
 	// Codes counts the recovery codes that were not used.
 	Codes int `json:"codes"`
+	// Marked says that the set of recovery codes has a mark: see hasRecoveryCodes.
+	Marked bool `json:"marked,omitzero"`
 	// Step is the last step that was accepted: none before it is any more.
 	Step int64 `json:"step"`
 	// ConfirmedAt is in microseconds since 1970; 0 while the setup waits.
@@ -113,7 +128,7 @@ func readFactorData(r store.Record) (d factorData, err error) {
 
 func readFactor(r store.Record) (Factor, error) {
 	d, err := readFactorData(r)
-	f := Factor{ID: r.ID, Type: d.Type, CreatedAt: r.CreatedAt, RecoveryCodesLeft: d.Codes, planted: d.Planted}
+	f := Factor{ID: r.ID, Type: d.Type, CreatedAt: r.CreatedAt, RecoveryCodesLeft: d.Codes, planted: d.Planted, marked: d.Marked}
 	if d.ConfirmedAt != 0 {
 		f.ConfirmedAt = time.UnixMicro(d.ConfirmedAt).UTC()
 	}

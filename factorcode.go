@@ -148,6 +148,10 @@ func putRecoveryCodes(ctx context.Context, t *txn, userID string, codes []string
 		return err
 	}
 	now := t.now()
+	addNewToken(t, store.Token{
+		Tenant: tenant, Kind: kindRecovery, Hash: hashRecovery(userID, recoveryMark), UserID: userID,
+		CreatedAt: now, ExpiresAt: now.Add(recoveryLife),
+	})
 	for _, code := range codes {
 		clean, ok := cleanRecoveryCode(code)
 		if !ok {
@@ -162,6 +166,21 @@ func putRecoveryCodes(ctx context.Context, t *txn, userID string, codes []string
 		}
 	}
 	return nil
+}
+
+// recoveryMark stands for a set of recovery codes. It is too short to be a code,
+// so nobody can spend it.
+const recoveryMark = "set"
+
+// hasRecoveryCodes says whether the recovery codes of an account are still there.
+// The account counts them, and does not notice that the tokens were deleted after
+// the restore of a backup, with all others.
+func hasRecoveryCodes(ctx context.Context, s store.Store, userID string) (bool, error) {
+	_, err := s.Token(ctx, tenant, kindRecovery, hashRecovery(userID, recoveryMark))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func dropRecoveryCodes(ctx context.Context, t *txn, userID string) error {
@@ -191,7 +210,7 @@ func replaceCodes(ctx context.Context, t *txn, user *store.User, codes []string)
 	if err != nil {
 		return err
 	}
-	d.Codes = len(codes)
+	d.Codes, d.Marked = len(codes), true
 	swapped, err := swapFactor(ctx, t, record, d)
 	if err == nil && !swapped {
 		err = ErrInvalidMFACode // another process was faster

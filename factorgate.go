@@ -2,20 +2,12 @@ package admit
 
 import (
 	"context"
-	"net/http"
 	"slices"
 
 	"github.com/admit-go/admit/store"
 )
 
 // This file is what the gate asks of an account beside the first factor.
-
-// Errors of the gate about second factors. Details have the ticket that completes
-// the sign-in (mfaToken), and what it can be completed with (methods).
-var (
-	ErrMFARequired           = &Error{Code: "auth/mfa-required", Status: http.StatusForbidden, Message: "Please give a code of your authenticator app, or a recovery code."}
-	ErrMFAEnrollmentRequired = &Error{Code: "auth/mfa-enrollment-required", Status: http.StatusForbidden, Message: "Please set up a second factor first."}
-)
 
 // The checkpoints of the gate.
 const (

@@ -3,7 +3,6 @@ package admit
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/admit-go/admit/mailer"
@@ -12,12 +11,6 @@ import (
 
 // This file adds a second factor to an account and takes it away. mfa.go stands on
 // it.
-
-// Errors of setting up a second factor.
-var (
-	ErrMFAAlreadyEnabled = &Error{Code: "auth/mfa-already-enabled", Status: http.StatusConflict, Message: "The second factor is set up already."}
-	ErrMFASetupExpired   = &Error{Code: "auth/mfa-setup-expired", Status: http.StatusBadRequest, Message: "The setup took too long. Please begin again."}
-)
 
 // beginSetup stores a setup that waits to be confirmed, in place of one that
 // waits already. It answers ErrMFAAlreadyEnabled where a factor is confirmed.
@@ -73,7 +66,7 @@ func confirmSetup(ctx context.Context, t *txn, user *store.User, code factorCode
 	if d.Secret, err = sealFactor(t.kernel, record.ID, user.ID, factorSecret{Secret: secret.Secret}); err != nil {
 		return nil, err
 	}
-	d.ConfirmedAt, d.Codes, record.ExpiresAt = t.now().UnixMicro(), len(secret.Codes), time.Time{}
+	d.ConfirmedAt, d.Codes, d.Marked, record.ExpiresAt = t.now().UnixMicro(), len(secret.Codes), true, time.Time{}
 	swapped, err := swapFactor(ctx, t, record, d)
 	if err == nil && !swapped {
 		err = ErrMFAAlreadyEnabled // another process was faster

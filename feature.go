@@ -19,6 +19,8 @@ type feature struct {
 	mails  []mailer.Kind
 	events []string
 	errors []*Error
+	// holds is what the feature keeps about people, for exports and deletions.
+	holds holding
 }
 
 // access says who may use a route.
@@ -33,6 +35,21 @@ const (
 	adminGroup access = "admin"
 )
 
+// usersPath is where the routes start whose errors have the codes of userCode.
+const usersPath = "/users"
+
+// Access to the routes under /users.
+const (
+	// anyUser needs an account, or a secret key.
+	anyUser access = "any-user"
+	// selfOrAdmin needs the account that the parameter userId of the path names,
+	// or the group of administrators.
+	selfOrAdmin access = "self-or-admin"
+	// selfOnly needs the account that the parameter userId of the path names. No key
+	// will do, and no administrator.
+	selfOnly access = "self"
+)
+
 // route is one method on one path.
 type route struct {
 	method string
@@ -45,6 +62,11 @@ type route struct {
 	scope string
 	// exact needs the exact scope: a wildcard does not include it.
 	exact bool
+	// ownKeys says that a key of a user may use the route, as its owner. No other
+	// route of accounts and of administration takes such a key.
+	ownKeys bool
+	// acting says that an administrator may use the route who acts as the user.
+	acting bool
 	// exchanges says that the route takes another proof and ignores
 	// Authorization and cookies, because clients attach old ones there.
 	exchanges bool
@@ -56,6 +78,12 @@ type route struct {
 	// sending a form. A browser cannot set headers then, so the request needs
 	// no API key.
 	navigated bool
+	// vouched says that the request proves itself and needs no API key: the body is
+	// signed by a provider, or the path has a ticket.
+	vouched bool
+	// streams says that the rule reads the body itself. It must ask again who may
+	// call after it has read the body.
+	streams bool
 	// cacheable says that the response is public and the same for everyone.
 	cacheable bool
 	// limit is the class of the route. ratelimit.go describes the classes.

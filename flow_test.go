@@ -49,6 +49,9 @@ func TestMainJobFromSignUpToSignOut(t *testing.T) {
 		t.Fatalf("sign-up: %d %v", status, tokens)
 	}
 	access, refresh := tokens["accessToken"].(string), tokens["refreshToken"].(string)
+	if tokens["expiresIn"] != float64(3600) || tokens["tokenType"] != "Bearer" {
+		t.Errorf("a token is said to live for %v s, and to be of type %v", tokens["expiresIn"], tokens["tokenType"])
+	}
 	status, me := h.call(http.MethodGet, "/v1/auth/me", access, nil)
 	if status != http.StatusOK || me["email"] != "Ann@example.test" || me["name"] != "Ann" || me["emailVerified"] != nil {
 		t.Fatalf("me: %d %v", status, me)

@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -18,9 +19,9 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// This file is the gate: the one place where sessions come from. Every way in
-// ends at enter, inside the transaction that spends the proof. The gate admits,
-// pauses, or refuses.
+// This file is the gate, the only place that makes sessions. Every way in ends
+// at enter, inside the transaction that spends the proof. The gate admits,
+// pauses or refuses.
 
 // Errors of the gate.
 var (
@@ -28,47 +29,60 @@ var (
 	ErrEmailNotVerified   = &Error{Code: "auth/email-not-verified", Status: http.StatusForbidden, Message: "Please confirm your address first: we have sent you a mail."}
 )
 
-// outcome is what the gate decided, where it did not refuse: a session, or a
+// outcome is the decision of the gate if it did not refuse: a session or a
 // pause.
 type outcome struct {
 	user    store.User
 	session store.Session
 	secret  [32]byte
 	created bool
-	// pause is the error to answer after the commit; nil where the session was
-	// made.
+	// pause is the error to answer after the commit. Nil if the session was made.
 	pause *Error
 }
 
-// ticketLife is how long a paused sign-in can be completed. ticketTries is stored
-// with the ticket: a completion that takes a guess spends one try for each.
+// ticketLife is how long a paused sign-in can be completed. ticketTries is
+// stored with the ticket. A completion spends one try for each guess.
 const (
 	ticketLife  = 5 * time.Minute
 	ticketTries = 5
 )
 
-// ticketState is what a ticket keeps of the proof that it stands for.
+// ticketState is the data of a ticket: the parts of the proof that the
+// completion needs.
 type ticketState struct {
 	Checkpoint string   `json:"checkpoint"`
 	Methods    string   `json:"methods"`
 	Created    bool     `json:"created,omitzero"`
 	Passed     []string `json:"passed,omitempty"`
 	Clears     []string `json:"clears,omitempty"`
+	// Browser is the hash of the secret of the browser that the sign-in was paused
+	// in; nil where no browser is known.
+	Browser []byte `json:"browser,omitempty"`
 }
 
-// SignedIn is what a successful sign-in gives.
+// waitsIn says whether the sign-in of a ticket may go on in the browser of ctx
+// (OWASP ASVS 5.0, 6.6.2).
+func (s *ticketState) waitsIn(ctx context.Context) bool {
+	return s.Browser == nil || bytes.Equal(s.Browser, hashBrowser(browserFrom(ctx).secret))
+}
+
+// hashBrowser is what is kept of the secret of a browser.
+func hashBrowser(secret string) []byte { return hashSecret("browser " + secret) }
+
+// SignedIn is the result of a successful sign-in.
 type SignedIn struct {
 	User    User
 	Session Session
 	Tokens  Tokens
-	// IsNewUser says that the account was made by this sign-in.
+	// IsNewUser reports whether this sign-in made the account.
 	IsNewUser bool
 }
 
-// enter locks the account, so that a ban, a reset or a change of password either
-// is seen here or ends the session that is made here. It admits (a session), it
-// pauses (the transaction commits, a ticket is stored, and the answer is 403),
-// or it refuses (an error, and the transaction rolls back).
+// enter decides about a proof. It locks the account first. So a ban, a reset or
+// a change of password at the same time is either seen here, or ends the
+// session that is made here. enter admits: it makes a session. Or it pauses:
+// the transaction commits, a ticket is stored, and the answer is 403. Or it
+// refuses: it returns an error, and the transaction rolls back.
 func (t *txn) enter(ctx context.Context, in proof) (outcome, error) {
 	now := t.now()
 	lock := in.lock
@@ -91,6 +105,11 @@ func (t *txn) enter(ctx context.Context, in proof) (outcome, error) {
 		}
 	}
 	t.proven = user.ID
+	if len(t.config.Admins) > 0 {
+		if err := promote(ctx, t, &user); err != nil {
+			return outcome{}, err
+		}
+	}
 	for _, at := range t.checkpoints {
 		if slices.Contains(in.passed, at.name) {
 			continue
@@ -108,12 +127,17 @@ func (t *txn) enter(ctx context.Context, in proof) (outcome, error) {
 			return outcome{}, err
 		}
 	}
+	if t.admitted != nil {
+		if err := t.admitted(ctx, t, &user); err != nil {
+			return outcome{}, err
+		}
+	}
 	return openSession(ctx, t, user, in)
 }
 
-// alreadyLocked is the lock of a proof whose account was locked, or made, in the
-// same transaction. Where a hook was told of it, the account is read again: hooks
-// may change it.
+// alreadyLocked returns the lock of a proof whose account was locked, or made,
+// in the same transaction. If a hook may have been called, it returns nil, so
+// that enter reads the account again: a hook may change the account.
 func alreadyLocked(t *txn, user *store.User) func(context.Context, *txn) (store.User, error) {
 	if t.config.Hooks.UserCreated != nil || t.config.Hooks.AccountClaimed != nil {
 		return nil
@@ -121,7 +145,8 @@ func alreadyLocked(t *txn, user *store.User) func(context.Context, *txn) (store.
 	return func(context.Context, *txn) (store.User, error) { return *user, nil }
 }
 
-// mayEnter is what every way in asks of the account itself.
+// mayEnter checks the account for every way in: it exists, is not banned, and
+// has a verified address if the configuration requires it.
 func (k *kernel) mayEnter(user *store.User, now time.Time) error {
 	if err := usable(user, now); err != nil {
 		if errors.Is(err, ErrAuthUserNotFound) {
@@ -135,10 +160,15 @@ func (k *kernel) mayEnter(user *store.User, now time.Time) error {
 	return nil
 }
 
-// pauseAt stores a ticket for what is still missing. The ticket is no session: it
-// opens the completion of its own checkpoint and nothing else.
+// pauseAt stores a ticket for the checkpoint that is not passed yet. The ticket
+// is not a session. It can only be used to complete its own checkpoint.
 func pauseAt(ctx context.Context, t *txn, at string, answer *Error, user *store.User, in proof) (outcome, error) {
-	data, err := json.Marshal(ticketState{Checkpoint: at, Methods: in.methods, Created: in.created, Passed: in.passed, Clears: in.clears})
+	state := ticketState{Checkpoint: at, Methods: in.methods, Created: in.created, Passed: in.passed, Clears: in.clears}
+	answer, err := bindToBrowser(ctx, &state, answer)
+	if err != nil {
+		return outcome{}, err
+	}
+	data, err := json.Marshal(state)
 	if err != nil {
 		return outcome{}, ErrInternal.because(err)
 	}
@@ -152,11 +182,32 @@ func pauseAt(ctx context.Context, t *txn, at string, answer *Error, user *store.
 	return outcome{user: *user, pause: answer.detail("mfaToken", ticket)}, err
 }
 
-// resume redeems the ticket of a pause at a checkpoint whose demand was met by
-// methods, and goes on through the gate. Meet, which may be nil, verifies with the
-// account locked that the demand is met. Also names further checkpoints that are
-// met by the same. The ticket is single-use. It answers ErrInvalidToken,
-// ErrTokenExpired, or the error of meet.
+// bindToBrowser binds a ticket to the browser that takes cookies, and returns the
+// answer with the secret for its cookie. A browser that has the cookie keeps its
+// secret, so that sign-ins in two tabs can both go on.
+func bindToBrowser(ctx context.Context, state *ticketState, answer *Error) (*Error, error) {
+	from := browserFrom(ctx)
+	if !from.binds {
+		return answer, nil
+	}
+	if from.secret == "" {
+		var err error
+		if from.secret, _, err = newSecret(); err != nil {
+			return nil, err
+		}
+	}
+	state.Browser = hashBrowser(from.secret)
+	bound := *answer
+	bound.browser = from.secret
+	return &bound, nil
+}
+
+// resume redeems the ticket of a pause at a checkpoint and enters the gate
+// again. Methods are the methods that satisfied the checkpoint. Meet, which may
+// be nil, verifies with the account locked that the checkpoint is satisfied.
+// Also names further checkpoints that the same methods satisfy. The ticket is
+// single-use. resume returns ErrInvalidToken, ErrTokenExpired, the error of
+// meet, or an error of enter.
 func (t *txn) resume(ctx context.Context, at, ticket, methods string, meet func(user *store.User) error, also ...string) (outcome, error) {
 	opened, err := t.openSecret(ctx, ticket, kindTicket)
 	if err != nil {
@@ -165,13 +216,13 @@ func (t *txn) resume(ctx context.Context, at, ticket, methods string, meet func(
 	return resumeOpened(ctx, t, &opened, at, methods, meet, also...)
 }
 
-// resumeOpened is resume for a ticket that was redeemed.
+// resumeOpened is resume for a ticket that was redeemed already.
 func resumeOpened(ctx context.Context, t *txn, opened *opened, at, methods string, meet func(user *store.User) error, also ...string) (outcome, error) {
 	state, err := readTicket(opened.token)
 	if err != nil {
 		return outcome{}, err
 	}
-	if opened.used || state.Checkpoint != at {
+	if opened.used || state.Checkpoint != at || !state.waitsIn(ctx) {
 		return outcome{}, ErrInvalidToken
 	}
 	if meet != nil {
@@ -185,7 +236,7 @@ func resumeOpened(ctx context.Context, t *txn, opened *opened, at, methods strin
 	})
 }
 
-// openSession makes the session of somebody whom the gate admits.
+// openSession makes the session after the gate has admitted.
 func openSession(ctx context.Context, t *txn, user store.User, in proof) (outcome, error) {
 	now := t.now()
 	o := outcome{user: user, created: in.created}
@@ -217,11 +268,12 @@ func openSession(ctx context.Context, t *txn, user store.User, in proof) (outcom
 	}})
 }
 
-// endSurplus ends, at the end of the transaction, the oldest sessions of an account
-// that has as many as it may, and the sessions that a browser leaves behind when
-// somebody signs in with it again: those of the same account with the same
-// User-Agent from the same address. Programs are left alone: many of one kind may
-// share an address and sign in at once.
+// endSurplus ends sessions at the end of the transaction. It ends the oldest
+// sessions of an account that has Sessions.MaxPerUser of them. It also ends the
+// sessions that a browser left behind when its user signs in again: sessions of
+// the same account with the same User-Agent and the same address. This holds
+// only for browsers, because many programs of one kind may share an address and
+// sign in at the same time.
 func endSurplus(t *txn, next *store.Session) {
 	room := store.Room{
 		Tenant: tenant, UserID: next.UserID, At: next.CreatedAt, Keep: t.config.Sessions.MaxPerUser - 1, Reason: endedByLimit,
@@ -241,8 +293,9 @@ func endSurplus(t *txn, next *store.Session) {
 	})
 }
 
-// noteDevice remembers the device of a session by its name, and mails a notice
-// when it is a new one to an account that has been used before.
+// noteDevice remembers the name of the device of a session. If the name is new
+// to the account, and the account was not made by this sign-in, it mails a
+// notice.
 func noteDevice(t *txn, user store.User, session *store.Session, first bool) {
 	addToken(t, store.Token{
 		Tenant: tenant, Kind: kindDevice, Hash: hashSecret(user.ID + " " + device.Name(session.UserAgent)), UserID: user.ID,
@@ -256,19 +309,20 @@ func noteDevice(t *txn, user store.User, session *store.Session, first bool) {
 }
 
 // admit runs a rule that ends at the gate. It makes the tokens of the session
-// before the transaction ends: there is no session whose tokens nobody has, and
-// no token of a session that was not committed. Where the proof was a right
-// guess, a session clears its budget, and a pause takes the guess back; guess is
-// nil where nothing was guessed. A pause is answered as an error, after the
-// commit.
+// inside the transaction, so that a failure to make them rolls the session
+// back, and returns them only after the commit. Guess is the attempt of a proof
+// that can be guessed, else nil: a session clears its budget, and a pause
+// refunds the guess. admit returns a pause as an error, after the commit.
 func (k *kernel) admit(ctx context.Context, guess *attempt, rule func(ctx context.Context, tx *txn) (outcome, error)) (SignedIn, error) {
-	// The key is found first: outside the transaction, which may not wait.
+	// The signing key is found before the transaction, because the transaction
+	// must not wait for it.
 	key, err := k.tokens.Signer(ctx, k.store, k.now())
 	if err != nil {
 		return SignedIn{}, fault(err)
 	}
 	if k.after != nil {
-		// A key made in a host's transaction may vanish with it.
+		// A signing key that was made in a host's transaction is lost if the host
+		// rolls back.
 		defer k.tokens.Expire()
 	}
 	var signed SignedIn
@@ -303,18 +357,12 @@ func (k *kernel) admit(ctx context.Context, guess *attempt, rule func(ctx contex
 	return signed, nil
 }
 
-// makeTokens writes the pair of tokens for the session's current generation.
+// makeTokens makes the access token and the refresh token for the current
+// generation of the session.
 func (k *kernel) makeTokens(ctx context.Context, key *accesstoken.Key, session *store.Session, user *store.User, secret [32]byte) (Tokens, error) {
-	var extra map[string]any
-	if hook := k.config.Hooks.AccessTokenClaims; hook != nil {
-		err := k.runHook(ctx, "AccessTokenClaims", func(ctx context.Context) error {
-			var err error
-			extra, err = hook(ctx, userOf(user), sessionOf(session))
-			return err
-		})
-		if err != nil {
-			return Tokens{}, err
-		}
+	extra, err := hostClaims(ctx, k, user, session)
+	if err != nil {
+		return Tokens{}, err
 	}
 	access, err := k.tokens.Issue(key, session, user, extra, k.now())
 	if err != nil {
@@ -330,9 +378,23 @@ func (k *kernel) makeTokens(ctx context.Context, key *accesstoken.Key, session *
 	}, nil
 }
 
-// ticketAt finds a ticket that completes a checkpoint, without using it up. It
-// answers ErrInvalidToken for what cannot be a ticket, and ErrTokenExpired for one
-// that is used, dead, too old, or for another checkpoint.
+// hostClaims returns the claims that the host adds to an access token.
+func hostClaims(ctx context.Context, k *kernel, user *store.User, session *store.Session) (extra map[string]any, err error) {
+	hook := k.config.Hooks.AccessTokenClaims
+	if hook == nil {
+		return nil, nil
+	}
+	err = k.runHook(ctx, "AccessTokenClaims", func(ctx context.Context) error {
+		extra, err = hook(ctx, userOf(user), sessionOf(session))
+		return err
+	})
+	return extra, err
+}
+
+// ticketAt finds a ticket of a checkpoint without redeeming it. It returns
+// ErrInvalidToken for a text that cannot be a ticket, and ErrTokenExpired for a
+// ticket that is unknown, redeemed, expired, of another checkpoint, or of another
+// browser.
 func ticketAt(ctx context.Context, k *kernel, s store.Store, ticket, at string) (store.Token, error) {
 	if ticket = cleanSecret(ticket); !wellFormed(ticket) {
 		return store.Token{}, ErrInvalidToken
@@ -344,11 +406,12 @@ func ticketAt(ctx context.Context, k *kernel, s store.Store, ticket, at string) 
 	if err != nil {
 		return found, fault(err)
 	}
+	pay(ctx)
 	state, err := readTicket(found)
 	if err != nil {
 		return found, err
 	}
-	if state.Checkpoint != at || !found.UsedAt.IsZero() || !k.now().Before(found.ExpiresAt) {
+	if state.Checkpoint != at || !state.waitsIn(ctx) || !found.UsedAt.IsZero() || !k.now().Before(found.ExpiresAt) {
 		return found, ErrTokenExpired
 	}
 	return found, nil
@@ -361,8 +424,8 @@ func readTicket(found store.Token) (state ticketState, err error) {
 	return state, nil
 }
 
-// withMethods adds authentication methods (RFC 8176) to those of a session, each
-// once.
+// withMethods adds authentication methods (RFC 8176) to those of a session and
+// leaves duplicates out.
 func withMethods(amr, more string) string {
 	var all []string
 	for method := range strings.FieldsSeq(amr + " " + more) {
@@ -373,5 +436,6 @@ func withMethods(amr, more string) string {
 	return strings.Join(all, " ")
 }
 
-// secondMethods are what a code adds to the methods of a session.
+// secondMethods are the authentication methods (RFC 8176) that a code of a
+// second factor adds to those of a session.
 const secondMethods = "otp mfa"

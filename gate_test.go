@@ -56,7 +56,7 @@ func newPausing(t *testing.T, change ...func(*Config)) *pausing {
 		BaseURL: "http://127.0.0.1:8080", Secrets: Secrets("q7Wm2ZpX9rTe4UvB8nKc1LsD6fGhJ0yAiR3oVtYu"), Store: memory.New(), Mailer: p.mail,
 		Passwords: PasswordConfig{InsecureFastHash: true}, Logger: slog.New(slog.DiscardHandler),
 		Now: p.time, RequestTimeout: time.Minute, // a busy machine is not what is tested
-		Passkeys: PasskeyConfig{Engine: paperEngine{}},
+		Passkeys: PasskeyConfig{Engine: paperEngine{}}, Providers: []Provider{paperProvider{}},
 	}
 	for _, c := range change {
 		c(&config)
@@ -120,6 +120,27 @@ func (p *pausing) link(t *testing.T) string {
 		return token != ""
 	})
 	return token
+}
+
+// travel goes to a provider and comes back.
+func (p *pausing) travel(t *testing.T, mode string) (FinishedProvider, error) {
+	t.Helper()
+	begun, err := p.Providers.Begin(t.Context(), BeginProviderParams{Provider: "paper", Mode: mode})
+	if err != nil {
+		return FinishedProvider{}, err
+	}
+	return p.Providers.Finish(t.Context(), FinishProviderParams{
+		Provider: "paper", State: begun.State, Binding: begun.Binding, Code: "1 ann@example.com authoritative",
+	})
+}
+
+// post sends JSON to a route.
+func (p *pausing) post(path, body string) (status int, answer string) {
+	request := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	recorder := httptest.NewRecorder()
+	p.Handler().ServeHTTP(recorder, request)
+	return recorder.Code, recorder.Body.String()
 }
 
 func waitFor(t *testing.T, what string, is func() bool) {
@@ -285,6 +306,31 @@ func TestNoDoorGoesAroundACheckpoint(t *testing.T) {
 			_, err = p.MagicLinks.RedeemCode(t.Context(), RedeemCodeParams{RequestID: id, Code: code})
 			return err
 		},
+		"provider": func(t *testing.T, p *pausing) error {
+			_, err := p.Providers.SignIn(t.Context(), ProviderSignInParams{Provider: "paper", IDToken: "1 ann@example.com authoritative"})
+			return err
+		},
+		"provider, by a redirect that ends in a cookie": func(t *testing.T, p *pausing) error {
+			done, err := p.travel(t, modeCookie)
+			if done.SignedIn != nil || done.Token != "" {
+				t.Error("the redirect gave something away")
+			}
+			return err
+		},
+		"provider, by a result": func(t *testing.T, p *pausing) error {
+			done, err := p.travel(t, modeToken)
+			if err != nil {
+				return err
+			}
+			_, err = p.MagicLinks.Redeem(t.Context(), done.Token)
+			return err
+		},
+		"one tap": func(t *testing.T, p *pausing) error {
+			_, err := p.Providers.OneTap(t.Context(), OneTapParams{
+				Provider: "paper", Credential: "1 ann@example.com authoritative", CSRFToken: "t", CSRFCookie: "t", Mode: modeCookie,
+			})
+			return err
+		},
 		"passkey": func(t *testing.T, p *pausing) error {
 			user, err := p.Users.GetByEmail(t.Context(), "ann@example.com")
 			if err != nil {
@@ -295,7 +341,7 @@ func TestNoDoorGoesAroundACheckpoint(t *testing.T) {
 	}
 	for name, door := range doors {
 		t.Run(name, func(t *testing.T) {
-			p := newPausing(t)
+			p := newPausing(t, func(c *Config) { c.Cookies = true })
 			p.user(t)
 			paused(t, door(t, p))
 		})
@@ -315,7 +361,7 @@ func TestNoDoorGoesAroundACheckpoint(t *testing.T) {
 		}
 	}
 	slices.Sort(kinds)
-	if want := []string{"/auth/email/callback", "/auth/email/signin", "/auth/email/signup", "/auth/mfa/verify", "/auth/passkeys/signin/options", "/auth/passkeys/signin/verify", "/auth/start-over"}; !slices.Equal(kinds, want) {
+	if want := []string{"/auth/email/callback", "/auth/email/signin", "/auth/email/signup", "/auth/mfa/verify", "/auth/passkeys/signin/options", "/auth/passkeys/signin/verify", "/auth/start-over", "/auth/{provider}/callback", "/auth/{provider}/onetap"}; !slices.Equal(kinds, want) {
 		t.Errorf("the routes that sign in are %v, and this test walks %v", kinds, want)
 	}
 }

@@ -17,6 +17,7 @@ import (
 func hiddenFields() []string {
 	return []string{
 		"Password", "InsecurePassword", "CurrentPassword", "NewPassword", "PasswordHash", "Hash", "Token", "AccessToken", "RefreshToken", "MFAToken", "CeremonyID", "Code", "RequestID", "Key", "Secrets", "Secret", "URI", "BackupCodes", "Ticket", "DeviceToken",
+		"ClientSecret", "State", "Nonce", "CodeVerifier", "IDToken", "Binding", "Credential", "CSRFToken", "CSRFCookie", "RedirectURI", "URL", "InvitationToken", "UploadURL", "PublicKey",
 	}
 }
 
@@ -336,6 +337,15 @@ func (x ConfirmedMFA) GoString() string { return redacted(x) }
 func (x ConfirmedMFA) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
 
 // String writes the fields without secrets.
+func (x WithdrawParams) String() string { return redacted(x) }
+
+// GoString is String.
+func (x WithdrawParams) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x WithdrawParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
 func (x VerifyMFAParams) String() string { return redacted(x) }
 
 // GoString is String.
@@ -374,3 +384,39 @@ func (x ReauthenticateParams) LogValue() slog.Value { return slog.StringValue(re
 func (secretList) String() string       { return "[hidden]" }
 func (secretList) GoString() string     { return "[hidden]" }
 func (secretList) LogValue() slog.Value { return slog.StringValue("[hidden]") }
+
+// String writes the fields without secrets.
+func (x AcceptInvitationParams) String() string { return redacted(x) }
+
+// GoString is String.
+func (x AcceptInvitationParams) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x AcceptInvitationParams) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without the link.
+func (x CreatedInvitationLink) String() string { return redacted(x) }
+
+// GoString is String.
+func (x CreatedInvitationLink) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x CreatedInvitationLink) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x AvatarUpload) String() string { return redacted(x) }
+
+// GoString is String.
+func (x AvatarUpload) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x AvatarUpload) LogValue() slog.Value { return slog.StringValue(redacted(x)) }
+
+// String writes the fields without secrets.
+func (x AvatarBytes) String() string { return redacted(x) }
+
+// GoString is String.
+func (x AvatarBytes) GoString() string { return redacted(x) }
+
+// LogValue is String, for log/slog.
+func (x AvatarBytes) LogValue() slog.Value { return slog.StringValue(redacted(x)) }

@@ -25,6 +25,20 @@ type Hooks struct {
 	// takes over an account whose address was never verified. Everything that
 	// the registrant set up is removed. It may run more than once.
 	AccountClaimed func(ctx context.Context, tx Tx, user User) error
+	// BeforeDelete runs last in the transaction that deletes an account, in every
+	// way to delete one, and may refuse. Reason is "owner", "administrator",
+	// "disowned", "started over", or what the operator gave. tx.SQL writes the
+	// host's own rows; a restore does not bring them back. It may run more than
+	// once.
+	BeforeDelete func(ctx context.Context, tx Tx, user User, reason string) error
+	// UserPurged runs in the transaction that removes what is left of a deleted
+	// account, so that tx.SQL removes the host's own rows with it. If it returns an
+	// error, the account stays, and the next sweep tries again. It may run more than
+	// once.
+	UserPurged func(ctx context.Context, tx Tx, user User) error
+	// Export returns what the host holds about a person, as a value that encodes to
+	// JSON. It becomes the member "host" of an export.
+	Export func(ctx context.Context, user User) (any, error)
 	// AccessTokenClaims adds claims to an access token. If it returns a claim
 	// that the token already has, the rule fails with ErrInternal.
 	AccessTokenClaims func(ctx context.Context, user User, session Session) (map[string]any, error)
@@ -42,6 +56,8 @@ func (t Tx) SQL() store.Querier { return store.SQL(t.inside) }
 // SignUpAttempt is the input of a sign-up, without the secret.
 type SignUpAttempt struct {
 	Email, Name string
-	// Method is "password" or "magiclink".
+	// Method is "password", "magiclink", "startover" or "provider".
 	Method string
+	// Provider is the name of the provider if Method is "provider".
+	Provider string
 }

@@ -4,15 +4,20 @@ import (
 	"fmt"
 	"go/ast"
 	"go/types"
+	"os/exec"
+	"reflect"
 	"slices"
 	"strings"
+	"testing"
+
+	"github.com/admit-go/admit"
 )
 
 // The surface of the root: what a host sees of it in its own code, and in go doc.
 
 // implemented are the places where a host gives or gets something of package
 // store, since it implements or configures the store.
-var implemented = []string{"Config.Store", "Config.Counters", "Tx.SQL"}
+var implemented = []string{"Config.Store", "Config.Counters", "Config.Blobs", "Tx.SQL"}
 
 // checkSurface finds what is exported by the root and has a type of package
 // store, or of internal, in it. These packages are type-checked, the others are
@@ -136,4 +141,56 @@ func (s *surface) promoted(name string, embedded types.Type) {
 		embedded = pointer.Elem()
 	}
 	s.mentions(name, embedded.Underlying())
+}
+
+// What go doc prints of the root is read as a table of contents. A number below is
+// raised with a reason only: two screens of the nouns, their errors, and the types
+// that the methods of the nouns take and return. Profiles, deletion, organisations,
+// settings and webhooks each add nouns and their types.
+const (
+	// minNouns and maxNouns bound the fields of Auth.
+	minNouns, maxNouns = 15, 32
+	// maxIntroduction bounds the lines of the package comment.
+	maxIntroduction = 20
+	// maxContents bounds all lines.
+	maxContents = 320
+)
+
+func TestGoDocReadsAsATableOfContents(t *testing.T) {
+	nouns := 0
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[admit.Auth]()) {
+		if !field.IsExported() || field.Type.Kind() != reflect.Pointer {
+			continue
+		}
+		of := field.Type.Elem()
+		if _, ok := of.FieldByName("kernel"); !ok {
+			t.Errorf("Auth.%s is a %s, which is no feature", field.Name, of)
+		}
+		if of.Name() != field.Name {
+			t.Errorf("Auth.%s is a %s: a noun has one name", field.Name, of)
+		}
+		nouns++
+	}
+	if nouns < minNouns || nouns > maxNouns {
+		t.Errorf("Auth has %d nouns: %d to %d are a table of contents", nouns, minNouns, maxNouns)
+	}
+	command := exec.CommandContext(t.Context(), "go", "doc", ".")
+	command.Env = append(command.Environ(), "GOFLAGS=")
+	printed, err := command.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	comment, names, ok := strings.Cut(string(printed), "\nconst ")
+	if !ok {
+		t.Fatalf("go doc printed no constant:\n%s", printed)
+	}
+	if lines := strings.Count(comment, "\n") - 2; lines > maxIntroduction {
+		t.Errorf("the package comment has %d lines, %d are enough: move the rest to docs", lines, maxIntroduction)
+	}
+	if lines := strings.Count(string(printed), "\n"); lines > maxContents {
+		t.Errorf("go doc prints %d lines, %d are enough", lines, maxContents)
+	}
+	if groups := strings.Count(names, "\nvar "); groups > nouns {
+		t.Errorf("go doc prints %d groups of errors for %d nouns: put the errors of a noun into one var block", groups, nouns)
+	}
 }

@@ -17,7 +17,7 @@ type Imports struct {
 }
 
 func (m *Imports) feature() feature {
-	return feature{name: "import", events: []string{eventUserImported}}
+	return feature{name: "import", events: []string{eventUserImported}, holds: holding{nothing: "imported accounts are accounts like others"}}
 }
 
 // ImportUserParams is an account of another system.
@@ -289,7 +289,7 @@ func importedHash(ctx context.Context, tx *txn, userID, hash string) (string, er
 		return hash, nil
 	case err != nil:
 		return "", err
-	case has.Hash == hash || strings.HasPrefix(has.Hash, "$argon2id$"):
+	case unmarked(has.Hash) == hash || strings.HasPrefix(unmarked(has.Hash), "$argon2id$"):
 		return "", nil
 	}
 	return hash, nil

@@ -6,102 +6,165 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/admit-go/admit/internal/accesstoken"
 	"github.com/admit-go/admit/internal/activity"
+	"github.com/admit-go/admit/internal/chain"
 	"github.com/admit-go/admit/internal/clientip"
 	"github.com/admit-go/admit/internal/deadline"
 	"github.com/admit-go/admit/internal/delivery"
+	"github.com/admit-go/admit/internal/letter"
 	"github.com/admit-go/admit/internal/liveness"
 	"github.com/admit-go/admit/internal/outbox"
 	"github.com/admit-go/admit/internal/passhash"
 	"github.com/admit-go/admit/internal/redirect"
 	"github.com/admit-go/admit/internal/refreshtoken"
 	"github.com/admit-go/admit/internal/sealed"
+	"github.com/admit-go/admit/internal/texts"
 	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/internal/webhook"
 	"github.com/admit-go/admit/internal/worker"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/ui"
 )
 
-// This file is what every feature stands on: the kernel, which holds the
-// configuration, the store and the mechanisms, and txn, one transaction.
+// This file has the two types that every feature uses: kernel, which holds the
+// configuration, the store and the mechanisms, and txn, which is one
+// transaction.
 
 // kernel is shared by all features of one Auth. It knows no feature.
 type kernel struct {
 	config Config
 	store  store.Store
-	// after collects what must wait for a host's commit; nil outside WithTx.
+	// after collects the actions that wait for the commit of a host's transaction.
+	// Nil outside WithTx.
 	after *afterCommit
 
 	*machinery
 }
 
-// machinery is what an Auth and its copies inside host transactions share.
+// machinery is shared by an Auth and its copies inside host transactions.
 type machinery struct {
 	log     *slog.Logger
 	ids     uuid.Source
 	ring    *sealed.Ring
 	hasher  *passhash.Hasher
 	clients *clientip.Resolver
-	// unknownClient warns once of requests without an address.
+	// unknownClient logs the warning about requests without an address once.
 	unknownClient sync.Once
 	tokens        *accesstoken.Tokens
 	refresh       *refreshtoken.Sealer
-	// cookies seals what session cookies hold. It is used with Config.Cookies.
+	// cookies seals the content of session cookies. It is used only with
+	// Config.Cookies.
 	cookies *refreshtoken.Sealer
-	// origin is that of BaseURL, as browsers send it.
-	origin    string
-	live      *liveness.Cache
-	active    *activity.Writer
-	outbox    *outbox.Outbox[queuedMail]
-	events    *delivery.Dispatcher
-	sweeper   *delivery.Sweeper
-	notices   *notices
-	pages     *ui.Renderer
-	redirects *redirect.Matcher
-	// begin is done first in each transaction: recheck.
+	// origin is the origin of BaseURL, in the spelling that browsers send.
+	origin string
+	live   *liveness.Cache
+	active *activity.Writer
+	// keysUsed writes when API keys were last used.
+	keysUsed  *activity.Writer
+	mailQueue *outbox.Outbox[queuedMail]
+	// revocations are told to providers.
+	revocations *outbox.Outbox[queuedRevocation]
+	events      *delivery.Dispatcher
+	// hooks sends the messages of webhooks. hooked is what is known of webhooks.
+	hooks   *webhook.Sender
+	hooked  atomic.Int32
+	sweeper *delivery.Sweeper
+	// chain links the events of the audit log.
+	chain   *chain.Chain
+	notices *notices
+	letters *letter.Set
+	pages   *ui.Renderer
+	// words are the texts of all languages.
+	words *texts.Set
+	// hosted are the pages of Config.Pages. Without a handler there are none.
+	// console are those of Config.Console.
+	hosted, console OpenedPages
+	redirects       *redirect.Matcher
+	// orgRoles are Config.Organizations, for policies, which know no kernel.
+	orgRoles OrganizationConfig
+	// linkOff says that the settings that were read last switch magic links off.
+	linkOff atomic.Bool
+	// rules are those of settings that were read last. settingsChanged counts the
+	// changes of settings by this process.
+	rules           atomic.Pointer[knownRules]
+	settingsChanged atomic.Int64
+	// orgRules says which rules of organisations there are. orgsChanged counts the
+	// changes of these rules by this process.
+	orgRules    atomic.Pointer[knownOrgRules]
+	orgsChanged atomic.Int64
+	// begin runs first in each transaction. It is recheck.
 	begin func(ctx context.Context, t *txn) error
-	// mails and kinds are the letters and the events that features declare.
+	// admitted runs in the transaction of each sign-in, once the gate has admitted the
+	// account. It is joinByDomain.
+	admitted func(ctx context.Context, t *txn, user *store.User) error
+	// mails and kinds are the kinds of mail and of event that features declare.
 	mails map[mailer.Kind]bool
 	kinds map[string]bool
-	// checkpoints are asked at the gate, in this order.
+	// holdings is what the features keep about people.
+	holdings []holding
+	// checkpoints are asked by the gate in this order.
 	checkpoints []checkpoint
 }
 
-// now is the injected clock, at the store's precision.
+// holding is what a feature keeps about people. Each feature declares either a part
+// of an export or the reason why it has none.
+type holding struct {
+	// part names the part of an export. list says that the part is an array.
+	part string
+	list bool
+	// export puts the value of the part, or each item of the list. It leaves out
+	// secrets, hashes and whatever is about another person.
+	export func(ctx context.Context, k *kernel, user *store.User, put func(value any) error) error
+	// nothing says why the feature has no part of an export.
+	nothing string
+
+	// deleted runs in the transaction that deletes an account, before the account is
+	// marked as deleted. purged runs in the transaction that purges it, both with the account locked. Records with the
+	// ref of the account need neither: a deletion keeps them, and a purge removes
+	// them. Both may be nil.
+	deleted, purged func(ctx context.Context, t *txn, user *store.User) error
+}
+
+// now returns the time of the injected clock in UTC, cut to the precision of
+// the store (1 µs).
 func (k *kernel) now() time.Time { return k.config.Now().UTC().Truncate(time.Microsecond) }
 
-// newID returns an identifier for a new record.
+// newID returns the id of a new record.
 func (k *kernel) newID() string { return k.ids.New(k.now()) }
 
-// txn is one attempt of a transaction: the store inside it, and what happens
-// after its commit. An attempt that is repeated starts with a new txn.
+// txn is one attempt of a transaction: the store inside it, and the effects
+// after its commit. A repeated attempt starts with a new txn.
 type txn struct {
 	store.Store
 	*kernel
 
-	// mailed says that a mail was queued, of which the worker is told.
+	// mailed says that a mail was queued. The worker is woken after the commit.
 	mailed bool
-	// touched are the accounts whose cached sessions are forgotten.
+	// touched are the ids of the accounts whose cached sessions are forgotten
+	// after the commit.
 	touched []string
-	// proven is the account whose credential or mailed secret was accepted in
-	// this transaction: the actor of an event where nobody is signed in.
+	// proven is the id of the account whose credential or mailed secret was
+	// accepted in this transaction. It is the actor of events if nobody is signed
+	// in.
 	proven string
-	// then is done after the commit, once.
+	// then are the functions that run once, after the commit.
 	then []func()
-	// batch is written at the end; what is added there is read by no rule of the
-	// transaction. found is told what was there already.
+	// batch collects the writes that flush does in one step. Rules of the
+	// transaction cannot read them before. The functions in found get the result
+	// of the write.
 	batch store.Batch
 	found []func(ctx context.Context, w store.Written) error
 }
 
-// tx runs fn in a transaction of the store and maps the error that comes back.
-// Where somebody is signed in, or a key was sent, both are looked at once more
-// first. What fn queued and touched takes effect after the commit, in this one
-// place.
+// tx runs fn in a transaction of the store and maps the returned error. If a
+// user is signed in or an API key was sent, the transaction first reads the
+// session and the key again. Effects after the commit happen only here: cached
+// sessions are forgotten, the functions in then run, and the workers are woken.
 func (k *kernel) tx(ctx context.Context, fn func(ctx context.Context, tx *txn) error) error {
 	var last *txn
 	err := fault(k.store.Tx(ctx, func(ctx context.Context, s store.Store) error {
@@ -128,8 +191,8 @@ func (k *kernel) tx(ctx context.Context, fn func(ctx context.Context, tx *txn) e
 	return err
 }
 
-// flush writes what the transaction has collected, all at once. What was there
-// already may lead to more.
+// flush writes everything that the transaction has collected in one step. The
+// functions in found may collect more, so flush repeats until nothing is left.
 func flush(ctx context.Context, t *txn) error {
 	for !t.batch.Empty() {
 		batch, found := t.batch, t.found
@@ -150,18 +213,20 @@ func flush(ctx context.Context, t *txn) error {
 	return nil
 }
 
-// errIDTaken says that a new record has the id of another one.
+// errIDTaken says that a new record has the id or the hash of an existing
+// record.
 var errIDTaken = errors.New("a new id or secret is in use already")
 
-// addToken adds a token at the end of the transaction, and tells then whether it
-// was added: not where its kind and hash exist.
+// addToken adds a token at the end of the transaction. Then is called with
+// false if a token of the same kind and hash exists already.
 func addToken(t *txn, token store.Token, then func(ctx context.Context, added bool) error) {
 	at := len(t.batch.Tokens)
 	t.batch.Tokens = append(t.batch.Tokens, token)
 	t.found = append(t.found, func(ctx context.Context, w store.Written) error { return then(ctx, w.Tokens[at]) })
 }
 
-// addNewToken adds a token that nobody has added before.
+// addNewToken adds a token at the end of the transaction. It is an internal
+// error if a token of the same kind and hash exists.
 func addNewToken(t *txn, token store.Token) {
 	addToken(t, token, func(_ context.Context, added bool) error {
 		if !added {
@@ -179,17 +244,22 @@ func (t *txn) lock(ctx context.Context, userID string) (store.User, error) {
 	return t.LockUser(ctx, tenant, userID)
 }
 
-// touch makes the account's cached sessions be forgotten after the commit.
+// touch makes the transaction forget the account's cached sessions after the
+// commit.
 func (t *txn) touch(userID string) { t.touched = append(t.touched, userID) }
 
-// mail queues a message. It is stored at the end of the transaction, and sent after the commit.
+// mail queues a message. The message is stored at the end of the transaction
+// and sent after the commit.
 func (t *txn) mail(_ context.Context, kind mailer.Kind, to, locale string, values mailer.Values) error {
 	if kind != outbox.Decoy && !t.mails[kind] {
 		return ErrInternal.because(fmt.Errorf("no feature declares the mail %q", kind))
 	}
+	if to == "" {
+		return nil // an account without an address: see Config.AllowNoEmail
+	}
 	t.mailed = true
 	values.SiteName = t.config.SiteName
-	message, err := t.outbox.Seal(string(kind), queuedMail{To: to, Locale: locale, Values: values})
+	message, err := t.mailQueue.Seal(string(kind), queuedMail{To: to, Locale: locale, Values: values})
 	if err != nil {
 		return err
 	}
@@ -197,13 +267,22 @@ func (t *txn) mail(_ context.Context, kind mailer.Kind, to, locale string, value
 	return nil
 }
 
-// afterCommit collects what must wait until a host's transaction is committed.
+// What is known of webhooks: machinery.hooked.
+const (
+	hooksUnknown = int32(iota)
+	noHooks
+	someHooks
+)
+
+// afterCommit collects the actions that wait until a host's transaction is
+// committed.
 type afterCommit struct {
 	actions []func()
 }
 
-// afterCommit runs an action that must not happen before its cause is durable:
-// at once, or when the host says that it has committed.
+// afterCommit runs an action that must not happen before its cause is
+// committed: at once, or inside WithTx when the host says that it has
+// committed.
 func (k *kernel) afterCommit(action func()) {
 	if k.after == nil {
 		action()
@@ -212,21 +291,27 @@ func (k *kernel) afterCommit(action func()) {
 	k.after.actions = append(k.after.actions, action)
 }
 
-// wakeWorkers tells the workers that something was committed, mail perhaps.
+// wakeWorkers tells the workers that something was committed. Mail says whether
+// a message was queued.
 func (k *kernel) wakeWorkers(mail bool) {
 	if mail {
-		k.outbox.Wake()
+		k.mailQueue.Wake()
 	} else {
-		k.outbox.WakeOnce()
+		k.mailQueue.WakeOnce()
+	}
+	if revokesTokens(k.config.Providers) {
+		k.revocations.WakeOnce()
 	}
 	k.sweeper.WakeOnce()
-	if k.config.OnEvent != nil {
+	k.hooks.WakeOnce()
+	k.chain.WakeOnce()
+	if k.config.OnEvent != nil || k.hooked.Load() == someHooks {
 		k.events.Wake()
 	}
 }
 
-// runHook calls a hook and waits for it no longer than for a request. A hook
-// that runs longer works on a transaction that has ended.
+// runHook calls a hook and waits for it for at most Config.RequestTimeout. The
+// transaction of a hook that runs longer has ended.
 func (k *kernel) runHook(ctx context.Context, name string, hook func(ctx context.Context) error) error {
 	var limit deadline.Context
 	limit.Start(ctx, k.config.RequestTimeout)
@@ -255,43 +340,44 @@ func (k *kernel) runHook(ctx context.Context, name string, hook func(ctx context
 	return ErrInternal.because(fmt.Errorf("hook %s: %w", name, err))
 }
 
-// proof is what somebody has just given: a password that matched, a link that
-// was followed.
+// proof is an accepted proof of identity: a password that matched, or a link
+// that was redeemed.
 type proof struct {
 	userID string
-	// methods are those of RFC 8176, separated by spaces.
+	// methods are the authentication methods of RFC 8176, separated by spaces.
 	methods string
-	// lock reads the account and locks it until the transaction ends; nil where
-	// that takes no more than its id. Where the account was locked, or made, in
-	// the same transaction, it returns what is known.
+	// lock reads the account and locks it until the transaction ends. Nil means
+	// that the account is locked by userID. If the account was locked, or made, in
+	// the same transaction, lock returns it without reading it again.
 	lock func(ctx context.Context, tx *txn) (store.User, error)
-	// still asks once more, with the account locked, whether the proof holds;
-	// nil where the proof was consumed in the same transaction.
+	// still checks again, with the account locked, that the proof holds. Nil if
+	// the proof was redeemed in the same transaction.
 	still func(ctx context.Context, tx *txn) error
-	// created says that the account was made in the same transaction.
+	// created says whether the account was made in the same transaction.
 	created bool
-	// clears are the keys of counters that a session clears: those of the first
-	// factor. A pause keeps them with its ticket.
+	// clears are the keys of the counters of the first factor, which a session
+	// clears. A pause keeps them in its ticket.
 	clears []string
-	// passed names the checkpoints that this proof has satisfied: those whose
-	// ticket was redeemed, and those that a proof with two factors satisfies.
+	// passed names the checkpoints that this proof has satisfied: the checkpoints
+	// whose ticket was redeemed, and the checkpoints that a proof with two factors
+	// satisfies.
 	passed []string
 }
 
-// checkpoint is something that a feature asks of everybody who has proven an
-// identity: a second factor, say. It stands at the gate, so that no way in goes
-// around it.
+// checkpoint is a demand of a feature on every sign-in after the proof of
+// identity, such as a second factor. The gate asks it, so no way in can avoid
+// it.
 type checkpoint struct {
-	// name says which checkpoint a ticket belongs to.
+	// name identifies the checkpoint in tickets.
 	name string
-	// ask returns nil where the account may pass, or the error to answer; its
-	// details name what a client can do. An error of the second kind refuses and
-	// rolls back.
+	// ask returns nil as pause if the account may pass. Otherwise pause is the
+	// error to answer, and its details name what a client can do next. The error
+	// err refuses and rolls back.
 	ask func(ctx context.Context, tx *txn, user *store.User, in proof) (pause *Error, err error)
 }
 
-// usable refuses an account that was deleted or is banned. It is the one place
-// that asks.
+// usable refuses an account that was deleted or is banned. No other function
+// checks this.
 func usable(user *store.User, now time.Time) error {
 	switch {
 	case user.Deleted():
@@ -302,28 +388,30 @@ func usable(user *store.User, now time.Time) error {
 	return nil
 }
 
-// notices collects the events about failures that a worker records; see notice.go.
+// notices collects the events about failures, which a worker records; see
+// notice.go.
 type notices struct {
 	worker *worker.Worker
 	record func(ctx context.Context)
 
 	mu      sync.Mutex
 	waiting []notice
-	// counted belongs to the worker alone.
+	// counted is used by the worker alone, without the mutex.
 	counted map[string]*repeated
 }
 
-// eventData holds ids and plain facts, never a secret.
+// eventData is the data of an event: ids and plain facts, never a secret.
 type eventData map[string]any
 
-// notice is an event about to be recorded.
+// notice is an event about a failure that the worker will record.
 type notice struct {
 	kind string
-	// emailKey is the address whose account is the subject; "" has none.
+	// emailKey is the key of the address whose account is the subject. "" means no
+	// subject.
 	emailKey string
-	// about tells notices of one kind apart.
+	// about distinguishes notices of one kind.
 	about string
-	// once records one event in a window, with the number of times.
+	// once records only one event per window, with the number of notices.
 	once bool
 	data eventData
 
@@ -332,14 +420,15 @@ type notice struct {
 	at     time.Time
 }
 
-// repeated is a notice that was recorded, and how often it came since.
+// repeated counts how often a notice came again after it was recorded.
 type repeated struct {
 	count int
 	until time.Time
 }
 
-// counters is where failures are counted. Inside a host's transaction that is
-// the transaction: any other connection could wait for it for ever.
+// counters returns Config.Counters, else the store. Inside a host's transaction
+// the store is that transaction, because another connection could wait for the
+// transaction for ever.
 func (k *kernel) counters() store.Counters {
 	if k.config.Counters != nil {
 		return k.config.Counters

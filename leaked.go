@@ -24,11 +24,15 @@ type LeakedPasswordOptions struct {
 	BaseURL string
 	// WhenDown says what happens with a new password while the server does not
 	// answer. It is required: AcceptWhenDown keeps sign-ups working,
-	// RefuseWhenDown keeps leaked passwords out. Each such password logs a
-	// warning.
+	// RefuseWhenDown keeps leaked passwords out. A sign-in goes on in both cases.
+	// Each such password logs a warning.
 	WhenDown WhenDown
 	// Timeout bounds one request to the server. Default: 2 seconds.
 	Timeout time.Duration
+	// Transport sends the requests, through a proxy for example. It follows no
+	// redirects and is bound by Timeout all the same. Default: one of its own, without
+	// a proxy from the environment.
+	Transport http.RoundTripper
 	// Logger gets the warnings. Default: [slog.Default].
 	Logger *slog.Logger
 }
@@ -69,13 +73,13 @@ func LeakedPasswords(options LeakedPasswordOptions) (func(ctx context.Context, p
 	if base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())) {
 		return nil, errors.New("admit: leaked passwords: the base URL must be https")
 	}
-	client := outboundClient(options.Timeout)
+	client := outboundClient(options.Timeout, options.Transport)
 	return func(ctx context.Context, password string) (bool, error) {
 		leaked, err := askRange(ctx, client, strings.TrimSuffix(options.BaseURL, "/"), password)
 		if err == nil {
 			return leaked, nil
 		}
-		log.WarnContext(ctx, "could not ask whether a new password has leaked", "then", string(options.WhenDown), "error", err)
+		log.WarnContext(ctx, "could not ask whether a password has leaked", "then", string(options.WhenDown), "error", err)
 		if options.WhenDown == AcceptWhenDown {
 			return false, nil
 		}
@@ -84,12 +88,17 @@ func LeakedPasswords(options LeakedPasswordOptions) (func(ctx context.Context, p
 }
 
 // outboundClient makes the client for a server that the host has configured: it
-// uses no proxy from the environment, follows no redirects, and has a time
-// limit.
-func outboundClient(timeout time.Duration) *http.Client {
+// follows no redirects and has a time limit. Without a transport of the host it uses
+// no proxy from the environment.
+func outboundClient(timeout time.Duration, transport http.RoundTripper) *http.Client {
+	if isNil(transport) {
+		transport = &http.Transport{
+			Proxy: nil, MaxIdleConnsPerHost: 4, MaxConnsPerHost: 32, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true,
+		}
+	}
 	return &http.Client{
 		Timeout:   timeout,
-		Transport: &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true},
+		Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},

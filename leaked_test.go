@@ -58,6 +58,33 @@ func TestPW05_LeakedPasswordsAreRefusedByRangeAlone(t *testing.T) {
 	}
 }
 
+// counted is a transport of a host. It counts what it sends.
+type counted struct{ n int }
+
+func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.n++
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+func TestAHostSendsTheQuestionsForLeakedPasswordsItself(t *testing.T) {
+	url, asked := corpus(t, "harbour-lamp-quiet")
+	elsewhere := httptest.NewServer(http.RedirectHandler(url+"/range/00000", http.StatusFound))
+	defer elsewhere.Close()
+	var own counted
+	for base, works := range map[string]bool{url: true, elsewhere.URL: false} {
+		leaked, err := admit.LeakedPasswords(admit.LeakedPasswordOptions{BaseURL: base, WhenDown: admit.RefuseWhenDown, Transport: &own})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, err := leaked(t.Context(), "harbour-lamp-quiet"); found != works || (err == nil) != works {
+			t.Errorf("%s: %v, %v", base, found, err)
+		}
+	}
+	if own.n != 2 || len(*asked) != 1 {
+		t.Errorf("sent %d requests, of which %d arrived", own.n, len(*asked))
+	}
+}
+
 // TestS25_NobodyFailsOpenWithoutHavingChosenTo: what becomes of a password that
 // cannot be checked is the host's decision.
 func TestS25_NobodyFailsOpenWithoutHavingChosenTo(t *testing.T) {

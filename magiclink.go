@@ -37,7 +37,8 @@ type MagicLinks struct {
 
 func (m *MagicLinks) feature() feature {
 	return feature{
-		name: "magiclink",
+		name:  "magiclink",
+		holds: holding{nothing: "links and codes are kept as hashes, for an hour at most"},
 		routes: []route{
 			{method: http.MethodGet, path: callbackPath, who: anyone, scope: "auth:signin", exchanges: true, navigated: true, serve: m.handleCallbackPage},
 			{method: http.MethodPost, path: callbackPath, who: anyone, scope: "auth:signin", limit: limitGuess, exchanges: true, serve: m.handleCallback},
@@ -75,8 +76,14 @@ type RedeemCodeParams struct {
 // ErrInvalidCallbackURL, ErrTooManyCodeRequests or ErrUnavailable.
 func (m *MagicLinks) Request(ctx context.Context, in MagicLinkParams) (requestID string, err error) {
 	callbackURL := in.CallbackURL
-	if m.config.MagicLink.Disabled {
+	rules, err := emailRulesOf(ctx, m.kernel, m.store)
+	switch {
+	case err != nil:
+		return "", err
+	case rules.magicLink.Disabled:
 		return "", ErrMagicLinkDisabled
+	case in.SignUp && !rules.signUp:
+		return "", ErrSignUpDisabled
 	}
 	address, err := emailaddress.Parse(in.Email)
 	if err != nil {
@@ -88,8 +95,8 @@ func (m *MagicLinks) Request(ctx context.Context, in MagicLinkParams) (requestID
 	if err := m.spendMail(ctx, mailedMagic, address.Key); err != nil {
 		return "", err
 	}
-	err = m.mailQuietly(ctx, address, in.SignUp, inLanguage(in.Locale, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
-		requestID, err = m.send(ctx, tx, user, callbackURL, wanted)
+	err = m.mailQuietly(ctx, address, in.SignUp, inLanguage(m.kernel, in.Locale, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
+		requestID, err = m.send(ctx, tx, user, callbackURL, rules.magicLink.TTL, wanted)
 		return err
 	}))
 	if err != nil {
@@ -101,7 +108,7 @@ func (m *MagicLinks) Request(ctx context.Context, in MagicLinkParams) (requestID
 // send stores the tokens of the link and of the code, and queues the mail. If
 // wanted is false it does the same work, with a code that nobody knows and a
 // message that nobody receives.
-func (m *MagicLinks) send(ctx context.Context, tx *txn, user *store.User, callbackURL string, wanted bool) (requestID string, err error) {
+func (m *MagicLinks) send(ctx context.Context, tx *txn, user *store.User, callbackURL string, life time.Duration, wanted bool) (requestID string, err error) {
 	code, err := newCode()
 	if err != nil {
 		return "", err
@@ -111,9 +118,9 @@ func (m *MagicLinks) send(ctx context.Context, tx *txn, user *store.User, callba
 		return "", err
 	}
 	err = tx.mailLink(ctx, link{
-		kind: kindMagic, mail: mailer.MagicLink, kills: afterNewMagic, clearsAddress: true, life: m.config.MagicLink.TTL, user: user, data: mailedTo(user), wanted: wanted,
+		kind: kindMagic, mail: mailer.MagicLink, kills: afterNewMagic, clearsAddress: true, life: life, user: user, data: mailedTo(user), wanted: wanted,
 		url:    func(secret string) (string, error) { return m.callbackLink(callbackURL, callbackPath, "token", secret) },
-		values: mailer.Values{Code: code, CodeOnly: callbackURL == ""},
+		values: mailer.Values{Code: code, CodeOnly: callbackURL == "" && m.hosted.Handler == nil},
 	})
 	if err != nil {
 		return "", err
@@ -156,14 +163,19 @@ func noCode() *Error {
 }
 
 // Redeem signs in with the token of a mailed link, and makes the account where
-// the link was asked for to sign up. It answers ErrInvalidToken, ErrTokenExpired,
+// the link was asked for to sign up. It takes the result of a redirect to a
+// provider, too. It answers ErrInvalidToken, ErrTokenExpired,
 // ErrAccountBanned or ErrUnavailable.
 func (m *MagicLinks) Redeem(ctx context.Context, token string) (SignedIn, error) {
 	given, err := readSecret("", token)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	return m.redeem(ctx, kindMagic, hashSecret(given.token), nil)
+	signed, err := m.redeem(ctx, kindMagic, hashSecret(given.token), nil)
+	if errors.Is(err, ErrInvalidToken) && len(m.config.Providers) > 0 {
+		return redeemResult(ctx, m.kernel, given.token) // perhaps the result of a redirect to a provider
+	}
+	return signed, err
 }
 
 // RedeemCode signs in with a mailed code and the id of its request. A code has
@@ -224,30 +236,30 @@ func (m *MagicLinks) redeemCode(ctx context.Context, try *attempt, hash []byte, 
 // redeem consumes a token and signs its account in, or makes the account.
 func (m *MagicLinks) redeem(ctx context.Context, kind string, hash []byte, try *attempt) (SignedIn, error) {
 	return m.admit(ctx, try, func(ctx context.Context, tx *txn) (outcome, error) {
-		isNew := false
-		now := m.now()
-		found, won, err := tx.ConsumeToken(ctx, tenant, kind, hash, now)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return outcome{}, ErrInvalidToken
-		case err != nil:
-			return outcome{}, err
-		case !won && found.UsedAt.IsZero():
-			return outcome{}, ErrTokenExpired
-		case !won:
-			return outcome{}, ErrInvalidToken
-		}
-		user, err := tx.mailboxOwner(ctx, found)
-		if errors.Is(err, store.ErrNotFound) {
-			isNew = true
-			user, err = m.userFromMailbox(ctx, tx, found)
-		}
+		// Links and codes that wait are dead while sign-in by mail is off.
+		rules, err := emailRulesOf(ctx, m.kernel, tx)
 		if err != nil {
 			return outcome{}, err
 		}
+		if rules.magicLink.Disabled {
+			return outcome{}, ErrMagicLinkDisabled
+		}
+		found, user, err := tx.spendMailed(ctx, kind, hash)
+		if err != nil {
+			return outcome{}, err
+		}
+		if kind == kindMagic {
+			pay(ctx) // nobody guesses the secret of a link
+		}
+		isNew := user.ID == ""
+		if isNew {
+			if user, err = m.userFromMailbox(ctx, tx, found); err != nil {
+				return outcome{}, err
+			}
+		}
 		// The owner takes over the account before the gate is asked, because
 		// the gate may pause the sign-in.
-		if user.Banned(now) {
+		if user.Banned(m.now()) {
 			return outcome{}, ErrAccountBanned
 		}
 		if err := tx.claim(ctx, &user); err != nil {
@@ -279,6 +291,9 @@ func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.T
 	}
 	user := m.newUser(address, name, RoleUser)
 	user.EmailVerifiedAt, user.Locale = user.CreatedAt, language
+	if err := refuseClosedSignUp(ctx, m.kernel, tx); err != nil {
+		return user, err
+	}
 	if err := askSignUp(ctx, m.kernel, SignUpAttempt{Email: address.Display, Name: name, Method: "magiclink"}); err != nil {
 		return user, err
 	}
@@ -298,6 +313,15 @@ func (m *MagicLinks) handleCallbackPage(w http.ResponseWriter, r *http.Request) 
 		return m.visitor(w, r).failed(err, againWhereAsked(seen{}))
 	}
 	email, language := readMailedTo(found)
+	if m.hosted.Handler != nil {
+		return m.visitor(w, r).writePage(http.StatusOK, ui.Page{
+			Languages:  languagesOf(language),
+			Title:      "Sign in",
+			Paragraphs: []string{"If you did not ask to sign in, close this page: nobody was signed in by opening it."},
+			Facts:      []ui.Fact{{Label: "Account", Value: email}},
+			Forms:      []ui.Form{{Action: sitePath(m.kernel, m.hosted.LinkPath), Button: "Sign in", Hidden: in.hidden("")}},
+		})
+	}
 	return m.visitor(w, r).writePage(http.StatusOK, ui.Page{
 		Languages: languagesOf(language),
 		Title:     "Sign in with your code",
@@ -321,7 +345,7 @@ func (m *MagicLinks) lookAtLink(ctx context.Context, token string) (store.Token,
 		return found, ErrInvalidToken
 	case err != nil:
 		return found, fault(err)
-	case !m.now().Before(found.ExpiresAt), !m.now().Before(found.CreatedAt.Add(codeLife)):
+	case !m.now().Before(found.ExpiresAt), m.hosted.Handler == nil && !m.now().Before(found.CreatedAt.Add(codeLife)):
 		return found, ErrTokenExpired
 	}
 	return found, nil

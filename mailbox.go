@@ -9,49 +9,75 @@ import (
 
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/internal/emailaddress"
-	"github.com/admit-go/admit/internal/letter"
 	"github.com/admit-go/admit/internal/locale"
 	"github.com/admit-go/admit/internal/outbox"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
 
-// Errors about where mail is to go.
+// Errors about the target of a mail.
 var (
 	ErrInvalidEmail       = &Error{Code: "auth/invalid-email", Status: http.StatusBadRequest, Message: "That is not an e-mail address we can use."}
 	ErrInvalidCallbackURL = &Error{Code: "auth/invalid-callback-url", Status: http.StatusBadRequest, Message: "That is not a place to return to."}
 )
 
-// mailboxOwner finds and locks the account that a token sent to a mailbox
-// signs in to: the one it was made for while it still has that address, or the
-// one that has been made since with the very address it was mailed to.
-// store.ErrNotFound means that there is none yet.
-func (t *txn) mailboxOwner(ctx context.Context, found store.Token) (store.User, error) {
-	id := found.UserID
-	if id == "" {
-		email, _ := readMailedTo(found)
-		address, err := emailaddress.Parse(email)
-		if err != nil {
-			return store.User{}, ErrInvalidToken
+// spendMailed locks the account that a mailed token signs in to, and then marks the
+// token as used: a rule that holds an account ends its tokens, and two rules that
+// took them in opposite orders would wait for each other. A token of an account
+// signs in to this account while it still has the address. The account has no ID if
+// the token was mailed before there was an account, and there is none yet.
+func (t *txn) spendMailed(ctx context.Context, kind string, hash []byte) (found store.Token, owner store.User, err error) {
+	found, owner, won, err := t.SpendToken(ctx, tenant, kind, hash, t.now())
+	if errors.Is(err, store.ErrNotFound) { // the token is unknown, or names no account
+		if found, owner, err = t.mailboxOwner(ctx, kind, hash); err == nil {
+			found, won, err = t.ConsumeToken(ctx, tenant, kind, hash, t.now())
 		}
-		holder, err := holder(ctx, t.kernel, t.Store, address)
-		if err != nil {
-			return holder, err
-		}
-		if holder.Email != address.Display {
-			return holder, ErrInvalidToken // perhaps the mailbox of another
-		}
-		id = holder.ID
 	}
-	user, err := t.lock(ctx, id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (user.Deleted() || user.EmailKey != found.EmailKey) {
-		return user, ErrInvalidToken
+	t.touch(owner.ID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return found, owner, ErrInvalidToken
+	case err != nil:
+		return found, owner, err
+	case !won && found.UsedAt.IsZero():
+		return found, owner, ErrTokenExpired
+	case !won || owner.ID != "" && (owner.Deleted() || owner.EmailKey != found.EmailKey):
+		return found, owner, ErrInvalidToken
 	}
-	return user, err
+	return found, owner, nil
 }
 
-// mailedTo is what a token keeps that may make an account: the address as it was
-// written to, and the language to keep with the account.
+// mailboxOwner finds a token that was mailed to an address without an account, and
+// locks the account that was made since with exactly this address. The account has
+// no ID if there is none. It returns store.ErrNotFound for an unknown token, and for
+// a token whose account is gone.
+func (t *txn) mailboxOwner(ctx context.Context, kind string, hash []byte) (found store.Token, owner store.User, err error) {
+	if found, err = t.Token(ctx, tenant, kind, hash); err != nil {
+		return found, owner, err
+	}
+	if found.UserID != "" {
+		return found, owner, store.ErrNotFound
+	}
+	email, _ := readMailedTo(found)
+	address, err := emailaddress.Parse(email)
+	if err != nil {
+		return found, owner, ErrInvalidToken
+	}
+	made, err := holder(ctx, t.kernel, t.Store, address)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return found, owner, nil
+	case err != nil:
+		return found, owner, err
+	case made.Email != address.Display:
+		return found, owner, ErrInvalidToken // the mailbox may belong to somebody else
+	}
+	owner, err = t.lock(ctx, made.ID)
+	return found, owner, err
+}
+
+// mailedTo returns the data of a token that may make an account: the address as
+// the mail was sent to it, and the language of the account.
 func mailedTo(user *store.User) []byte { return []byte(user.Email + "\n" + user.Locale) }
 
 func readMailedTo(found store.Token) (email, language string) {
@@ -59,33 +85,33 @@ func readMailedTo(found store.Token) (email, language string) {
 	return email, language
 }
 
-// sender is the part of a rule that mails something to an account. Where the
-// message is not wanted it does the same for nobody, with tokens and a message
-// of the kind outbox.Decoy.
+// sender is the part of a rule that mails something to an account. If wanted is
+// false, it does the same work with tokens and a message of the kind
+// outbox.Decoy, and nobody gets a mail.
 type sender func(ctx context.Context, tx *txn, user *store.User, wanted bool) error
 
-// LinkParams says to which address a link is mailed.
+// LinkParams says to which address a link is mailed, and where the link leads.
 type LinkParams struct {
 	Email string
-	// CallbackURL is the page of the host that the link, or its page here, leads
-	// to. Default: a page of this API.
+	// CallbackURL is the page of the host that the link leads to, directly or
+	// after a page of this API. Default: a page of this API.
 	CallbackURL string
-	// Locale is the language (BCP 47) to write in. Default: the account's, else
-	// what the request's Accept-Language asks for.
+	// Locale is the language (BCP 47) of the mail. Default: the language of the
+	// account, else the best match of the request's Accept-Language.
 	Locale string
 }
 
 // TokenParams is a mailed token and the address it was mailed to.
 type TokenParams struct {
-	// Email may be "": the token alone finds its account. An address that is
-	// given must be the one that the token was mailed to.
+	// Email may be "", because the token alone finds its account. If it is not "",
+	// it must be the address that the token was mailed to.
 	Email string
 	Token string
 }
 
-// mailTo mails something to the account of an address, within the budget of its
-// kind. Whether there is such an
-// account shows neither in the answer nor in what it costs.
+// mailTo mails something to the account of an address, within the budget of the
+// kind of mail. Neither the answer nor the work that it takes shows whether the
+// address has an account.
 func (k *kernel) mailTo(ctx context.Context, kind string, in LinkParams, send sender) error {
 	address, err := emailaddress.Parse(in.Email)
 	if err != nil {
@@ -97,43 +123,48 @@ func (k *kernel) mailTo(ctx context.Context, kind string, in LinkParams, send se
 	if err := k.spendMail(ctx, kind, address.Key); err != nil {
 		return err
 	}
-	return k.mailQuietly(ctx, address, false, inLanguage(in.Locale, send))
+	return k.mailQuietly(ctx, address, false, inLanguage(k, in.Locale, send))
 }
 
-// inLanguage makes a message be written in the language that is named, else in
-// the account's, else in the best match of what the client accepts.
-func inLanguage(named string, send sender) sender {
+// inLanguage returns a sender that writes in the named language, else in the
+// language of the account, else in the best match of the languages that the
+// client accepts.
+func inLanguage(k *kernel, named string, send sender) sender {
 	return func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		addressed := *user
 		if named := locale.Parse(named); named != "" || user.Locale == "" {
-			addressed.Locale = localeFor(ctx, named)
+			addressed.Locale = localeFor(ctx, k, named)
 		}
 		return send(ctx, tx, &addressed, wanted)
 	}
 }
 
-// localeFor is the language of somebody whose account names none: the one that
-// is named, else the best match of what the client accepts among the languages
-// that there are texts in, else "", which is the host's default.
-func localeFor(ctx context.Context, named string) string {
+// localeFor returns the language for an account without a language: the named
+// language, else the language with texts that best matches what the
+// client accepts, else "", which is the default of the host.
+func localeFor(ctx context.Context, k *kernel, named string) string {
 	if named = locale.Parse(named); named != "" {
 		return named
 	}
 	header, _ := ctx.Value(languagesKey{}).(string)
-	return locale.Match(locale.Accepted(header), letter.Languages())
+	if found := k.words.Find(locale.Accepted(header)); found != nil {
+		return found.Tag
+	}
+	return ""
 }
 
-// WithLanguages returns a context whose calls write to people without a language
-// of their own in the best match of header, the value of an Accept-Language
-// field. The handlers of this package do it by themselves.
+// WithLanguages returns a context for calls that send mail. If an account has
+// no language, the mail is written in the language that best matches header,
+// which is the value of an Accept-Language field (RFC 9110, section 12.5.4).
+// The handlers of this package use WithLanguages by themselves.
 func WithLanguages(ctx context.Context, header string) context.Context {
 	return context.WithValue(ctx, languagesKey{}, header)
 }
 
 type languagesKey struct{}
 
-// mailQuietly does so without a limit. With strangers a message is wanted by an
-// address without an account too; its user has no id then.
+// mailQuietly is mailTo without a budget. With strangers, an address without an
+// account gets the message too; the user that send gets then has no id.
 func (k *kernel) mailQuietly(ctx context.Context, address emailaddress.Address, strangers bool, send sender) error {
 	return k.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
 		user, err := lockHolder(ctx, tx, address)
@@ -152,33 +183,35 @@ func (k *kernel) mailQuietly(ctx context.Context, address emailaddress.Address, 
 	})
 }
 
-// link is a mail whose link carries a one-time secret.
+// link is a mail with a link that contains a one-time secret.
 type link struct {
-	// kind is that of the token, mail that of the message.
+	// kind is the kind of the token, mail the kind of the message.
 	kind string
 	mail mailer.Kind
 	// kills says which older tokens the new one replaces.
 	kills happening
-	// clearsAddress says that the new token replaces older tokens by the address
-	// that they were mailed to, too: the token of an address without an account
-	// is found by nothing else.
+	// clearsAddress says that the new token also replaces older tokens that were
+	// mailed to the same address. A token of an address without an account can
+	// only be found by its address.
 	clearsAddress bool
 	life          time.Duration
 	user          *store.User
-	// to is where the mail goes: the account's address where it is zero.
+	// to is the address that the mail is sent to. Zero means the address of the
+	// account.
 	to emailaddress.Address
-	// data is kept with the token.
+	// data is stored with the token.
 	data []byte
 	// url makes the link from the secret.
 	url    func(secret string) (string, error)
 	values mailer.Values
-	// wanted is false where nobody should get the mail: then the same work is
-	// done with a token that opens nothing and a message that is never sent.
+	// wanted is false if nobody should get the mail. Then mailLink does the same
+	// work with a token that cannot be redeemed and a message that is never sent.
 	wanted bool
 }
 
-// mailLink removes the older tokens, makes the new one and queues the mail; or
-// does the same work for nobody.
+// mailLink removes the older tokens, makes the new token and queues the mail.
+// If the mail is not wanted, it does the same work for an account that does not
+// exist.
 func (t *txn) mailLink(ctx context.Context, l link) error {
 	if l.to == (emailaddress.Address{}) {
 		l.to = emailaddress.Address{Display: l.user.Email, Key: l.user.EmailKey}
@@ -187,7 +220,7 @@ func (t *txn) mailLink(ctx context.Context, l link) error {
 	t.then = append(t.then, func() { t.notice(ctx, asked) })
 	cleared := l.to.Key
 	if !l.wanted {
-		l.kind, l.mail, cleared = outbox.Decoy, outbox.Decoy, l.user.ID // which is no address
+		l.kind, l.mail, cleared = outbox.Decoy, outbox.Decoy, l.user.ID // which matches no address
 	}
 	if !l.clearsAddress {
 		cleared = ""
@@ -207,13 +240,13 @@ func (t *txn) mailLink(ctx context.Context, l link) error {
 	return t.mail(ctx, l.mail, l.to.Display, l.user.Locale, values)
 }
 
-// nobody is an account that no record belongs to.
+// nobody returns an account that is not stored and to which no record belongs.
 func (k *kernel) nobody(address emailaddress.Address) store.User {
 	return store.User{Tenant: tenant, ID: k.newID(), Email: address.Display, EmailKey: address.Key}
 }
 
-// checkCallback refuses a target that the configuration does not allow, before
-// anything is sent or stored.
+// checkCallback refuses a target that the configuration does not allow. Rules
+// call it before anything is sent or stored.
 func (k *kernel) checkCallback(target string) error {
 	if target != "" && !k.redirects.Allows(target) {
 		return ErrInvalidCallbackURL
@@ -221,8 +254,8 @@ func (k *kernel) checkCallback(target string) error {
 	return nil
 }
 
-// callbackLink is the address in a mail: the host's own page where it named
-// one, or the page of this API.
+// callbackLink returns the link of a mail: to the page of the host if
+// callbackURL names one, else to the page of this API.
 func (k *kernel) callbackLink(callbackURL, path string, namesAndValues ...string) (string, error) {
 	if callbackURL == "" {
 		callbackURL = k.config.BaseURL + k.config.BasePath + path
@@ -234,8 +267,9 @@ func (k *kernel) callbackLink(callbackURL, path string, namesAndValues ...string
 	return link, nil
 }
 
-// verifyLink leads to the page of this API, which sends the browser on to the
-// host's: what a mail scanner fetches must not be the host's page with a token.
+// verifyLink returns a link to the page of this API, which sends the browser on
+// to the page of the host. A mail scanner that fetches the link does not fetch
+// the page of the host with a token.
 func (k *kernel) verifyLink(path, callbackURL, secret, email string) (string, error) {
 	query := []string{"token", secret, "email", email}
 	if callbackURL != "" {
@@ -244,29 +278,29 @@ func (k *kernel) verifyLink(path, callbackURL, secret, email string) (string, er
 	return k.callbackLink("", path, query...)
 }
 
-// about fills in what every message about an account says.
+// about fills in the values that every message about an account has.
 func (k *kernel) about(ctx context.Context, user *store.User, values mailer.Values) mailer.Values {
 	client := clientFrom(ctx)
 	values.UserName, values.Verified = user.Name, !user.EmailVerifiedAt.IsZero()
-	if values.UserEmail == "" { // else it is masked
+	if values.UserEmail == "" { // otherwise the rule has set it, masked
 		values.UserEmail = user.Email
 	}
 	values.At = k.now()
-	if values.SignedUpAt.IsZero() { // else it is the device of the sign-up
+	if values.SignedUpAt.IsZero() { // otherwise the values name the device of the sign-up
 		values.Device, values.IPAddress = device.Name(client.UserAgent), client.IPAddress
 	}
 	return values
 }
 
-// mailedSecret is a secret as somebody gives it back, with the address that it
-// was mailed to where that is known.
+// mailedSecret is a mailed secret that a client sends back, with the address
+// that the client says it was mailed to, if any.
 type mailedSecret struct {
 	token   string
 	address emailaddress.Address
 }
 
-// readSecret reads a mailed secret and the address that comes with it. What
-// cannot be a secret is refused before the store is asked.
+// readSecret reads a mailed secret and its address. A text that cannot be a
+// secret is refused before the store is asked.
 func readSecret(email, token string) (mailedSecret, error) {
 	given := mailedSecret{token: cleanSecret(token)}
 	if email != "" {
@@ -284,8 +318,8 @@ func readSecret(email, token string) (mailedSecret, error) {
 	return given, nil
 }
 
-// fits answers whether a secret that was sent to an address is the one that was
-// meant.
+// fits reports whether the secret may have been mailed to an address: the
+// client named this address, or none.
 func (m mailedSecret) fits(emailKey string) bool {
 	return m.address.Key == "" || m.address.Key == emailKey
 }

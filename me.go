@@ -13,9 +13,10 @@ type me struct {
 
 func (m *me) feature() feature {
 	return feature{
-		name: "account",
+		name:  "account",
+		holds: holding{nothing: "it shows the account, which is in the part of the users"},
 		routes: []route{
-			{method: http.MethodGet, path: "/auth/me", who: signedIn, scope: "users:read", serve: m.handleMe},
+			{method: http.MethodGet, path: "/auth/me", who: signedIn, scope: "users:read", acting: true, serve: m.handleMe},
 		},
 	}
 }

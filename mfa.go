@@ -363,7 +363,19 @@ func (m *MFA) Factors(ctx context.Context, userID string) ([]Factor, error) {
 		return nil, err
 	}
 	factors, err := factorsOf(ctx, m.store, userID)
-	return factors, fault(err)
+	for i, f := range factors {
+		if err != nil || !f.marked || f.RecoveryCodesLeft == 0 {
+			continue
+		}
+		var there bool
+		if there, err = hasRecoveryCodes(ctx, m.store, userID); !there {
+			factors[i].RecoveryCodesLeft = 0
+		}
+	}
+	if err != nil {
+		return nil, fault(err)
+	}
+	return factors, nil
 }
 
 // ResetMFAParams says whose factors an operator removes, and why.

@@ -3,17 +3,12 @@ package admit
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"github.com/admit-go/admit/internal/uuid"
 	"github.com/admit-go/admit/store"
 )
 
 // This file lists and forgets the devices of mfa.go that need no second factor.
-
-// ErrDeviceNotFound answers for a remembered device that does not exist or
-// belongs to somebody else.
-var ErrDeviceNotFound = &Error{Code: "auth/device-not-found", Status: http.StatusNotFound, Message: "There is no such device."}
 
 // Devices lists the devices of an account that need no second factor, oldest
 // first.
@@ -28,7 +23,16 @@ func (m *MFA) Devices(ctx context.Context, userID string) ([]RememberedDevice, e
 		if err != nil {
 			return nil, err
 		}
-		if m.now().Before(d.ExpiresAt) {
+		hash, err := deviceHash(r)
+		if err != nil {
+			return nil, err
+		}
+		token, err := m.store.Token(ctx, tenant, kindRemembered, hash)
+		switch {
+		case errors.Is(err, store.ErrNotFound): // it was forgotten while the host had switched remembering off
+		case err != nil:
+			return nil, fault(err)
+		case deviceStands(&token, userID, m.now()):
 			devices = append(devices, d)
 		}
 	}
@@ -57,7 +61,7 @@ func (m *MFA) ForgetDevice(ctx context.Context, in ForgetDeviceParams) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.DeleteRecord(ctx, tenant, kindRemembered, found.ID); err != nil {
+		if err := forgetDevice(ctx, tx, found); err != nil {
 			return err
 		}
 		return tx.record(ctx, event{kind: eventDeviceForgotten, subject: user.ID, data: eventData{"device": found.ID}})

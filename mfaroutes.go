@@ -19,7 +19,8 @@ type mfaDoors struct {
 
 func (d *mfaDoors) feature() feature {
 	return feature{
-		name: "mfa",
+		name:  "mfa",
+		holds: holding{part: "secondFactors", export: exportFactors},
 		routes: []route{
 			// A sign-in that must set up a factor first comes with its ticket alone.
 			{method: http.MethodPost, path: "/auth/mfa/enable", who: signedIn, scope: "auth:mfa", limit: limitGuess, fresh: true, orRefresh: true, serve: d.handleEnable},
@@ -27,7 +28,7 @@ func (d *mfaDoors) feature() feature {
 			{method: http.MethodPost, path: "/auth/mfa/disable", who: signedIn, scope: "auth:mfa", limit: limitGuess, fresh: true, serve: d.handleDisable},
 			{method: http.MethodPost, path: "/auth/mfa/backup-codes", who: signedIn, scope: "auth:mfa", limit: limitGuess, fresh: true, serve: d.handleBackupCodes},
 			{method: http.MethodPost, path: "/auth/mfa/verify", who: anyone, scope: "auth:signin", limit: limitGuess, exchanges: true, serve: d.handleVerify},
-			{method: http.MethodGet, path: "/auth/mfa/devices", who: signedIn, scope: "auth:mfa", serve: d.handleDevices},
+			{method: http.MethodGet, path: "/auth/mfa/devices", who: signedIn, scope: "auth:mfa", acting: true, serve: d.handleDevices},
 			{method: http.MethodDelete, path: "/auth/mfa/devices/{id}", who: signedIn, scope: "auth:mfa", fresh: true, serve: d.handleForgetDevice},
 			{method: http.MethodGet, path: "/admin/users/{userId}/factors", who: adminGroup, scope: "users:read", serve: d.handleFactors},
 			{method: http.MethodDelete, path: "/admin/users/{userId}/factors", who: adminGroup, scope: "users:write", serve: d.handleReset},
@@ -77,6 +78,9 @@ func (d *mfaDoors) handleEnable(w http.ResponseWriter, r *http.Request) error {
 	if err := webio.DecodeOptional(r, &in); err != nil {
 		return err
 	}
+	if !callerFrom(r.Context()).signedIn {
+		in.MFAToken = ticketIn(d.kernel, r, in.MFAToken)
+	}
 	userID, err := in.caller(r)
 	if err != nil {
 		return err
@@ -112,6 +116,9 @@ func (d *mfaDoors) handleConfirm(w http.ResponseWriter, r *http.Request) error {
 	var in mfaInput
 	if err := webio.DecodeOptional(r, &in); err != nil {
 		return err
+	}
+	if !callerFrom(r.Context()).signedIn {
+		in.MFAToken = ticketIn(d.kernel, r, in.MFAToken)
 	}
 	userID, err := in.caller(r)
 	if err != nil {
@@ -166,6 +173,7 @@ func (d *mfaDoors) handleVerify(w http.ResponseWriter, r *http.Request) error {
 	if err := webio.Decode(r, &in); err != nil {
 		return err
 	}
+	in.MFAToken = ticketIn(d.kernel, r, in.MFAToken)
 	done, err := d.mfa.Verify(r.Context(), VerifyMFAParams{Ticket: in.MFAToken, Code: in.Code, Passkey: in.answer(), Remember: in.Remember})
 	if err != nil {
 		return err

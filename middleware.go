@@ -70,8 +70,9 @@ func (a *Auth) RequireRole(role string, others ...string) func(http.Handler) htt
 }
 
 // RequireKey lets secret API keys with the scope pass, and nobody else.
-// Wildcards and nil scopes include every scope. A signed-in user without a
-// secret key gets 403 auth/key-required.
+// Wildcards and nil scopes include every scope. A key of a user has no scope that
+// its owner does not have (Config.APIKeys). A signed-in user without a secret key
+// gets 403 auth/key-required.
 func (a *Auth) RequireKey(scope string) func(http.Handler) http.Handler {
 	if !validScope(scope) {
 		return a.nobody(scopeProblem("RequireKey", scope))
@@ -92,7 +93,7 @@ func (a *Auth) RequireKey(scope string) func(http.Handler) http.Handler {
 }
 
 // RequireUserOrKey lets signed-in users pass, and secret API keys with the
-// scope.
+// scope. [CallerFrom] tells the user, or the owner of the key.
 func (a *Auth) RequireUserOrKey(scope string) func(http.Handler) http.Handler {
 	if !validScope(scope) {
 		return a.nobody(scopeProblem("RequireUserOrKey", scope))
@@ -132,6 +133,8 @@ func (a *Auth) RequireFactor(next http.Handler) http.Handler {
 		switch {
 		case !c.signedIn:
 			return ErrUnauthorized
+		case c.actor != nil:
+			return ErrImpersonating
 		case c.session.ACR() == store.TwoFactors:
 			return nil
 		case c.user.MFAEnabled:
@@ -141,12 +144,44 @@ func (a *Auth) RequireFactor(next http.Handler) http.Handler {
 	})
 }
 
+// RequireOrganization lets signed-in users pass whose session works in an
+// organisation in which their role is the given one or includes it; see
+// [OrganizationConfig]. With RoleMember every member passes. Other users get 403
+// auth/forbidden. The role is always read from the store, so that a new role and a
+// removal hold at once. [SessionFrom] tells the organisation.
+func (a *Auth) RequireOrganization(role string) func(http.Handler) http.Handler {
+	if !a.config.Organizations.knows(role) {
+		return a.nobody(fmt.Errorf("RequireOrganization(%q): organisations have no such role", role))
+	}
+	return func(next http.Handler) http.Handler {
+		return a.guard(next, freshly, func(c *caller) error {
+			switch {
+			case !c.signedIn:
+				return ErrUnauthorized
+			case !a.config.Organizations.covers(c.session.OrganizationRole, role):
+				return ErrForbidden
+			}
+			return nil
+		})
+	}
+}
+
 // Caller is who sent a request that passed a guard. What is not there is nil: a
 // program that sends a key has no user, and most users send no key.
 type Caller struct {
 	User    *User
 	Session *Session
-	Key     *APIKey
+	// Key has, if it belongs to a user, only the scopes that the user has too.
+	Key *APIKey
+	// Owner is the account that the key belongs to, if it is a key of a user. The
+	// program acts in the name of the account, within the scopes of the key.
+	Owner *User
+	// Actor is the administrator who acts as User. Nil if nobody does. Show a banner
+	// then, and refuse what only the user may do: RequireRecent and RequireFactor do.
+	Actor *User
+	// OrganizationID is the organisation that the session works in, and
+	// OrganizationRole the role of the user there. Both are "" outside of any.
+	OrganizationID, OrganizationRole string
 }
 
 // CallerFrom returns who sent a request that passed a guard. It returns false
@@ -160,10 +195,19 @@ func CallerFrom(ctx context.Context) (Caller, bool) {
 	if c.signedIn {
 		user, session := userOf(&c.user), sessionOf(&c.session)
 		who.User, who.Session = &user, &session
+		who.OrganizationID, who.OrganizationRole = session.OrganizationID, session.OrganizationRole
 	}
 	if c.key != nil {
 		key := apiKeyOf(c.key)
 		who.Key = &key
+	}
+	if c.actor != nil {
+		actor := userOf(&c.actor.user)
+		who.Actor = &actor
+	}
+	if c.owner != nil {
+		owner := userOf(c.owner)
+		who.Owner = &owner
 	}
 	return who, true
 }
@@ -267,31 +311,36 @@ const (
 // guard identifies the caller once, however many guards stand before a handler,
 // and asks whether the request may pass.
 func (a *Auth) guard(next http.Handler, how manner, pass func(*caller) error) http.Handler {
+	return guardOr(a, next, how, pass, a.refuse)
+}
+
+// guardOr is guard with another answer to a request that may not pass.
+func guardOr(a *Auth, next http.Handler, how manner, pass func(*caller) error, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	fresh := how&freshly != 0
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		outer := callerFrom(r.Context())
 		if outer != nil && outer.by == a.machinery && !fresh {
 			if err := pass(outer); err != nil {
-				a.refuse(w, r, err)
+				refuse(w, r, err)
 				return
 			}
 			next.ServeHTTP(w, r)
 			return
 		}
-		ctx := &requestContext{Context: r.Context(), request: r, auth: a.kernel, caller: caller{by: a.machinery}}
+		ctx := &requestContext{Context: r.Context(), request: r, auth: a.kernel, caller: caller{by: a.machinery, counted: outer != nil && outer.by == a.machinery && outer.key != nil}}
 		ctx.lookup.Start(r.Context(), a.config.RequestTimeout)
 		err := identifyHost(a.kernel, r, ctx, fresh)
 		ctx.lookup.Stop()
 		if err != nil && how&deadCookie != 0 && cookieRefused(a.kernel, r, &ctx.caller, err) {
 			clearCookie(a.kernel, w.Header())
-			ctx.caller = caller{by: a.machinery, key: ctx.caller.key}
+			ctx.caller = caller{by: a.machinery, key: ctx.caller.key, owner: ctx.caller.owner}
 			err = nil
 		}
 		if err == nil {
 			err = pass(&ctx.caller)
 		}
 		if err != nil {
-			a.refuse(w, r, err)
+			refuse(w, r, err)
 			return
 		}
 		if ctx.caller.cookie != nil {
@@ -317,7 +366,7 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if h.Get("X-Request-Id") == "" {
 		h.Set("X-Request-Id", requestID())
 	}
-	writeError(w, report(a.log, w, r, err))
+	writeError(a.kernel, w, r, report(a.log, w, r, err))
 }
 
 // RequirePolicy lets a caller pass who meets a policy such as "user &

@@ -23,27 +23,34 @@ var (
 	ErrVerificationTokenExpired  = &Error{Code: "auth/verification-token-expired", Status: http.StatusUnauthorized, Message: "This link is too old. Please ask for a new one."}
 )
 
-// kill removes the tokens that a happening makes worthless: tokens of the
-// account, and tokens sent to its address before there was an account.
+// kill removes the tokens that a happening makes useless: tokens of the
+// account, and tokens that were mailed to its address before there was an
+// account.
 func (t *txn) kill(ctx context.Context, h happening, userID, emailKey string) error {
-	// What the transaction has added before must not outlive it.
+	// Tokens that the transaction has added before must be removed too, so they
+	// are written first.
 	if len(t.batch.Tokens) > 0 {
 		if err := flush(ctx, t); err != nil {
 			return err
 		}
 	}
-	t.batch.Kill = append(t.batch.Kill, store.TokenFilter{Tenant: tenant, UserID: userID, EmailKey: emailKey, Kinds: killed(h)})
+	kinds := killed(h)
+	if forgets(h) {
+		kinds = append(kinds, kindRemembered)
+	}
+	t.batch.Kill = append(t.batch.Kill, store.TokenFilter{Tenant: tenant, UserID: userID, EmailKey: emailKey, Kinds: kinds})
 	if userID == "" || !forgets(h) || t.config.MFA.Remember == 0 {
-		return nil
+		return nil // what is left of a device is only shown, and Devices leaves it out
 	}
 	_, err := t.DeleteRecordsOf(ctx, tenant, userRef(userID), kindRemembered)
 	return err
 }
 
-// secretLength is the length of a mailed secret: 32 random bytes in base64url.
+// secretLength is the length of a mailed secret: 32 random bytes in base64url
+// without padding.
 const secretLength = 43
 
-// newSecret makes a secret to mail and the hash to store.
+// newSecret returns a new secret to mail and its hash to store.
 func newSecret() (text string, hash []byte, err error) {
 	var raw [32]byte
 	if _, err := rand.Read(raw[:]); err != nil {
@@ -53,17 +60,18 @@ func newSecret() (text string, hash []byte, err error) {
 	return text, hashSecret(text), nil
 }
 
-// hashSecret is what a secret is looked up by. The text itself is hashed, so
-// that a secret has one spelling.
+// hashSecret returns the hash by which a secret is looked up. The text is
+// hashed, not the decoded bytes, so that only one spelling of a secret is
+// valid.
 func hashSecret(text string) []byte {
 	hash := sha256.Sum256([]byte(text))
 	return slices.Clone(hash[:])
 }
 
-// cleanSecret takes off what gets stuck to a secret that is copied from a mail
-// and pasted: blanks, line breaks and invisible characters at both ends, and the
-// punctuation that closes or opens the sentence around a link. No secret begins
-// or ends with such a character.
+// cleanSecret removes characters at both ends that are often copied together
+// with a secret from a mail: blanks, line breaks, invisible characters, and the
+// punctuation around a link. No secret begins or ends with one of these
+// characters.
 func cleanSecret(text string) string {
 	if wellFormed(text) {
 		return text
@@ -73,7 +81,7 @@ func cleanSecret(text string) string {
 	})
 }
 
-// wellFormed refuses what cannot be a secret before any look-up.
+// wellFormed reports whether a text can be a secret, without a look-up.
 func wellFormed(text string) bool {
 	if len(text) != secretLength {
 		return false
@@ -95,22 +103,24 @@ func (t *txn) newToken(_ context.Context, token store.Token, life time.Duration)
 	return secret, token.ExpiresAt, nil
 }
 
-// opened is a secret that was redeemed, or had been before.
+// opened is a secret that was redeemed now, or that had been redeemed before.
 type opened struct {
 	token store.Token
-	// kind is that of the token.
+	// kind is the kind of the token.
 	kind string
 	// user is the token's account, locked.
 	user store.User
-	// used says that the secret had been redeemed before; nothing was spent now.
+	// used says that the secret had been redeemed before, so that nothing was
+	// redeemed now.
 	used bool
 }
 
 // openSecret redeems a mailed secret of one of the kinds: it finds the token,
-// locks its account, and uses the token up, in one step. It is the one place where secrets
-// that belong to an account are spent. It answers ErrInvalidToken for a secret
-// that is unknown, ErrTokenExpired for one that came too late, and
-// ErrAccountBanned; one that was used already is told by opened.used.
+// locks its account and marks the token as used, in one step. Secrets that
+// belong to an account are redeemed only here. It returns ErrInvalidToken for
+// an unknown secret, ErrTokenExpired for an expired secret, and
+// ErrAccountBanned. For a secret that had been redeemed before it sets
+// opened.used and returns no error.
 func (t *txn) openSecret(ctx context.Context, secret string, kinds ...string) (opened, error) {
 	if secret = cleanSecret(secret); !wellFormed(secret) {
 		return opened{}, ErrInvalidToken
@@ -126,16 +136,17 @@ func (t *txn) openSecret(ctx context.Context, secret string, kinds ...string) (o
 }
 
 // openHash is openSecret for the hash of a secret of one kind. It returns
-// store.ErrNotFound for a hash that is unknown.
+// store.ErrNotFound for an unknown hash.
 func openHash(ctx context.Context, t *txn, kind string, hash []byte) (opened, error) {
 	now := t.now()
 	token, user, spent, err := t.SpendToken(ctx, tenant, kind, hash, now)
 	if err != nil {
 		return opened{}, err
 	}
+	pay(ctx)
 	t.touch(user.ID)
 	found := opened{token: token, kind: kind, user: user, used: !spent}
-	err = usable(&user, now) // where it is not, the token is not spent after all
+	err = opens(kind, &user, now) // an error rolls back, so the token is not spent
 	switch {
 	case errors.Is(err, ErrAuthUserNotFound):
 		return found, ErrInvalidToken
@@ -148,16 +159,30 @@ func openHash(ctx context.Context, t *txn, kind string, hash []byte) (opened, er
 	return found, nil
 }
 
-// seen is a mailed secret that was looked at and not used up.
+// opens refuses an account for which a secret of a kind is worth nothing. A secret
+// to restore an account is for a deleted account, and every other secret is not.
+func opens(kind string, user *store.User, now time.Time) error {
+	if kind != kindRestore {
+		return usable(user, now)
+	}
+	if !user.Deleted() {
+		return ErrAuthUserNotFound
+	}
+	back := *user
+	back.DeletedAt = time.Time{}
+	return usable(&back, now)
+}
+
+// seen is a mailed secret that was looked up and not redeemed.
 type seen struct {
 	token store.Token
 	user  store.User
 }
 
-// lookAt finds the token of a mailed secret, of one of the kinds, and its account,
-// without using the token up: a page tells what the secret is good for before
-// anything is asked. It answers ErrInvalidToken, ErrTokenExpired, ErrAccountBanned
-// or ErrUnavailable; a secret that was used is no error.
+// lookAt finds the token of a mailed secret of one of the kinds, and its
+// account, without redeeming the token. A page uses it to say what the link
+// does before it shows a button. It returns ErrInvalidToken, ErrTokenExpired,
+// ErrAccountBanned or ErrUnavailable. A redeemed secret is not an error.
 func lookAt(ctx context.Context, k *kernel, secret string, kinds ...string) (seen, error) {
 	if secret = cleanSecret(secret); !wellFormed(secret) {
 		return seen{}, ErrInvalidToken
@@ -171,9 +196,9 @@ func lookAt(ctx context.Context, k *kernel, secret string, kinds ...string) (see
 			return seen{}, fault(err)
 		}
 		found := seen{token, user}
-		own := kind == kindVerify || kind == kindReset // secrets for the account's present address
+		own := kind == kindVerify || kind == kindReset // secrets for the current address of the account
 		switch {
-		case user.ID == "", user.Deleted(), own && token.EmailKey != user.EmailKey:
+		case user.ID == "", user.Deleted() != (kind == kindRestore), own && token.EmailKey != user.EmailKey:
 			return seen{}, ErrInvalidToken
 		case user.Banned(k.now()):
 			return found, ErrAccountBanned
@@ -185,11 +210,11 @@ func lookAt(ctx context.Context, k *kernel, secret string, kinds ...string) (see
 	return seen{}, ErrInvalidToken
 }
 
-// cleanCode reads a code as somebody types or pastes it: with blanks, hyphens
-// and invisible characters, in digits of any width or script. It answers whether
-// six digits are left.
+// cleanCode reads a code that was typed or pasted. It ignores blanks, hyphens
+// and invisible characters, and accepts digits of any width or script. It
+// reports whether there are exactly six digits.
 func cleanCode(typed string) (code string, ok bool) {
-	const longest = 256 // bytes looked at
+	const longest = 256 // in bytes; a longer text is no code
 	if len(typed) > longest {
 		return "", false
 	}
@@ -206,12 +231,13 @@ func cleanCode(typed string) (code string, ok bool) {
 	return string(digits), len(digits) == 6
 }
 
-// ignoredInCode says whether a character gets into a code by typing or pasting
-// and is no part of it.
+// ignoredInCode reports whether a character may come into a code by typing or
+// pasting without being part of it.
 func ignoredInCode(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Pd) }
 
-// digitOf is the value of a decimal digit of any script. Their digits stand in
-// rows of ten, in order, so that the row's first is found by counting back.
+// digitOf returns the value of a decimal digit of any script. Unicode has the
+// digits of each script in rows of ten, in order, so the distance from the
+// start of the range, modulo ten, gives the value.
 func digitOf(r rune) (byte, bool) {
 	if !unicode.Is(unicode.Nd, r) {
 		return 0, false

@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -74,6 +75,22 @@ func TestNoticesOfAChangedPasswordCannotBeMuted(t *testing.T) {
 	l.ok(err)
 	if n := len(l.letters(mailer.PasswordChanged, "ann@x.test")); n != 1 {
 		t.Errorf("%d notices of the change were mailed", n)
+	}
+}
+
+// A thief of a session would silence first what tells of a new address, factor or
+// key. So of all messages only the notice of a new device can be switched off.
+func TestNoticesOfAnAddressAFactorOrAKeyCannotBeMuted(t *testing.T) {
+	l := newLiving(t, false)
+	user := l.verified("ann@x.test")
+	user.MuteAlerts = true
+	for _, kind := range mailer.Kinds() {
+		before := len(l.letters(kind, user.Email))
+		l.ok(l.tx(t.Context(), func(ctx context.Context, tx *txn) error { return tx.notify(ctx, &user, kind) }))
+		muted := len(l.letters(kind, user.Email)) == before
+		if muted != (kind == mailer.NewDevice) {
+			t.Errorf("the notice %s is muted: %v", kind, muted)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"html/template"
@@ -132,12 +133,15 @@ func (in formInput) renewal(action string) []ui.Form {
 // pagePath returns the path at which a browser reaches a page of this API. It
 // starts with the path of Config.BaseURL, which a proxy in front of the host
 // may have removed.
-func (k *kernel) pagePath(path string) string {
+func (k *kernel) pagePath(path string) string { return sitePath(k, k.config.BasePath+path) }
+
+// sitePath returns the path at which a browser reaches a path of the host.
+func sitePath(k *kernel, path string) string {
 	base, err := url.Parse(k.config.BaseURL)
 	if err != nil { // New has refused it
-		return k.config.BasePath + path
+		return path
 	}
-	return base.EscapedPath() + k.config.BasePath + path
+	return base.EscapedPath() + path
 }
 
 // visitor is a request that may come from a browser, and its answer.
@@ -151,7 +155,7 @@ func (k *kernel) visitor(w http.ResponseWriter, r *http.Request) visitor { retur
 
 // home returns the link of a page where nothing is left to do.
 func (v visitor) home() []ui.Link {
-	return []ui.Link{{Text: "To the home page", URL: template.URL(v.config.HomeURL)}} //nolint:gosec // from the configuration
+	return []ui.Link{{Text: "To the home page", URL: template.URL(cmp.Or(v.hosted.Home, v.config.HomeURL))}} //nolint:gosec // from the configuration
 }
 
 // languages returns the language of the account. A page uses it before the

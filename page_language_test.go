@@ -4,17 +4,20 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/admit-go/admit/internal/texts"
+	"github.com/admit-go/admit/internal/wording"
 	"github.com/admit-go/admit/ui"
 )
 
 // A page of which one sentence lacks a translation is shown in English as a
-// whole. So every sentence that this package writes for a page must be in
-// ui/german.go and ui/japanese.go.
+// whole. So every sentence that this package writes for a page must be in each file of
+// internal/wording.
 func TestMailEverySentenceOfAPageIsTranslated(t *testing.T) {
 	names, err := filepath.Glob("*.go")
 	if err != nil {
@@ -48,6 +51,62 @@ func TestMailEverySentenceOfAPageIsTranslated(t *testing.T) {
 	for _, rule := range (PasswordConfig{RequireUppercase: true, RequireLowercase: true, RequireNumbers: true, RequireSpecialChars: true}).inWords() {
 		if missing := ui.Missing(ui.Page{Title: rule}); missing != nil {
 			t.Errorf("no translation of a rule: %q", missing)
+		}
+	}
+}
+
+// The message of an error is a key of internal/wording, and every sentence there is
+// written somewhere.
+func TestEveryMessageOfAnErrorIsTranslated(t *testing.T) {
+	set, err := wording.Load(texts.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := map[string]bool{}
+	names, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	errorsFound := 0
+	for _, name := range append(names, "pages/serve.go", "ui/ui.go") {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				if text, err := strconv.Unquote(literal.Value); err == nil {
+					written[text] = true
+				}
+			}
+			made, ok := n.(*ast.CompositeLit)
+			if !ok || types.ExprString(made.Type) != "Error" && types.ExprString(made.Type) != "admit.Error" {
+				return true
+			}
+			for _, element := range made.Elts {
+				if field, ok := element.(*ast.KeyValueExpr); ok && types.ExprString(field.Key) == "Message" {
+					for _, message := range literals(field.Value) {
+						errorsFound++
+						for _, c := range set.Catalogues() {
+							if _, ok := wording.Sentence(c, message); !ok {
+								t.Errorf("%s: %s.json lacks the message %q", name, c.Tag, message)
+							}
+						}
+					}
+				}
+			}
+			return true
+		})
+	}
+	if errorsFound < 50 {
+		t.Errorf("only %d messages were found: the test looks in the wrong place", errorsFound)
+	}
+	for _, key := range set.English().Keys() {
+		if strings.ContainsAny(key, " ") && !written[key] {
+			t.Errorf("internal/wording has a sentence that nothing says: %q", key)
 		}
 	}
 }

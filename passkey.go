@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
 
@@ -311,6 +313,46 @@ func (p *Passkeys) Rename(ctx context.Context, in RenamePasskeyParams) (renamed 
 		return tx.record(ctx, event{kind: eventPasskeyRenamed, subject: in.UserID, data: eventData{"passkey": in.ID}})
 	})
 	return renamed, err
+}
+
+// ResetPasskeysParams says whose passkeys an operator removes, and why.
+type ResetPasskeysParams struct {
+	// Reason stands in the audit log. It must be given.
+	UserID, Reason string
+}
+
+// Reset removes every passkey of an account, also the last way in: its owner comes
+// back by a reset mail. Every session ends, and the account is told by mail. It
+// answers ErrUserNotFound, ErrPasskeyNotFound without a passkey, ErrInvalidRequest
+// without a reason, or ErrUnavailable.
+func (p *Passkeys) Reset(ctx context.Context, in ResetPasskeysParams) error {
+	if in.Reason = strings.TrimSpace(in.Reason); in.Reason == "" {
+		return ErrInvalidRequest.detail("reason", "is missing")
+	}
+	if !uuid.Valid(in.UserID) {
+		return ErrUserNotFound
+	}
+	return p.tx(planned(ctx, in.UserID), func(ctx context.Context, tx *txn) error {
+		user, err := existing(tx.lock(ctx, in.UserID))
+		if err != nil {
+			return err
+		}
+		removed, err := tx.DeleteRecordsOf(ctx, tenant, userRef(user.ID), recordPasskey)
+		if err != nil {
+			return err
+		}
+		if removed == 0 {
+			return ErrPasskeyNotFound
+		}
+		_, err = tx.EndSessions(ctx, store.SessionEnd{Tenant: tenant, UserID: user.ID, At: tx.now(), Reason: endedByFactor})
+		if err != nil {
+			return err
+		}
+		if err := tx.kill(ctx, afterFactor, user.ID, user.EmailKey); err != nil {
+			return err
+		}
+		return passkeysChanged(ctx, tx, &user, mailer.PasskeyRemoved, event{kind: eventPasskeyRemoved, subject: user.ID, data: eventData{"removed": removed, "why": in.Reason}})
+	})
 }
 
 // RemovePasskeyParams names a passkey of an account.

@@ -18,10 +18,17 @@ import (
 // This file keeps the ceremonies of WebAuthn, and proves that somebody holds a
 // passkey. Sign-in, the second factor and reauthentication stand on it.
 
-// ErrInvalidPasskey answers whatever is wrong with a passkey or a ceremony: 401
-// at a sign-in, 400 at a registration. Its details hold "unknown": true where the
-// site does not know the passkey, so that the browser can be told to forget it.
-var ErrInvalidPasskey = &Error{Code: "auth/invalid-passkey", Status: http.StatusUnauthorized, Message: "The passkey could not be used. Please try again, or sign in another way."}
+// Errors of passkeys.
+var (
+	// ErrInvalidPasskey answers whatever is wrong with a passkey or a ceremony: 401
+	// at a sign-in, 400 at a registration. Its details hold "unknown": true where the
+	// site does not know the passkey, so that the browser can be told to forget it.
+	ErrInvalidPasskey  = &Error{Code: "auth/invalid-passkey", Status: http.StatusUnauthorized, Message: "The passkey could not be used. Please try again, or sign in another way."}
+	ErrPasskeyExists   = &Error{Code: "auth/passkey-exists", Status: http.StatusConflict, Message: "This passkey is in use already."}
+	ErrPasskeyNotFound = &Error{Code: "auth/passkey-not-found", Status: http.StatusNotFound, Message: "There is no such passkey."}
+	ErrTooManyPasskeys = &Error{Code: "auth/too-many-passkeys", Status: http.StatusForbidden, Message: "An account has at most 20 passkeys. Please remove one first."}
+	ErrLastAuthMethod  = &Error{Code: "auth/last-auth-method", Status: http.StatusBadRequest, Message: "This is the only way to sign in. Please add another one first."}
+)
 
 // ceremonyLife is how long the answer of the authenticator is waited for.
 const ceremonyLife = 5 * time.Minute
@@ -191,17 +198,17 @@ func findPasskey(ctx context.Context, k *kernel, credentialID []byte, tell bool)
 	return p, err
 }
 
-// use spends the ceremony, locks the account and writes down how the passkey was
+// use locks the account, spends the ceremony and writes down how the passkey was
 // used. It is called once, in the transaction of the rule that the passkey is
 // proof for.
 func (h *heldPasskey) use(ctx context.Context, t *txn) error {
-	if err := useCeremony(ctx, t, h.token); err != nil {
-		return err
-	}
 	user, err := t.lock(ctx, h.userID)
 	if errors.Is(err, store.ErrNotFound) {
 		return ErrInvalidPasskey
 	} else if err != nil {
+		return err
+	}
+	if err := useCeremony(ctx, t, h.token); err != nil {
 		return err
 	}
 	r, err := t.Record(ctx, tenant, recordPasskey, h.record.ID)

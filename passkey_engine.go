@@ -160,7 +160,7 @@ func (c PasskeyConfig) check(baseURL string) error {
 		return nil
 	}
 	var wrong []error
-	if base, err := url.Parse(baseURL); err == nil { // else it stands in the list already
+	if base, err := url.Parse(baseURL); err == nil && (base.Host != "" || c.RPID != "") { // else it stands in the list already
 		if err := checkRPID(c.RPID, strings.ToLower(base.Hostname())); err != nil {
 			wrong = append(wrong, fmt.Errorf("RPID %q: %w", c.RPID, err))
 		}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"net/http"
 	"slices"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/mailer"
@@ -17,14 +14,6 @@ import (
 
 // This file holds what the rules of passkeys are made of: which passkeys an
 // account has, may have, and may lose.
-
-// Errors of passkeys.
-var (
-	ErrPasskeyExists   = &Error{Code: "auth/passkey-exists", Status: http.StatusConflict, Message: "This passkey is in use already."}
-	ErrPasskeyNotFound = &Error{Code: "auth/passkey-not-found", Status: http.StatusNotFound, Message: "There is no such passkey."}
-	ErrTooManyPasskeys = &Error{Code: "auth/too-many-passkeys", Status: http.StatusForbidden, Message: "An account has at most 20 passkeys. Please remove one first."}
-	ErrLastAuthMethod  = &Error{Code: "auth/last-auth-method", Status: http.StatusBadRequest, Message: "This is the only way to sign in. Please add another one first."}
-)
 
 // What is kept of a passkey is bounded. The first figure is that of WebAuthn Level
 // 3, section 7.1, step 25.
@@ -45,10 +34,10 @@ func waitingTicket(ctx context.Context, k *kernel, ticket string) (store.Token, 
 	case !found.token.UsedAt.IsZero():
 		return found.token, state, ErrInvalidToken
 	}
-	if err := json.Unmarshal(found.token.Data, &state); err != nil {
-		return found.token, state, ErrInternal.because(err)
+	if state, err = readTicket(found.token); err == nil && !state.waitsIn(ctx) {
+		err = ErrInvalidToken
 	}
-	return found.token, state, nil
+	return found.token, state, err
 }
 
 // passkeysToComplete prepares a ceremony that completes a paused sign-in.
@@ -244,14 +233,15 @@ func removePasskey(ctx context.Context, tx *txn, user *store.User, id string) er
 }
 
 // entersOtherwise says whether an account has a way in beside its passkeys: a
-// link to its address, or a password.
+// link to its address, an identity at a provider, or a password.
 func entersOtherwise(ctx context.Context, tx *txn, user *store.User) (bool, error) {
-	if !tx.config.MagicLink.Disabled {
-		return true, nil
+	rules, err := emailRulesOf(ctx, tx.kernel, tx)
+	if err != nil || !rules.magicLink.Disabled {
+		return err == nil, err
 	}
-	_, err := tx.Password(ctx, tenant, user.ID)
+	_, err = tx.Password(ctx, tenant, user.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
+		return entersByProvider(ctx, tx, user.ID, nil)
 	}
 	return err == nil, err
 }

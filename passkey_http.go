@@ -23,13 +23,14 @@ type passkeyDoors struct {
 
 func (p *passkeyDoors) feature() feature {
 	return feature{
-		name: "passkey",
+		name:  "passkey",
+		holds: holding{part: "passkeys", list: true, export: exportPasskeys},
 		routes: []route{
 			{method: http.MethodPost, path: passkeyPath + "/register/options", who: signedIn, scope: "passkeys:create", orRefresh: true, fresh: true, serve: p.handleRegisterOptions},
 			{method: http.MethodPost, path: passkeyPath + "/register/verify", who: signedIn, scope: "passkeys:create", orRefresh: true, fresh: true, serve: p.handleRegisterVerify},
 			{method: http.MethodPost, path: passkeyPath + "/signin/options", who: anyone, scope: "auth:signin", exchanges: true, limit: limitCeremony, serve: p.handleSignInOptions},
 			{method: http.MethodPost, path: passkeyPath + "/signin/verify", who: anyone, scope: "auth:signin", exchanges: true, limit: limitCeremony, serve: p.handleSignInVerify},
-			{method: http.MethodGet, path: passkeyPath, who: signedIn, scope: "passkeys:read", serve: p.handleListPasskeys},
+			{method: http.MethodGet, path: passkeyPath, who: signedIn, scope: "passkeys:read", acting: true, serve: p.handleListPasskeys},
 			{method: http.MethodPatch, path: passkeyPath + "/{id}", who: signedIn, scope: "passkeys:update", fresh: true, serve: p.handleRenamePasskey},
 			{method: http.MethodDelete, path: passkeyPath + "/{id}", who: signedIn, scope: "passkeys:delete", fresh: true, serve: p.handleRemovePasskey},
 			{method: http.MethodGet, path: "/.well-known/webauthn", root: true, who: anyone, exchanges: true, navigated: true, cacheable: true, serve: p.handleRelatedOrigins},

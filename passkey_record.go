@@ -48,7 +48,8 @@ type Passkey struct {
 // passkeyVersion is that of the codec below.
 const passkeyVersion = 1
 
-// passkeyData is what a record of a passkey holds.
+// passkeyData is what a record of a passkey holds. The view admit_passkeys reads user,
+// name, backedUp, userVerified and lastUsedAt.
 type passkeyData struct {
 	Version      int       `json:"v"`
 	UserID       string    `json:"user"`

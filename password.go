@@ -1,20 +1,15 @@
 package admit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/store"
-)
-
-// Errors of signing in with a password.
-var (
-	ErrInvalidPassword        = &Error{Code: "auth/invalid-password", Status: http.StatusUnauthorized, Message: "The current password is wrong."}
-	ErrSameAsPreviousPassword = &Error{Code: "auth/same-as-previous-password", Status: http.StatusBadRequest, Message: "The new password must differ from the current one."}
-	ErrPasswordExpired        = &Error{Code: "auth/password-expired", Status: http.StatusForbidden, Message: "The password is too old. Please set a new one."}
 )
 
 // Passwords signs people in by password and lets them change it.
@@ -24,11 +19,12 @@ type Passwords struct {
 
 func (p *Passwords) feature() feature {
 	return feature{
-		name: "password",
+		name:  "password",
+		holds: holding{part: "password", export: exportPassword},
 		routes: []route{
 			{method: http.MethodPost, path: "/auth/password/change", who: signedIn, scope: "auth:password", limit: limitGuess, fresh: true, serve: p.handlePasswordChange},
 		},
-		events: []string{eventSignInFailed},
+		events: []string{eventSignInFailed, eventPasswordLeaked},
 		errors: []*Error{ErrInvalidCredentials, ErrInvalidPasswordFormat, ErrWeakPassword, ErrPasswordExpired, ErrInvalidPassword, ErrSameAsPreviousPassword, ErrTooManyLoginAttempts},
 	}
 }
@@ -40,7 +36,8 @@ type SignInParams struct {
 
 // SignIn signs a user in with a password. Every call with a possible password
 // costs one password hash, also for an address without an account and for an
-// account without a password. SignIn returns ErrInvalidEmail,
+// account without a password. With PasswordConfig.Leaked, a right password that
+// has leaked signs nobody in. SignIn returns ErrInvalidEmail,
 // ErrInvalidPasswordFormat, ErrInvalidCredentials, ErrTooManyLoginAttempts,
 // ErrAccountBanned, ErrEmailNotVerified, ErrPasswordExpired or ErrUnavailable.
 func (p *Passwords) SignIn(ctx context.Context, in SignInParams) (SignedIn, error) {
@@ -65,6 +62,9 @@ func (p *Passwords) signIn(ctx context.Context, try *attempt, address emailaddre
 	if err != nil {
 		return SignedIn{}, err
 	}
+	if err := p.lookForLeak(ctx, &known, given); err != nil {
+		return SignedIn{}, err
+	}
 	return p.admit(ctx, try, func(ctx context.Context, tx *txn) (outcome, error) {
 		var stored store.Password
 		lock := func(ctx context.Context, tx *txn) (user store.User, err error) {
@@ -76,11 +76,53 @@ func (p *Passwords) signIn(ctx context.Context, try *attempt, address emailaddre
 			if err := stillThePassword(tx, known, stored); err != nil {
 				return err
 			}
+			if (knownPassword{stored: stored}).mustChange() { // another sign-in may have found out meanwhile
+				return ErrPasswordExpired
+			}
 			if life := p.config.Passwords.ExpiresAfter; life > 0 && !p.now().Before(known.stored.ChangedAt.Add(life)) {
 				return ErrPasswordExpired
 			}
 			return nil
 		}})
+	})
+}
+
+// leakPatience is how long a sign-in waits for the answer of
+// PasswordConfig.Leaked.
+const leakPatience = 3 * time.Second
+
+// lookForLeak asks whether a password that was right at a sign-in has leaked
+// since it was chosen, and marks it if it has. No answer is no leak: a sign-in
+// does not depend on the server that knows the leaked passwords.
+func (p *Passwords) lookForLeak(ctx context.Context, known *knownPassword, given string) error {
+	ask := p.config.Passwords.Leaked
+	if ask == nil || known.mustChange() {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, leakPatience)
+	defer cancel()
+	leaked, err := ask(limited, given)
+	if err != nil {
+		p.log.WarnContext(ctx, "a sign-in went on without knowing whether its password has leaked", "error", err)
+	}
+	if err != nil || !leaked {
+		return nil
+	}
+	marked := known.stored
+	marked.Hash = leakedMark + cmp.Or(known.upgrade, marked.Hash)
+	return p.tx(anonymous(ctx), func(ctx context.Context, tx *txn) error {
+		if _, err := tx.lock(ctx, marked.UserID); err != nil {
+			if errors.Is(err, store.ErrNotFound) {
+				return nil // deleted by now: the gate looks again
+			}
+			return err
+		}
+		swapped, err := tx.SwapPassword(ctx, known.stored.Hash, marked)
+		if err != nil || !swapped {
+			return err // another password by now: the gate looks again
+		}
+		known.stored, known.upgrade = marked, ""
+		return tx.record(ctx, event{kind: eventPasswordLeaked, subject: marked.UserID})
 	})
 }
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"time"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -17,10 +17,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Errors about a password that somebody chooses.
+// Errors of passwords.
 var (
-	ErrInvalidPasswordFormat = &Error{Code: "auth/invalid-password-format", Status: http.StatusBadRequest, Message: "The password does not meet the rules."}
-	ErrWeakPassword          = &Error{Code: "auth/weak-password", Status: http.StatusBadRequest, Message: "That password is too easy to guess. Please choose another."}
+	ErrInvalidPasswordFormat  = &Error{Code: "auth/invalid-password-format", Status: http.StatusBadRequest, Message: "The password does not meet the rules."}
+	ErrWeakPassword           = &Error{Code: "auth/weak-password", Status: http.StatusBadRequest, Message: "That password is too easy to guess. Please choose another."}
+	ErrInvalidPassword        = &Error{Code: "auth/invalid-password", Status: http.StatusUnauthorized, Message: "The current password is wrong."}
+	ErrSameAsPreviousPassword = &Error{Code: "auth/same-as-previous-password", Status: http.StatusBadRequest, Message: "The new password must differ from the current one."}
+	ErrPasswordExpired        = &Error{Code: "auth/password-expired", Status: http.StatusForbidden, Message: "The password can no longer be used. Please set a new one."}
 )
 
 func hashRefused(ctx context.Context, k *kernel) {
@@ -29,17 +32,17 @@ func hashRefused(ctx context.Context, k *kernel) {
 	}
 }
 
-// maxPassword is the greatest length of a password in characters. Longer ones
-// are refused, never cut.
+// maxPassword is the greatest length of a password in characters. Longer
+// passwords are refused, never cut.
 const maxPassword = 128
 
 // errHashInHostTx refuses to hash while a host's transaction is open.
 var errHashInHostTx = errors.New("no password is hashed inside a host's transaction, which would hold its locks meanwhile: " +
 	"call Passwords.Prepare before the transaction begins, and sign in outside it")
 
-// PreparedPassword is a password that meets the rules, hashed. It is for
-// SignUpParams, CreateUserParams and one account: an address other than the one
-// it was prepared for is refused.
+// PreparedPassword is the hash of a password that meets the rules. Pass it in
+// SignUpParams or CreateUserParams. It is refused with an address other than
+// the address that it was prepared for.
 type PreparedPassword struct {
 	emailKey, hash string
 }
@@ -53,7 +56,8 @@ func (p PreparedPassword) GoString() string { return p.String() }
 // LogValue hides the hash.
 func (p PreparedPassword) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
-// newHash is the hash of a new password, or the one that was prepared.
+// newHash returns the prepared hash if there is one, else the hash of a new
+// password that meets the rules.
 func (k *kernel) newHash(ctx context.Context, password string, prepared PreparedPassword, address emailaddress.Address, name string) (string, error) {
 	if prepared != (PreparedPassword{}) {
 		if password != "" || prepared.emailKey != address.Key {
@@ -67,12 +71,23 @@ func (k *kernel) newHash(ctx context.Context, password string, prepared Prepared
 	return k.hash(ctx, password)
 }
 
-// knownPassword is a password that was verified against a stored hash, and the
-// hash to store instead when its parameters are out of date.
+// knownPassword is the stored hash that a password was verified against.
+// upgrade is the hash to store instead if the parameters of the stored hash are
+// out of date, else "".
 type knownPassword struct {
 	stored  store.Password
 	upgrade string
 }
+
+// leakedMark stands before the stored hash of a password that was found to have
+// leaked. The mark comes and goes with the hash: a new password has none.
+const leakedMark = "leaked:"
+
+// unmarked returns a stored hash without the mark.
+func unmarked(hash string) string { return strings.TrimPrefix(hash, leakedMark) }
+
+// mustChange reports whether the password has leaked, and so opens no session.
+func (p knownPassword) mustChange() bool { return strings.HasPrefix(p.stored.Hash, leakedMark) }
 
 // checkPassword finds the account of an address and verifies its password.
 func (k *kernel) checkPassword(ctx context.Context, address emailaddress.Address, given string) (store.User, knownPassword, error) {
@@ -83,7 +98,8 @@ func (k *kernel) checkPassword(ctx context.Context, address emailaddress.Address
 	user, stored, err := holderPassword(ctx, k, address)
 	known.stored = stored
 	if errors.Is(err, store.ErrNotFound) || err == nil && stored.Hash == "" {
-		// Nobody, or nobody with a password: the same work, the same answer.
+		// There is no account, or no password: the same work and the same answer as
+		// for a wrong password.
 		if err := k.hasher.Waste(ctx, clientName(ctx), given); err != nil {
 			return user, known, k.hashFault(ctx, err)
 		}
@@ -92,7 +108,7 @@ func (k *kernel) checkPassword(ctx context.Context, address emailaddress.Address
 	if err != nil {
 		return user, known, fault(err)
 	}
-	ok, upgrade, err := k.hasher.Verify(ctx, clientName(ctx), known.stored.Hash, given)
+	ok, upgrade, err := k.hasher.Verify(ctx, clientName(ctx), unmarked(known.stored.Hash), given)
 	if err != nil {
 		return user, known, k.hashFault(ctx, err)
 	}
@@ -100,16 +116,19 @@ func (k *kernel) checkPassword(ctx context.Context, address emailaddress.Address
 		return user, known, ErrInvalidCredentials
 	}
 	if upgrade {
-		// A hash that cannot be renewed now is renewed at another sign-in.
+		// If the hash cannot be renewed now, a later sign-in renews it.
 		known.upgrade, _ = k.hasher.Hash(ctx, clientName(ctx), given)
+		if known.upgrade != "" && known.mustChange() {
+			known.upgrade = leakedMark + known.upgrade
+		}
 	}
 	return user, known, nil
 }
 
-// provePassword verifies the password of a user who is signed in, within the
-// budget of sign-in: a stolen token is no oracle. A right password gives the guess
-// back, but clears no budget, since no session is made. It answers
-// ErrInvalidCredentials, ErrTooManyLoginAttempts or ErrUnavailable.
+// provePassword verifies the password of a signed-in user. It spends the budget
+// of sign-in, so that a stolen token does not allow more guesses. A right
+// password refunds the guess but clears no budget, because no session is made.
+// It returns ErrInvalidCredentials, ErrTooManyLoginAttempts or ErrUnavailable.
 func provePassword(ctx context.Context, k *kernel, user *store.User, given string) (knownPassword, error) {
 	if given == "" || tooLong(given) {
 		return knownPassword{}, ErrInvalidCredentials
@@ -133,9 +152,9 @@ func provePassword(ctx context.Context, k *kernel, user *store.User, given strin
 	return known, err
 }
 
-// stillThePassword refuses when the password that the locked account has is
-// another one than was verified, and renews its hash otherwise: never over
-// another password.
+// stillThePassword refuses if the locked account has another password than the
+// verified one. Otherwise it stores the renewed hash, if there is one, and so
+// never overwrites another password.
 func stillThePassword(t *txn, known knownPassword, now store.Password) error {
 	same := now.Hash == known.stored.Hash
 	if !same && !now.ChangedAt.Equal(known.stored.ChangedAt) {
@@ -148,8 +167,8 @@ func stillThePassword(t *txn, known knownPassword, now store.Password) error {
 	return nil
 }
 
-// lockStillThePassword locks the account whose password was verified, and refuses
-// where its password is another one by now.
+// lockStillThePassword locks the account whose password was verified, and
+// refuses if the password has changed since.
 func lockStillThePassword(ctx context.Context, t *txn, known knownPassword) error {
 	t.touch(known.stored.UserID)
 	_, stored, err := t.LockUserPassword(ctx, tenant, known.stored.UserID)
@@ -162,7 +181,7 @@ func lockStillThePassword(ctx context.Context, t *txn, known knownPassword) erro
 	return stillThePassword(t, known, stored)
 }
 
-// hash makes the stored form of a new password.
+// hash returns the stored form of a new password.
 func (k *kernel) hash(ctx context.Context, password string) (string, error) {
 	if k.after != nil {
 		return "", ErrInternal.because(errHashInHostTx)
@@ -171,8 +190,8 @@ func (k *kernel) hash(ctx context.Context, password string) (string, error) {
 	return encoded, k.hashFault(ctx, err)
 }
 
-// hashFault maps what can go wrong with a password hash: too many at once is
-// 503, and the client is told to come back.
+// hashFault maps the errors of password hashing. If too many hashes wait, the
+// answer is 503 with a time to retry after.
 func (k *kernel) hashFault(ctx context.Context, err error) error {
 	if busy, ok := errors.AsType[*passhash.BusyError](err); ok {
 		hashRefused(ctx, k)
@@ -187,10 +206,15 @@ func (k *kernel) hashFault(ctx context.Context, err error) error {
 	return ErrInternal.because(err)
 }
 
-// checkNewPassword holds a password that somebody chooses to the rules. The
-// words around an account are as easy to guess as the common ones.
+// checkNewPassword checks a new password against the rules. It also refuses
+// common passwords, and passwords made of the address, the name or the name of
+// the site, which are as easy to guess.
 func (k *kernel) checkNewPassword(ctx context.Context, password string, address emailaddress.Address, name string) error {
-	rules := k.config.Passwords
+	now, err := emailRulesOf(ctx, k, k.store)
+	if err != nil {
+		return err
+	}
+	rules := now.passwords
 	length := utf8.RuneCountInString(password)
 	switch {
 	case !utf8.ValidString(password):
@@ -246,21 +270,25 @@ func (k *kernel) checkNewPassword(ctx context.Context, password string, address 
 	return nil
 }
 
-// tooLong refuses a password before any work is spent on it.
+// tooLong reports whether a password is too long to be verified, before any
+// work is spent on it.
 func tooLong(password string) bool {
 	return len(password) > passhash.MaxPasswordBytes || utf8.RuneCountInString(password) > maxPassword
 }
 
-// NewPassword says what a new password left alive.
+// NewPassword is the result of setting a new password: what happened to the API
+// keys of the account.
 type NewPassword struct {
 	// LiveAPIKeys counts the API keys of the account that still work.
 	LiveAPIKeys int
-	// RevokedAPIKeys counts those that were revoked because the caller asked.
+	// RevokedAPIKeys counts the API keys that were revoked because the caller
+	// asked for it.
 	RevokedAPIKeys int
 }
 
-// replacePassword stores a new password and ends what the old one opened. API
-// keys are ended where that was asked for, and counted else.
+// replacePassword stores a new password, ends all sessions of the account,
+// removes pending tokens and mails a notice. With revokeKeys it revokes the API
+// keys of the account, otherwise it counts them.
 func (t *txn) replacePassword(ctx context.Context, user *store.User, h happening, hash string, revokeKeys bool) (done NewPassword, err error) {
 	now := t.now()
 	t.batch.Passwords = append(t.batch.Passwords, store.Password{Tenant: tenant, UserID: user.ID, Hash: hash, ChangedAt: now})
@@ -289,30 +317,7 @@ func (t *txn) replacePassword(ctx context.Context, user *store.User, h happening
 	return done, t.record(ctx, event{kind: eventPasswordChanged, subject: user.ID, data: told})
 }
 
-// liveAPIKeys counts the API keys that an account has made and that work. Those
-// of an account that is no administrator do not.
-func liveAPIKeys(ctx context.Context, s store.Store, user *store.User, now time.Time) (live int, err error) {
-	if user.Role != RoleAdmin {
-		return 0, nil
-	}
-	page := store.Page{Number: 1, Limit: 100}
-	for ; ; page.Number++ {
-		keys, total, err := s.ListAPIKeys(ctx, tenant, page)
-		if err != nil {
-			return 0, err
-		}
-		for _, key := range keys {
-			if key.OwnerID == user.ID && key.RevokedAt.IsZero() && (key.ExpiresAt.IsZero() || now.Before(key.ExpiresAt)) {
-				live++
-			}
-		}
-		if len(keys) == 0 || page.Number*page.Limit >= total {
-			return live, nil
-		}
-	}
-}
-
-// inWords says what a new password needs beside its length.
+// inWords lists in English what a new password needs in addition to its length.
 func (c PasswordConfig) inWords() (rules []string) {
 	for _, rule := range []struct {
 		required bool
@@ -330,11 +335,12 @@ func (c PasswordConfig) inWords() (rules []string) {
 	return rules
 }
 
-// samePassword tells whether two spellings are one password.
+// samePassword reports whether two texts are the same password: their NFC forms
+// are equal.
 func samePassword(a, b string) bool { return norm.NFC.String(a) == norm.NFC.String(b) }
 
-// hashLimits bound the work of hashing. There is nothing to share where a hash
-// costs nothing.
+// hashLimits returns the limits of the hashing work. A client's share is not
+// limited if limits are off or the hash is the cheapest.
 func hashLimits(c Config) passhash.Limits {
 	if c.InsecureNoLimits || c.Passwords.InsecureFastHash {
 		return passhash.Limits{Share: -1}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -103,9 +104,12 @@ func TestFieldTokensArePastedWithWhatStandsAroundThem(t *testing.T) {
 func TestFieldADamagedLinkIsForgivenWhereItsTokenIsWhole(t *testing.T) {
 	for name, damage := range map[string]func(token string) string{
 		"copied from HTML": func(s string) string { return "?token=" + s + "&amp;email=ann%40x.test" },
-		"cut in the at":    func(s string) string { return "?token=" + s + "&email=ann%4" },
-		"cut before it":    func(s string) string { return "?token=" + s + "&email=ann" },
-		"without address":  func(s string) string { return "?token=" + s },
+		"copied from HTML, with a target": func(s string) string {
+			return "?token=" + s + "&amp;email=ann%40x.test&amp;callbackUrl=http%3A%2F%2F127.0.0.1%3A8080%2Fwelcome"
+		},
+		"cut in the at":   func(s string) string { return "?token=" + s + "&email=ann%4" },
+		"cut before it":   func(s string) string { return "?token=" + s + "&email=ann" },
+		"without address": func(s string) string { return "?token=" + s },
 		"target not allowed any more": func(s string) string {
 			return "?token=" + s + "&email=ann%40x.test&callbackUrl=https%3A%2F%2Fold.example%2F"
 		},
@@ -119,6 +123,9 @@ func TestFieldADamagedLinkIsForgivenWhereItsTokenIsWhole(t *testing.T) {
 			if status != http.StatusOK || !strings.Contains(body, "<dd>ann@x.test</dd>") || !strings.Contains(body, `name="email" value="ann@x.test"`) ||
 				strings.Contains(body, "old.example") {
 				t.Errorf("the page answers %d: %s", status, body)
+			}
+			if strings.HasSuffix(name, "with a target") && !strings.Contains(body, `name="callbackUrl" value="http://127.0.0.1:8080/welcome"`) {
+				t.Errorf("the target is lost: %s", body)
 			}
 			l.ok(l.PasswordResets.Request(t.Context(), LinkParams{Email: "ann@x.test"}))
 			status, body = l.page("/v1" + resetPath + damage(l.token(mailer.PasswordReset, "ann@x.test")))
@@ -211,4 +218,44 @@ func TestFieldTheLocaleOfAMailAndOfANewAccount(t *testing.T) {
 	if err != nil || signed.User.Locale != "ja" {
 		t.Errorf("the new account has the language %q: %v", signed.User.Locale, err)
 	}
+}
+
+// A page after which nothing is left to do leads on, to the home page of the host.
+func TestFieldEveryEndPageHasAWayOn(t *testing.T) {
+	l := newLiving(t, false)
+	press := func(path string, fields ...string) string {
+		t.Helper()
+		form := url.Values{}
+		for i := 0; i < len(fields); i += 2 {
+			form.Set(fields[i], fields[i+1])
+		}
+		r := httptest.NewRequest(http.MethodPost, "/v1"+path, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Accept", "text/html")
+		w := httptest.NewRecorder()
+		l.Handler().ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			t.Errorf("%s %q answered %d: %s", path, fields, w.Code, w.Body)
+		}
+		return w.Body.String()
+	}
+	leadsOn := func(name, body string) {
+		t.Helper()
+		if !strings.Contains(body, `href="http://127.0.0.1:8080/"`) || !strings.Contains(body, "To the home page") {
+			t.Errorf("%s leads nowhere: %s", name, body)
+		}
+	}
+	user, err := l.signUp("ann@x.test", password(0))
+	l.ok(err)
+	token := l.token(mailer.SignupConfirmation, "ann@x.test")
+	leadsOn("confirmed", press(confirmPath, "token", token))
+	_, done := l.page("/v1" + confirmPath + "?token=" + token)
+	leadsOn("confirmed already", done)
+	l.ok(l.PasswordResets.Request(t.Context(), LinkParams{Email: "ann@x.test"}))
+	leadsOn("the password is set", press(resetPath, "token", l.token(mailer.PasswordReset, "ann@x.test"), "newPassword", password(1)))
+	leadsOn("the address is changed", press(verifyConfirmPath, "token", l.move(user, "new@x.test")))
+	leadsOn("the change is undone", press(undoPath, "token", l.token(mailer.EmailChanged, "ann@x.test")))
+	_, err = l.signUp("bob@x.test", password(0))
+	l.ok(err)
+	leadsOn("the account is deleted", press(confirmPath, "token", l.token(mailer.SignupConfirmation, "bob@x.test"), "action", actionDelete))
 }

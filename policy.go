@@ -43,7 +43,8 @@ func (e *PolicyError) Error() string {
 //   - admin: an administrator, or a secret key whose scopes are nil
 //   - self: the user whom the host names as owner
 //   - role:name: an account of that role; role:* is any role but guest
-//   - org:name: the caller's role in the organisation of the session
+//   - org:name: the caller's role in the organisation of the session is the named
+//     one or includes it; see [OrganizationConfig]
 //
 // & binds tighter than |, and there are no parentheses. The error is a
 // [*PolicyError].
@@ -141,7 +142,8 @@ func (t policyTerm) met(c *caller, isOwner func() bool) bool {
 		return c.signedIn && isOwner()
 	case "role":
 		return c.signedIn && (c.user.Role == t.name || t.name == "*" && c.user.Role != RoleGuest)
+	case "org":
+		return c.signedIn && c.by != nil && c.by.orgRoles.covers(c.session.OrganizationRole, t.name)
 	}
-	// Admit has no organisations yet, so nobody has a role in one.
 	return false
 }

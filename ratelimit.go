@@ -10,39 +10,44 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// limitClass says which budget of the client a route spends. The rule behind the
-// route spends it, not the route: one rule may stand behind several routes.
+// limitClass names the budget of the client that a route spends. The rule
+// spends the budget, not the route, because several routes may use one rule.
 type limitClass string
 
 const (
-	// unlimited routes ask for a live session and do nothing that is worth
-	// counting.
+	// unlimited routes need a live session and do nothing that must be counted.
 	unlimited limitClass = "none"
-	// limitGuess routes verify something that can be guessed. What fails counts
-	// against the client and against the account. A test calls every such route
-	// until its budget is spent.
+	// limitGuess routes verify something that can be guessed. A wrong guess counts
+	// against the client and against the account. The pipeline answers no request
+	// with success that has spent no budget. A test calls every route of this
+	// class until its budget is spent.
 	limitGuess limitClass = "guess"
-	// limitSignUp routes make accounts. This class alone is spent by the route,
-	// before its body is read.
+	// limitSignUp routes make accounts. Only this budget is spent by the route
+	// itself, before its body is read.
 	limitSignUp limitClass = "signup"
 	// limitMail routes send mail to an address that the client names.
 	limitMail limitClass = "mail"
-	// limitCeremony routes begin or end a ceremony of a passkey. Nothing about it
-	// can be guessed, so only the client is counted.
+	// limitCeremony routes begin or end a ceremony of a passkey. A passkey cannot
+	// be guessed, so only the client is counted.
 	limitCeremony limitClass = "ceremony"
+	// limitProvider routes begin or end a sign-in by a provider, and each of them may
+	// cost a call of the provider. Only the client is counted.
+	limitProvider limitClass = "provider"
 )
 
-// longestRetry is the most that Retry-After says: some bounds end only with a
-// success.
+// longestRetry is the greatest value of Retry-After. It is needed because some
+// bounds are reset only by a success.
 const longestRetry = 24 * time.Hour
 
 // errGuessInHostTx refuses a guess whose count would vanish with a rollback.
 var errGuessInHostTx = errors.New("a guess inside a host's transaction would be forgotten when it rolls back: " +
 	"sign in before the transaction, or set Config.Counters")
 
-// hit raises counters or none of them, with a context that a client which hangs
-// up does not cancel. Without a store nobody gets in.
+// hit raises all counters, or none of them if one is full. A client that hangs
+// up does not cancel it. If the store does not answer, hit returns
+// ErrUnavailable.
 func hit(ctx context.Context, k *kernel, counters []store.Counter) (store.Counted, error) {
+	pay(ctx)
 	if k.config.InsecureNoLimits || len(counters) == 0 {
 		return store.Counted{OK: true}, nil
 	}
@@ -55,10 +60,10 @@ func hit(ctx context.Context, k *kernel, counters []store.Counter) (store.Counte
 	return counted, nil
 }
 
-// spend reserves one use of a budget of an address, before anything is done or
-// verified, together with counters of the client. Where the budget is spent, a
-// client that the account knows spends its own instead. It returns the counters
-// that were raised for the address.
+// spend reserves one use of a budget of an address together with one use of
+// counters of the client. Rules call it before they verify or do anything. If
+// the budget is spent, a client that the account knows spends its own budget
+// instead. spend returns the counters that were raised for the address.
 func (k *kernel) spend(ctx context.Context, name, emailKey string, client ...store.Counter) ([]store.Counter, error) {
 	b := budgetOf(name)
 	owner := fingerprint(emailKey)
@@ -96,13 +101,14 @@ func (k *kernel) spendClient(ctx context.Context, name string) error {
 }
 
 // spendMail reserves one mail of a kind to an address, whether or not the
-// address has an account, and one of the client's mails.
+// address has an account, and one mail of the client's budget.
 func (k *kernel) spendMail(ctx context.Context, name, emailKey string) error {
 	_, err := k.spend(ctx, name, emailKey, clientCounters(ctx, clientMail)...)
 	return err
 }
 
-// refuse answers that a counter is full, and notes it.
+// refuse returns the error of the budget of a full counter, and records the
+// event limit.reached.
 func refuse(ctx context.Context, k *kernel, full store.Counter, counted store.Counted, emailKey string) error {
 	b := budgetOfCounter(full)
 	k.notice(ctx, notice{kind: eventLimitReached, emailKey: emailKey, about: b.Name, once: true, data: eventData{"budget": b.Name}})
@@ -113,30 +119,32 @@ func refuse(ctx context.Context, k *kernel, full store.Counter, counted store.Co
 	return b.refusal.after(min(max(wait, time.Second), longestRetry))
 }
 
-// errSpentQuietly says that a budget is spent whose refusal nobody is told.
+// errSpentQuietly says that a budget without a refusal is spent. It is not
+// shown to anybody.
 var errSpentQuietly = errors.New("the budget is spent")
 
-// beyondHangUp keeps the values of a context and its time limit, but not its
-// cancellation.
+// beyondHangUp returns a context with the values of ctx that is not canceled
+// when the client hangs up. It ends after Config.RequestTimeout.
 func (k *kernel) beyondHangUp(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), k.config.RequestTimeout)
 }
 
-// attempt is a guess that was paid for before it is looked at.
+// attempt is a guess that was counted before it is verified.
 type attempt struct {
 	*kernel
 	emailKey string
-	// account is the budget that only a session clears; client is given back
-	// unless the guess was wrong, so that many people behind one address can
-	// sign in while somebody who guesses cannot clear the count with an account
-	// of his own. work counts hashes and is given back only where none was made.
+	// account are the counters of the account, which only a session clears. client
+	// are the counters of the client. They are refunded unless the guess was
+	// wrong: many people behind one address can sign in, and a person who guesses
+	// cannot clear the count with an own account. work are the counters of hashes.
+	// They are refunded only if no hash was made.
 	account, client, work []store.Counter
-	// clears are further counters that a session clears, by their keys.
+	// clears are the keys of further counters that a session clears.
 	clears []string
 }
 
-// attempt reserves one guess at an account. A guess that costs a hash names
-// clientHashes too.
+// attempt reserves one guess at an account. For a guess that needs a password
+// hash, work names clientHashes.
 func (k *kernel) attempt(ctx context.Context, kind, emailKey string, work ...string) (*attempt, error) {
 	if k.after != nil && k.config.Counters == nil && !k.config.InsecureNoLimits {
 		return nil, ErrInternal.because(errGuessInHostTx)
@@ -147,41 +155,44 @@ func (k *kernel) attempt(ctx context.Context, kind, emailKey string, work ...str
 	return t, err
 }
 
-// succeed clears the budget that the guess was paid from and takes the client's
-// guess back, in the transaction that lets its owner in. Where the guess was paid
-// from the budget of a known client, the account's own stays spent: an owner who
-// comes and goes earns a stranger no guesses. It is the last thing to be done
-// there: everybody behind one client address waits for that counter. The order is
-// that in which a hit takes them, so that no two transactions wait for each other.
+// succeed clears the budget that the guess has spent and refunds the guess of
+// the client, in the transaction that makes the session. If the guess has spent
+// the budget of a known client, the account's own budget stays spent, so that
+// sign-ins of the owner give a stranger no further guesses. succeed is called
+// last in the transaction, because all clients behind one address wait for the
+// counter of the address. Counters are changed in the order in which hit locks
+// them, so that two transactions never wait for each other.
 func (t *attempt) succeed(ctx context.Context, tx *txn) error {
 	keys := append(keysOf(t.account), budgetOf(firstFactor).lifetime(fingerprint(t.emailKey))...)
 	keys = append(keys, t.clears...)
 	return tx.count(ctx, keys, keysOf(t.client))
 }
 
-// takeBack returns a guess that was right but opened no session, in the
-// transaction that found out.
+// takeBack refunds a right guess that made no session, in the transaction that
+// decided this.
 func (t *attempt) takeBack(ctx context.Context, tx *txn) error {
 	return tx.count(ctx, nil, keysOf(append(slices.Clip(t.account), t.client...)))
 }
 
-// ownerProven clears the first-factor budget of an account whose owner was let in
-// by a mailed secret, and the budget of that kind of mail: while it is spent, the
-// mailbox holds a mail that was not redeemed yet.
+// ownerProven clears the first-factor budget of an account whose owner has
+// signed in by a mailed secret, and the budget of this kind of mail. A spent
+// budget of mails means that the mailbox holds a mail that was not redeemed
+// yet.
 func (t *txn) ownerProven(ctx context.Context, emailKey, mailed string) error {
 	return t.count(ctx, ownersCounters(emailKey, mailed), nil)
 }
 
-// ownersCounters are the keys of the counters that a mailed secret clears.
+// ownersCounters returns the keys of the counters that a redeemed mailed secret
+// clears.
 func ownersCounters(emailKey, mailed string) []string {
 	owner := fingerprint(emailKey)
 	return keysOf(append(budgetOf(firstFactor).counters(owner), budgetOf(mailed).counters(owner)...))
 }
 
-// count clears counters and takes back one use of others, in the transaction where
-// they live there too: at its end, the clearing first. Counters elsewhere are
-// changed once, after the commit: a transaction that is repeated would change
-// them again.
+// count clears counters and refunds one use of other counters. Counters in the
+// store are changed at the end of the transaction, the cleared ones first.
+// Counters in Config.Counters are changed once, after the commit, because a
+// repeated transaction would change them again.
 func (t *txn) count(ctx context.Context, cleared, unhit []string) error {
 	switch {
 	case t.config.InsecureNoLimits:
@@ -198,8 +209,8 @@ func (t *txn) count(ctx context.Context, cleared, unhit []string) error {
 	return nil
 }
 
-// outside changes counters outside a transaction. A change that fails is
-// logged: a budget that cannot be given back runs out by itself.
+// outside changes counters outside a transaction. A failed change is only
+// logged, because a count that is not refunded ends with its window.
 func (k *kernel) outside(ctx context.Context, change func(context.Context, store.Counters) error) {
 	ctx, cancel := k.beyondHangUp(ctx)
 	defer cancel()
@@ -208,10 +219,10 @@ func (k *kernel) outside(ctx context.Context, change func(context.Context, store
 	}
 }
 
-// settle ends a guess. It gives everything back where the system failed before
-// the guess was looked at: a store that was down and a queue that was full prove
-// nothing. A client that hung up gets nothing back: the work was done for it. A
-// guess that was wrong is noted.
+// settle ends a guess. If the system failed before the guess was verified,
+// because the store was down or the queue of hashes was full, it refunds
+// everything. A client that hung up gets no refund, because the work was done
+// for it. A wrong guess is recorded as the event signin.failed.
 func (t *attempt) settle(ctx context.Context, err error) {
 	switch {
 	case err == nil:
@@ -222,7 +233,7 @@ func (t *attempt) settle(ctx context.Context, err error) {
 	}
 }
 
-// giveBack returns a guess that was right but opens no session.
+// giveBack refunds a guess, with the counters of its work if they are given.
 func (t *attempt) giveBack(ctx context.Context, work ...store.Counter) {
 	if t.config.InsecureNoLimits {
 		return

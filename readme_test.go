@@ -39,6 +39,12 @@ func main() {
 ` + body + `}
 
 func notes(` + strings.Replace(handler, "…", "log.Print(user.Name)", 1)
+	compiles(t, program)
+}
+
+// compiles builds a program as if it stood in this module.
+func compiles(t *testing.T, program string) {
+	t.Helper()
 	root, err := filepath.Abs(".")
 	if err != nil {
 		t.Fatal(err)
@@ -58,4 +64,47 @@ func notes(` + strings.Replace(handler, "…", "log.Print(user.Name)", 1)
 	if said, err := build.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s\n%s", err, said, program)
 	}
+}
+
+func TestTheProgramOfThePageOfAPIsCompiles(t *testing.T) {
+	blocks := found("(?s)```go\n(package main.*?)```", page(t, "docs/app-api.md"))
+	if len(blocks) != 1 {
+		t.Fatalf("the page has %d programs", len(blocks))
+	}
+	compiles(t, blocks[0])
+}
+
+// TestTheGoOfThePageOfImportsCompiles takes the call and the verifier of the page.
+func TestTheGoOfThePageOfImportsCompiles(t *testing.T) {
+	blocks := found("(?s)```go\n(.*?)```", page(t, "docs/import.md"))
+	if len(blocks) != 2 {
+		t.Fatalf("docs/import.md has %d blocks of Go, and this test knows two", len(blocks))
+	}
+	compiles(t, `package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"log"
+	"strings"
+	"time"
+
+	"github.com/admit-go/admit"
+)
+
+func main() {
+	take(context.Background(), nil, time.Now())
+}
+
+func take(ctx context.Context, auth *admit.Auth, joined time.Time) {
+	`+blocks[0]+`
+	log.Print(imported.Outcome, err)
+}
+
+var _ = admit.Config{Passwords: admit.PasswordConfig{Verifiers: []admit.PasswordVerifier{legacy{}}}}
+
+`+blocks[1])
 }

@@ -16,7 +16,8 @@ type Reauthentication struct {
 
 func (a *Reauthentication) feature() feature {
 	return feature{
-		name: "reauthenticate",
+		name:  "reauthenticate",
+		holds: holding{nothing: "a proof is in the session and in the events"},
 		routes: []route{
 			{method: http.MethodPost, path: "/auth/reauthenticate", who: signedIn, scope: "auth:reauthenticate", limit: limitGuess, fresh: true, serve: a.handleReauthenticate},
 		},

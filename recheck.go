@@ -3,6 +3,7 @@ package admit
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/admit-go/admit/store"
 )
@@ -22,25 +23,37 @@ func anonymous(ctx context.Context) context.Context {
 }
 
 // recheck refuses if the caller of ctx is no longer allowed what the guard
-// allowed. It locks the caller's account, so that a concurrent revocation
-// waits, or is seen here. It returns the error that the guard would return now.
+// allowed. It locks the accounts that the transaction plans to change, the
+// caller's account and the account that made the caller's key, and then the key.
+// A concurrent revocation waits, or is seen here. It returns the error that the
+// guard would return now.
 func recheck(ctx context.Context, t *txn) error {
 	c := callerFrom(ctx)
 	if c == nil || c.by != t.machinery {
-		return nil
+		return lockPlanned(ctx, t, "")
+	}
+	callerID, makerID, actorID := "", "", ""
+	if c.signedIn {
+		callerID = c.user.ID
+	}
+	if c.actor != nil {
+		actorID = c.actor.user.ID
 	}
 	if c.key != nil {
-		if err := recheckKey(ctx, t, c.key); err != nil {
+		makerID = c.key.OwnerID
+	}
+	// Accounts are locked before keys, in the order of a reset, which locks the
+	// account and then revokes its keys.
+	if err := lockPlanned(ctx, t, callerID, makerID, actorID); err != nil {
+		return err
+	}
+	if c.key != nil {
+		if err := recheckKey(ctx, t, c); err != nil {
 			return err
 		}
 	}
 	if !c.signedIn {
 		return nil
-	}
-	if _, err := t.LockUser(ctx, tenant, c.user.ID); errors.Is(err, store.ErrNotFound) {
-		return ErrAuthUserNotFound
-	} else if err != nil {
-		return err
 	}
 	session, user, err := t.SessionUser(ctx, tenant, c.session.ID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -55,22 +68,63 @@ func recheck(ctx context.Context, t *txn) error {
 	if c.user.Role == RoleAdmin && user.Role != RoleAdmin {
 		return ErrForbidden
 	}
-	return nil
+	return recheckActor(ctx, t, c, &session, &user)
 }
 
-// recheckKey checks a key again. It records the use of the key first. This
-// locks the row, so that a concurrent revocation waits, or is seen here.
-func recheckKey(ctx context.Context, t *txn, seen *store.APIKey) error {
+// recheckKey checks a key again. The account that made the key is locked: its role
+// and its ban limit the key. recheckKey records the use of the key. This locks the
+// key, also when a later use is recorded already. A concurrent revocation or
+// demotion waits, or is seen here.
+func recheckKey(ctx context.Context, t *txn, c *caller) error {
 	now := t.now()
-	if err := t.TouchAPIKey(ctx, tenant, seen.ID, now); err != nil {
+	if err := t.TouchAPIKey(ctx, tenant, c.key.ID, now); err != nil {
 		return err
 	}
-	key, owner, err := t.APIKeyOwner(ctx, tenant, seen.Hash)
+	key, owner, err := t.APIKeyOwner(ctx, tenant, c.key.Hash)
 	if errors.Is(err, store.ErrNotFound) {
 		return ErrInvalidAPIKey
 	}
 	if err != nil {
 		return err
 	}
-	return keyStands(&key, &owner, now)
+	if err := keyStands(&key, &owner, now); err != nil {
+		return err
+	}
+	if c.owner != nil && c.owner.Role == RoleAdmin && owner.Role != RoleAdmin {
+		return ErrForbidden
+	}
+	return nil
+}
+
+// plannedKey is the context key of the accounts that a transaction will lock.
+type plannedKey struct{}
+
+// planned returns a context whose transaction locks the accounts, together with
+// the account of the caller, in the order of their ids before anything else. Two
+// transactions that lock in one order never wait for each other in a circle.
+func planned(ctx context.Context, ids ...string) context.Context {
+	return context.WithValue(ctx, plannedKey{}, ids)
+}
+
+// lockPlanned locks the planned accounts, the account of the caller, and the
+// accounts that made the caller's key or act as the caller, as far as they are not "".
+// It returns
+// ErrAuthUserNotFound if the account of the caller does not exist.
+func lockPlanned(ctx context.Context, t *txn, callerID string, more ...string) error {
+	ids, _ := ctx.Value(plannedKey{}).([]string)
+	ids = append(append(slices.Clone(ids), callerID), more...)
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		if id == "" {
+			continue
+		}
+		_, err := t.LockUser(ctx, tenant, id)
+		switch {
+		case errors.Is(err, store.ErrNotFound) && id == callerID:
+			return ErrAuthUserNotFound
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+	}
+	return nil
 }

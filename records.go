@@ -5,7 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/admit-go/admit/internal/chain"
 	"github.com/admit-go/admit/store"
+	"github.com/go-json-experiment/json"
 )
 
 // This file has the records that a host handles, and the one place where each is
@@ -45,6 +47,8 @@ type User struct {
 	BanReason string
 	// CreatedAt is when the account was made, UpdatedAt when it last changed.
 	CreatedAt, UpdatedAt time.Time
+	// DeletedAt is when the account was deleted; zero while it exists.
+	DeletedAt time.Time
 }
 
 // Banned answers whether a ban is in force at now.
@@ -57,6 +61,7 @@ func userOf(u *store.User) User {
 		ID: u.ID, Email: u.Email, EmailVerifiedAt: u.EmailVerifiedAt, Name: u.Name, Nickname: u.Nickname, Image: u.Image,
 		Locale: u.Locale, Role: u.Role, Onboarding: u.Onboarding, MFAEnabled: u.MFAEnabled, MuteAlerts: u.MuteAlerts,
 		BannedAt: u.BannedAt, BanExpiresAt: u.BanExpiresAt, BanReason: u.BanReason, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
+		DeletedAt: u.DeletedAt,
 	}
 }
 
@@ -69,9 +74,11 @@ type Session struct {
 	// AMR are the methods of that proof (RFC 8176), such as "pwd", separated by
 	// spaces.
 	AMR string
-	// OrganizationID is the organisation that the session works in; "" outside of
-	// any.
-	OrganizationID string
+	// OrganizationID is the organisation that the session works in, and
+	// OrganizationRole the role of the account there. Both are "" outside of any,
+	// after the account was removed from the organisation, and in lists of
+	// sessions.
+	OrganizationID, OrganizationRole string
 	// UserAgent and IPAddress are those of the request that signed in; "" when not
 	// known.
 	UserAgent, IPAddress string
@@ -82,6 +89,9 @@ type Session struct {
 	ExpiresAt time.Time
 	// AbsoluteExpiresAt is when the session ends however often it is refreshed.
 	AbsoluteExpiresAt time.Time
+	// Impersonated says that an administrator acts as the user in this session. Then
+	// AuthTime is zero.
+	Impersonated bool
 }
 
 // ACR is the assurance of the session (claim acr): "aal2" with two factors, else
@@ -89,11 +99,28 @@ type Session struct {
 func (s Session) ACR() string { return (store.Session{AMR: s.AMR}).ACR() }
 
 func sessionOf(s *store.Session) Session {
+	organizationID, role := workplace(s)
 	return Session{
-		ID: s.ID, UserID: s.UserID, AuthTime: s.AuthTime, AMR: s.AMR, OrganizationID: s.OrganizationID,
+		ID: s.ID, UserID: s.UserID, AuthTime: s.AuthTime, AMR: s.AMR, OrganizationID: organizationID, OrganizationRole: role,
 		UserAgent: s.UserAgent, IPAddress: s.IPAddress, CreatedAt: s.CreatedAt, LastActivityAt: s.LastActivityAt,
-		ExpiresAt: s.ExpiresAt, AbsoluteExpiresAt: s.AbsoluteExpiresAt,
+		ExpiresAt: s.ExpiresAt, AbsoluteExpiresAt: s.AbsoluteExpiresAt, Impersonated: isActing(s),
 	}
+}
+
+// methodActing is the whole AMR of a session in which an administrator acts as the
+// user: the user has proven nothing.
+const methodActing = "impersonation"
+
+// isActing says whether an administrator acts as the user in a session.
+func isActing(s *store.Session) bool { return s.AMR == methodActing }
+
+// workplace is the organisation that a session works in and the role of its
+// account there. Both are "" if the account is no member.
+func workplace(s *store.Session) (organizationID, role string) {
+	if s.OrganizationRole == "" {
+		return "", ""
+	}
+	return s.OrganizationID, s.OrganizationRole
 }
 
 // APIKey is a key that a program sends in X-API-Key, without the key itself.
@@ -113,7 +140,11 @@ type APIKey struct {
 	// Scopes are what the key may do, such as "users:read"; either part may be
 	// "*". Nil allows everything, an empty list nothing.
 	Scopes []string
-	// OwnerID is the account that made the key; "" for a key of the operator.
+	// OwnerKind is what the key belongs to: "" is the application, OwnerUser is an
+	// account.
+	OwnerKind string
+	// OwnerID is the account that a key of a user belongs to. For a key of the
+	// application it is the account that made the key; "" for a key of the operator.
 	OwnerID string
 	// CreatedAt is when the key was made.
 	CreatedAt time.Time
@@ -122,14 +153,15 @@ type APIKey struct {
 	// LastUsedAt is when the key was last used; zero is never. It is written a
 	// little later than it happens.
 	LastUsedAt time.Time
-	// RevokedAt is when the key was revoked; zero when it was not.
+	// RevokedAt is when the key was revoked; zero when it was not. It is in the
+	// future for a key that was replaced and still works.
 	RevokedAt time.Time
 }
 
 func apiKeyOf(k *store.APIKey) APIKey {
 	return APIKey{
 		ID: k.ID, Type: k.Type, Prefix: k.Prefix, Suffix: k.Suffix, Name: k.Name, Environment: k.Environment,
-		Scopes: slices.Clone(k.Scopes), OwnerID: k.OwnerID,
+		Scopes: slices.Clone(k.Scopes), OwnerKind: k.OwnerKind, OwnerID: k.OwnerID,
 		CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt, LastUsedAt: k.LastUsedAt, RevokedAt: k.RevokedAt,
 	}
 }
@@ -153,12 +185,17 @@ type Event struct {
 	Data []byte
 	// At is when it happened, UTC.
 	At time.Time
+	// Seq is the place of the event in the audit log, from 1 on, and Prev a hash of
+	// the event before it. An event gets them within seconds; zero and "" until then.
+	Seq  int64
+	Prev string
 }
 
 func eventOf(e *store.Event) Event {
 	return Event{
 		ID: e.ID, Kind: e.Kind, ActorID: e.ActorID, SubjectID: e.SubjectID,
 		IPAddress: e.IPAddress, UserAgent: e.UserAgent, RequestID: e.RequestID, Data: e.Data, At: e.At,
+		Seq: e.Seq, Prev: chain.Prev(e),
 	}
 }
 
@@ -171,11 +208,13 @@ func toldEvents(told func(ctx context.Context, e Event) error) func(ctx context.
 	return func(ctx context.Context, e store.Event) error { return told(ctx, eventOf(&e)) }
 }
 
-// Mail is a message that could not be sent. Its text and its address are sealed,
+// Mail is a message of the outbox. Its text and its address are sealed,
 // and not here.
 type Mail struct {
 	// ID is a UUIDv7, and makes the Message-ID of the message.
 	ID string
+	// Queue is "mail", "webhook" or "revocation".
+	Queue string
 	// Kind is the kind of the message, such as "reset".
 	Kind string
 	// Tries counts how often it was tried to send the message.
@@ -184,12 +223,16 @@ type Mail struct {
 	LastError string
 	// CreatedAt is when the message was queued, UTC.
 	CreatedAt time.Time
-	// DeadAt is when the message was given up, UTC.
+	// NextAt is when the message is tried next, UTC.
+	NextAt time.Time
+	// DeadAt is when the message was given up, UTC; zero while it waits.
 	DeadAt time.Time
 }
 
 func mailOf(m *store.Mail) Mail {
-	return Mail{ID: m.ID, Kind: m.Kind, Tries: m.Tries, LastError: m.LastError, CreatedAt: m.CreatedAt, DeadAt: m.DeadAt}
+	return Mail{
+		ID: m.ID, Queue: m.Queue, Kind: m.Kind, Tries: m.Tries, LastError: m.LastError, CreatedAt: m.CreatedAt, NextAt: m.NextAt, DeadAt: m.DeadAt,
+	}
 }
 
 // Page is one page of a list.
@@ -216,17 +259,46 @@ type PageParams struct {
 	Limit int
 }
 
-// The roles that Admit itself knows (a host may use others), and the types of
-// API key.
+// The roles that Admit itself knows (a host may use others), the types of API key
+// and their owners.
 const (
 	RoleAdmin = "admin"
 	RoleUser  = "user"
 	RoleGuest = "guest"
+	// RoleOwner and RoleMember are roles in an organisation, beside RoleAdmin.
+	RoleOwner  = "owner"
+	RoleMember = "member"
 	// PublishableKey names a project and may be known to everyone.
 	PublishableKey = "publishable"
-	// SecretKey acts as an administrator.
+	// SecretKey acts as an administrator, or, if it belongs to an account, as that
+	// account.
 	SecretKey = "secret"
+	// OwnerUser is the OwnerKind of the API keys of accounts.
+	OwnerUser = "user"
 )
+
+// Optional is a field of a change that may be left out. The zero value leaves what
+// is stored as it is. JSON null sets the zero value of T.
+type Optional[T any] struct {
+	// Value counts only if Set is true.
+	Value T
+	Set   bool
+}
+
+// Some returns an Optional that is set.
+func Some[T any](value T) Optional[T] { return Optional[T]{Value: value, Set: true} }
+
+// UnmarshalJSON sets the value.
+func (o *Optional[T]) UnmarshalJSON(data []byte) error {
+	var value T
+	if string(data) != "null" {
+		if err := json.Unmarshal(data, &value); err != nil {
+			return err
+		}
+	}
+	*o = Some(value)
+	return nil
+}
 
 // Listed is a part of a list that is read from one end to the other.
 type Listed[T any] struct {

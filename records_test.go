@@ -12,11 +12,11 @@ import (
 // withheld are the fields of the store that no host is handed: keys of look-ups,
 // hashes, sealed bytes, and what rules keep count with.
 var withheld = map[string][]string{
-	"User":    {"Tenant", "EmailKey", "DeletedAt", "Version"},
+	"User":    {"Tenant", "EmailKey", "Version"},
 	"Session": {"Tenant", "Generation", "SecretHash", "Confirmed", "Answers", "Used", "UsedBefore", "RotatedAt", "EndedAt", "EndReason"},
 	"APIKey":  {"Tenant", "Hash"},
-	"Event":   {"Tenant", "Delivered"},
-	"Mail":    {"Tenant", "Queue", "Sealed", "NextAt", "LeaseUntil", "Holder"},
+	"Event":   {"Tenant", "Delivered", "Seal", "ClientSalt", "DataSalt"},
+	"Mail":    {"Tenant", "Sealed", "LeaseUntil", "Holder"},
 }
 
 // TestARecordOfAHostHasEachFieldOfTheStoreOrWithholdsIt converts records whose
@@ -45,6 +45,10 @@ func TestARecordOfAHostHasEachFieldOfTheStoreOrWithholdsIt(t *testing.T) {
 			if !field.IsExported() {
 				t.Errorf("%s.%s is not exported", name, field.Name)
 				continue
+			}
+			switch name + "." + field.Name {
+			case "Event.Prev", "Session.Impersonated":
+				continue // a part of Seal, and of AMR
 			}
 			stored := from.FieldByName(field.Name)
 			if !stored.IsValid() || !reflect.DeepEqual(stored.Interface(), got.Field(i).Interface()) {

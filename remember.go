@@ -15,6 +15,10 @@ import (
 
 // This file remembers devices that need no second factor for a time. The gate
 // asks for them; mfa.go makes, lists and forgets them.
+//
+// The secret of a device is a token, so that everything that ends tokens ends it
+// in the same step, also while the host has switched remembering off. The record
+// is what people are shown.
 
 // maxRemembered is how many devices an account may have.
 const maxRemembered = 20
@@ -35,8 +39,14 @@ type rememberedData struct {
 	IPAddress string `json:"ipAddress,omitempty"`
 }
 
-// rememberedKey finds a device by the secret that it was given.
-func rememberedKey(secret string) string { return hex.EncodeToString(hashSecret("device " + secret)) }
+// hashRemembered is what the token of a device is found by.
+func hashRemembered(secret string) []byte { return hashSecret("device " + secret) }
+
+// deviceStands says whether the token of a device is one of an account, and is
+// good.
+func deviceStands(token *store.Token, userID string, now time.Time) bool {
+	return token.UserID == userID && token.UsedAt.IsZero() && now.Before(token.ExpiresAt)
+}
 
 // remembered says whether a sign-in comes from a device of the account that needs
 // no second factor. A token of another account is worth nothing, and so is one
@@ -46,14 +56,14 @@ func remembered(ctx context.Context, t *txn, userID string) (bool, error) {
 	if t.config.MFA.Remember == 0 || !wellFormed(secret) {
 		return false, nil
 	}
-	record, err := t.RecordByKey(ctx, tenant, kindRemembered, rememberedKey(secret))
+	token, err := t.Token(ctx, tenant, kindRemembered, hashRemembered(secret))
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	return len(record.Refs) == 1 && record.Refs[0] == userRef(userID) && t.now().Before(record.ExpiresAt), nil
+	return deviceStands(&token, userID, t.now()), nil
 }
 
 // rememberDevice makes the device at the other end one that needs no second
@@ -74,19 +84,47 @@ func rememberDevice(ctx context.Context, t *txn, userID string) (string, error) 
 		return "", err
 	}
 	if total >= maxRemembered {
-		if _, err := t.DeleteRecord(ctx, tenant, kindRemembered, oldest[0].ID); err != nil {
+		if err := forgetDevice(ctx, t, oldest[0]); err != nil {
 			return "", err
 		}
 	}
-	now := t.now()
+	now, hash := t.now(), hashRemembered(secret)
 	record := store.Record{
-		Tenant: tenant, Kind: kindRemembered, ID: t.newID(), Keys: []string{rememberedKey(secret)}, Refs: []string{userRef(userID)},
+		Tenant: tenant, Kind: kindRemembered, ID: t.newID(), Keys: []string{hex.EncodeToString(hash)}, Refs: []string{userRef(userID)},
 		Data: data, CreatedAt: now, UpdatedAt: now, ExpiresAt: now.Add(t.config.MFA.Remember),
 	}
 	if err := t.CreateRecord(ctx, record); err != nil {
 		return "", err
 	}
+	addNewToken(t, store.Token{
+		Tenant: tenant, Kind: kindRemembered, Hash: hash, UserID: userID, CreatedAt: now, ExpiresAt: record.ExpiresAt,
+	})
 	return secret, t.record(ctx, event{kind: eventDeviceRemembered, subject: userID, data: eventData{"device": record.ID}})
+}
+
+// deviceHash is the hash of the token that belongs to the record of a device.
+func deviceHash(r store.Record) ([]byte, error) {
+	if len(r.Keys) != 1 {
+		return nil, ErrInternal.because(fmt.Errorf("device %s has %d keys", r.ID, len(r.Keys)))
+	}
+	hash, err := hex.DecodeString(r.Keys[0])
+	if err != nil {
+		return nil, ErrInternal.because(fmt.Errorf("device %s: %w", r.ID, err))
+	}
+	return hash, nil
+}
+
+// forgetDevice makes a device need the second factor again.
+func forgetDevice(ctx context.Context, t *txn, r store.Record) error {
+	hash, err := deviceHash(r)
+	if err != nil {
+		return err
+	}
+	if _, _, err := t.ConsumeToken(ctx, tenant, kindRemembered, hash, t.now()); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	_, err = t.DeleteRecord(ctx, tenant, kindRemembered, r.ID)
+	return err
 }
 
 func readRemembered(r store.Record) (RememberedDevice, error) {

@@ -6,11 +6,32 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/admit-go/admit/internal/emailaddress"
+	"github.com/admit-go/admit/internal/locale"
+	"github.com/admit-go/admit/internal/texts"
 	"github.com/admit-go/admit/internal/webio"
+	"github.com/admit-go/admit/internal/wording"
 )
 
-func writeError(w http.ResponseWriter, e *Error) { webio.WriteError(w, e.failure()) }
+// writeError answers a program. The message is in a language that the client accepts,
+// not in the language of the account, so that it says nothing about an account.
+func writeError(k *kernel, w http.ResponseWriter, r *http.Request, e *Error) {
+	f := e.failure()
+	if !k.config.Languages.EnglishErrors {
+		h := w.Header()
+		h.Add("Vary", "Accept-Language")
+		spoken := texts.Base
+		if c := k.words.Find(locale.Accepted(r.Header.Get("Accept-Language"))); c != nil {
+			if translated, ok := wording.Sentence(c, f.Message); ok {
+				f.Message, spoken = translated, c.Tag
+			}
+		}
+		h.Set("Content-Language", spoken)
+	}
+	webio.WriteError(w, f)
+}
 
 // failure is the error as a client sees it.
 func (e *Error) failure() webio.Failure {
@@ -45,23 +66,55 @@ type newPasswordBody struct {
 	RevokedAPIKeys int    `json:"revokedApiKeys,omitzero"`
 }
 
-// showMe is the caller's own account. It is what clients ask for most, and half
-// of its work would be reflection.
-func showMe(u *User, s *Session) []byte {
+// showAccount begins an account with the fields that every answer about an account
+// has. GET /auth/me is what clients ask for most, and half of its work would be
+// reflection.
+func showAccount(u *User) webio.Object {
 	o := make(webio.Object, 0, 512)
 	o.Text("id", u.ID)
 	o.Text("role", u.Role)
 	o.Text("name", u.Name)
 	o.Optional("nickname", u.Nickname)
-	o.Text("email", u.Email)
+	o.Optional("email", u.Email)
 	o.Instant("emailVerified", u.EmailVerifiedAt)
 	o.Optional("image", u.Image)
 	o.Text("onboardingStatus", u.Onboarding)
 	o.Raw("mfaEnabled", strconv.FormatBool(u.MFAEnabled))
-	o.Optional("organizationId", s.OrganizationID)
 	o.Instant("createdAt", u.CreatedAt)
 	o.Instant("updatedAt", u.UpdatedAt)
+	return o
+}
+
+// showMe is the caller's own account.
+func showMe(u *User, s *Session) []byte {
+	o := showAccount(u)
+	o.Optional("organizationId", s.OrganizationID)
 	return o.End()
+}
+
+// showPublicProfile is what everybody sees of an account.
+func showPublicProfile(p PublicProfile) jsontext.Value {
+	o := make(webio.Object, 0, 256)
+	o.Text("id", p.ID)
+	o.Text("name", p.Name)
+	o.Optional("nickname", p.Nickname)
+	o.Optional("image", p.Image)
+	o.Text("slug", p.Slug)
+	return jsontext.Value(o.End())
+}
+
+// accountBody is an identity in a list of linked accounts.
+type accountBody struct {
+	ID                string         `json:"id"`
+	UserID            string         `json:"userId"`
+	Provider          string         `json:"provider"`
+	ProviderAccountID string         `json:"providerAccountId"`
+	Email             webio.Optional `json:"email"`
+	ConnectedAt       webio.Instant  `json:"connectedAt"`
+}
+
+func showIdentity(one Identity) accountBody {
+	return accountBody{one.ID, one.UserID, one.Provider, one.Subject, webio.Optional(one.Email), webio.Instant(one.ConnectedAt)}
 }
 
 type signedInBody struct {
@@ -92,6 +145,19 @@ func writeSignedIn(k *kernel, w http.ResponseWriter, r *http.Request, status int
 		return webio.Write(w, status, callbackBody{signed.Tokens, signed.IsNewUser})
 	}
 	return webio.Write(w, status, signed.Tokens)
+}
+
+// writeSwitched answers a caller whose session has moved: with tokens, or with a
+// new session cookie where the caller came by one, so that no script of a page
+// reads the tokens of a cookie.
+func writeSwitched(k *kernel, w http.ResponseWriter, r *http.Request, signed *SignedIn) error {
+	if token, err := bearer(r); err == nil && token != "" {
+		return webio.Write(w, http.StatusOK, signed.Tokens)
+	}
+	if err := setCookie(k, w, signed); err != nil {
+		return err
+	}
+	return webio.Write(w, http.StatusOK, signedInBody{User: showMe(&signed.User, &signed.Session)})
 }
 
 // setCookie turns the refresh token of a sign-in into a session cookie.

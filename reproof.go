@@ -19,11 +19,8 @@ func proveOwner(ctx context.Context, k *kernel, userID, password string) (still 
 		return nil, err
 	}
 	if _, err := k.store.Password(ctx, tenant, userID); errors.Is(err, store.ErrNotFound) {
-		c := callerFrom(ctx)
-		if c == nil || c.by != k.machinery || !c.signedIn || c.user.ID != userID {
-			return nil, ErrReauthenticationRequired.detail("methods", reproofMethods(k, &user))
-		}
-		return func(context.Context, *txn) error { return nil }, k.recent(c)
+		pay(ctx) // a session is no guess
+		return func(context.Context, *txn) error { return nil }, recentOwner(ctx, k, &user)
 	} else if err != nil {
 		return nil, fault(err)
 	}
@@ -32,6 +29,16 @@ func proveOwner(ctx context.Context, k *kernel, userID, password string) (still 
 		return nil, err
 	}
 	return func(ctx context.Context, tx *txn) error { return lockStillThePassword(ctx, tx, known) }, nil
+}
+
+// recentOwner refuses unless the session of the caller is one of the account and
+// has a recent proof.
+func recentOwner(ctx context.Context, k *kernel, user *store.User) error {
+	c := callerFrom(ctx)
+	if c == nil || c.by != k.machinery || !c.signedIn || c.user.ID != user.ID {
+		return ErrReauthenticationRequired.detail("methods", reproofMethods(k, user))
+	}
+	return k.recent(c)
 }
 
 // currentSession is the session of the caller where it is one of the account; ""

@@ -26,7 +26,8 @@ type PasswordResets struct {
 
 func (p *PasswordResets) feature() feature {
 	return feature{
-		name: "reset",
+		name:  "reset",
+		holds: holding{nothing: "links are kept as hashes, for a day at most"},
 		routes: []route{
 			{method: http.MethodPost, path: "/auth/password/reset/request", who: anyone, scope: "auth:reset", limit: limitMail, exchanges: true, serve: p.handleResetRequest},
 			{method: http.MethodGet, path: resetPath, who: anyone, scope: "auth:reset", exchanges: true, navigated: true, serve: p.handleResetPage},
@@ -45,6 +46,15 @@ func (p *PasswordResets) feature() feature {
 func (p *PasswordResets) Request(ctx context.Context, in LinkParams) error {
 	return p.mailTo(ctx, mailedReset, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		return p.send(ctx, tx, user, in.CallbackURL, wanted)
+	})
+}
+
+// RequestFor mails a link to set a new password to the address of an account, for an
+// operator, who never sees the link. It returns ErrUserNotFound, ErrAccountBanned,
+// ErrInvalidRequest without an address, ErrTooManyCodeRequests or ErrUnavailable.
+func (p *PasswordResets) RequestFor(ctx context.Context, userID string) error {
+	return mailOnBehalf(ctx, p.kernel, mailedReset, userID, func(ctx context.Context, tx *txn, user *store.User) error {
+		return p.send(ctx, tx, user, "", true)
 	})
 }
 
@@ -186,9 +196,13 @@ func (p *PasswordResets) retry(in formInput, found seen) ui.Page {
 
 func (p *PasswordResets) resetPage(w http.ResponseWriter, r *http.Request, status int, in formInput, found seen, alert string) error {
 	in.Email = found.user.Email // the address in the link may be damaged
+	rules, err := emailRulesOf(r.Context(), p.kernel, p.store)
+	if err != nil {
+		return err
+	}
 	form := ui.Form{
 		Action: p.pagePath(resetPath), Button: "Set the password", Hidden: in.hidden(""),
-		NewPassword: true, MinLength: p.config.Passwords.MinLength, Rules: p.config.Passwords.inWords(),
+		NewPassword: true, MinLength: rules.passwords.MinLength, Rules: rules.passwords.inWords(),
 	}
 	live, err := liveAPIKeys(r.Context(), p.store, &found.user, p.now())
 	if err != nil {

@@ -121,3 +121,30 @@ func TestS6_AClientThatLostItsAnswerIsNeverThrownOut(t *testing.T) {
 		s.alarms(t, 0)
 	}
 }
+
+// Each session, and each refresh of it, has a random part that no other token has.
+// Without it, whoever has the secret of the host alone could write a token.
+func TestTK07_TwoRefreshTokensDifferInTheirRandomPart(t *testing.T) {
+	p := newOpen(t)
+	p.user(t)
+	seen := map[[32]byte]bool{{}: true}
+	note := func(what string, tokens Tokens) {
+		t.Helper()
+		token, err := p.refresh.Open(tokens.RefreshToken)
+		if err != nil || seen[token.Secret] {
+			t.Errorf("%s has the random part %x of another token, or none, %v", what, token.Secret, err)
+		}
+		seen[token.Secret] = true
+	}
+	for range 3 {
+		signed, err := p.Passwords.SignIn(t.Context(), SignInParams{Email: "ann@example.com", Password: annsPassword})
+		if err != nil {
+			t.Fatal(err)
+		}
+		note("a session", signed.Tokens)
+		if signed, err = p.Sessions.Refresh(t.Context(), signed.Tokens.RefreshToken); err != nil {
+			t.Fatal(err)
+		}
+		note("its refresh", signed.Tokens)
+	}
+}

@@ -94,6 +94,9 @@ func makeSecretFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), ".admit-secret-*") // mode 0600
+	if wrong, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("%s does not exist and cannot be made: %w; make its folder, and let this program write there", path, wrong.Err)
+	}
 	if err != nil {
 		return nil, err
 	}

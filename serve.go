@@ -24,29 +24,52 @@ func (a *Auth) identify(r *http.Request, c *caller, to *route) error {
 	if err := a.identifyKey(r, c); err != nil {
 		return err
 	}
-	if c.key == nil && a.config.RequireAPIKey && !(to.navigated && navigates(r)) {
-		return ErrUnauthorized
+	if c.key == nil && a.config.RequireAPIKey && !to.vouched && !(to.navigated && navigates(r)) && !fromPages(a, r) {
+		return ErrUnauthorized.because(errNoKey)
 	}
+	if err := a.identifyProof(r, c, to); err != nil {
+		return err
+	}
+	return mayCall(r, c, to)
+}
+
+// identifyProof finds the signed-in user of a request, unless the route exchanges
+// another proof.
+func (a *Auth) identifyProof(r *http.Request, c *caller, to *route) error {
 	if to.exchanges && wantsCookie(a.kernel, r) {
 		if err := sameOrigin(a.kernel, r); err != nil {
 			return err
 		}
 	}
 	if !to.exchanges {
-		if err := a.identifyUser(r.Context(), r, c, to.fresh || to.who == adminGroup); err != nil {
+		if err := a.identifyUser(r.Context(), r, c, to.fresh || to.who != anyone && to.who != signedIn); err != nil {
 			if !to.orRefresh || asError(err).Status != http.StatusUnauthorized {
 				return err
 			}
 			c.refusal = err
 		}
 	}
-	if to.who == signedIn && !c.signedIn && !to.orRefresh || to.who == adminGroup && !c.identified() {
+	return nil
+}
+
+// mayCall checks the rights of a caller that is known.
+func mayCall(r *http.Request, c *caller, to *route) error {
+	if c.actor != nil && !to.acting {
+		return ErrImpersonating
+	}
+	switch {
+	case (to.who == signedIn && !to.orRefresh || to.who == selfOnly) && !c.signedIn,
+		(to.who == adminGroup || to.who == anyUser || to.who == selfOrAdmin) && !c.identified():
 		return ErrUnauthorized
 	}
 	if !c.mayUse(to.scope, to.exact) {
 		return ErrScopeInsufficient
 	}
-	if to.who == adminGroup && !c.inAdminGroup() {
+	switch {
+	case to.who != anyone && to.who != signedIn && !c.signedIn && c.owner != nil && !to.ownKeys,
+		to.who == adminGroup && !c.inAdminGroup(),
+		to.who == selfOrAdmin && !c.inAdminGroup() && !c.is(r.PathValue("userId")),
+		to.who == selfOnly && !c.is(r.PathValue("userId")):
 		return ErrForbidden
 	}
 	return nil
@@ -116,7 +139,7 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 	h["X-Request-Id"], h["Cache-Control"], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2], values[2:3:3]
 
 	ctx := &requestContext{request: r, requestID: id, auth: a.kernel, caller: caller{by: a.machinery}}
-	ctx.lookup.Start(a.requestBegan(r.Context()), a.config.RequestTimeout)
+	ctx.lookup.Start(requestBegan(r.Context(), a), a.config.RequestTimeout)
 	defer ctx.lookup.Stop()
 	ctx.Context = &ctx.lookup
 	r = r.WithContext(ctx)
@@ -126,7 +149,7 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 	var at *router.Node[*route]
 
 	if a.config.Instrument.RequestEnded != nil {
-		defer func() { a.requestEnded(ctx, r, at, out.status, time.Since(began)) }()
+		defer func() { requestEnded(ctx, a, r, at, out.status, time.Since(began)) }()
 	}
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -140,7 +163,16 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 		a.logRequest(ctx, r, at, out.status, began)
 	}()
 
+	if opened := a.pagesAt(r.URL.Path); opened != nil {
+		if err := servePages(a, opened, w, r, ctx); err != nil {
+			a.answer(w, r, nil, report(a.log, w, r, err))
+		}
+		return
+	}
 	at = a.router.Find(r)
+	if name := r.PathValue("provider"); name != "" && !isProviderName(name) {
+		at = nil // the path of no provider
+	}
 	if done := a.crossOrigin(w, r, at); done {
 		return
 	}
@@ -148,10 +180,17 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 		// The body is read before the caller is identified: reading can take
 		// long, and the caller may be revoked meanwhile. The time limit for the
 		// store starts after it.
-		webio.ReadBody(r)
+		if to, ok := at.Serves(r.Method); !ok || !to.streams {
+			webio.ReadBody(r)
+		}
 		ctx.lookup.Restart(a.config.RequestTimeout)
 	}
 	if err := a.dispatch(w, r, at, ctx); err != nil {
+		if at != nil {
+			if to, ok := at.Serves(r.Method); ok && strings.HasPrefix(to.path, usersPath) {
+				err = userCode(err)
+			}
+		}
 		a.answer(w, r, at, report(a.log, w, r, err))
 	}
 }
@@ -218,13 +257,16 @@ func (a *Auth) dispatch(w http.ResponseWriter, r *http.Request, at *router.Node[
 	if err := a.identify(r, &ctx.caller, matched); err != nil {
 		return err
 	}
+	if a.config.Cookies && (matched.exchanges || matched.orRefresh) {
+		ctx.browser = browserAt(a.kernel, r)
+	}
 	if ctx.caller.cookie != nil {
 		putCookie(w.Header(), ctx.caller.cookie)
 	}
 	if matched.cacheable {
 		w.Header().Set("Cache-Control", "public, max-age=300")
 	}
-	return a.limited(w, r, matched)
+	return limited(a, w, r, matched)
 }
 
 // report logs an error and returns the error for the client. Only unexpected
@@ -234,7 +276,7 @@ func report(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error)
 	answer := asError(err)
 	id := w.Header().Get("X-Request-Id")
 	switch {
-	case answer.Status == http.StatusServiceUnavailable:
+	case answer.Status == http.StatusServiceUnavailable, answer.Status == http.StatusBadGateway:
 		level := slog.LevelWarn
 		if errors.Is(r.Context().Err(), context.Canceled) {
 			level = slog.LevelDebug // the client hung up
@@ -250,7 +292,11 @@ func report(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error)
 // answer answers a browser that followed a link with a page, and any other
 // client with JSON. The path of a link may be damaged too.
 func (a *Auth) answer(w http.ResponseWriter, r *http.Request, at *router.Node[*route], answer *Error) {
-	w.Header().Del("Set-Cookie") // a refusal gives nothing
+	w.Header().Del("Set-Cookie") // a refusal gives nothing, and leads nowhere
+	w.Header().Del("Location")
+	if answer.browser != "" { // but a pause is no refusal
+		putCookie(w.Header(), browserCookie(a.kernel, answer.browser))
+	}
 	page := at == nil
 	if at != nil {
 		to, ok := at.Serves(r.Method)
@@ -260,7 +306,7 @@ func (a *Auth) answer(w http.ResponseWriter, r *http.Request, at *router.Node[*r
 	if page && wantsPage(r) && a.visitor(w, r).showError(answer, ui.Page{}) == nil {
 		return
 	}
-	writeError(w, answer)
+	writeError(a.kernel, w, r, answer)
 }
 
 // requestID returns a name for a request in logs. The name is not a secret, so
@@ -274,7 +320,7 @@ func requestID() string {
 }
 
 // requestBegan returns the context for the rest of the request.
-func (a *Auth) requestBegan(ctx context.Context) context.Context {
+func requestBegan(ctx context.Context, a *Auth) context.Context {
 	began := a.config.Instrument.RequestBegan
 	if began == nil {
 		return ctx
@@ -288,7 +334,7 @@ func (a *Auth) requestBegan(ctx context.Context) context.Context {
 	return with
 }
 
-func (a *Auth) requestEnded(ctx *requestContext, r *http.Request, at *router.Node[*route], status int, took time.Duration) {
+func requestEnded(ctx *requestContext, a *Auth, r *http.Request, at *router.Node[*route], status int, took time.Duration) {
 	facts := RequestFacts{ID: ctx.requestID, Method: method(r.Method), Status: status, Duration: took}
 	if at != nil {
 		if found, ok := at.Serves(r.Method); ok {
@@ -296,18 +342,6 @@ func (a *Auth) requestEnded(ctx *requestContext, r *http.Request, at *router.Nod
 		}
 	}
 	tell(ctx, a.log, "RequestEnded", func() { a.config.Instrument.RequestEnded(ctx, facts) })
-}
-
-// limited spends the budget of the client for a sign-up and serves the route.
-// For the other classes the rule spends the budget of the client, together with
-// the budget of the account.
-func (a *Auth) limited(w http.ResponseWriter, r *http.Request, to *route) error {
-	if to.limit == limitSignUp {
-		if err := a.spendClient(r.Context(), clientSignUp); err != nil {
-			return err
-		}
-	}
-	return to.serve(w, r)
 }
 
 // Handler returns the handler of every route: the routes under Config.BasePath
@@ -329,6 +363,15 @@ type Mux interface {
 func (a *Auth) Mount(mux Mux) {
 	handler := a.Handler()
 	var roots []string
+	subtrees := []string{a.config.BasePath}
+	pages := a.openedPages()
+	for _, opened := range pages {
+		subtrees = append(subtrees, opened.Path)
+		roots = append(roots, opened.Path)
+	}
+	if a.hosted.Handler != nil {
+		roots = append(roots, changePasswordPath)
+	}
 	for _, r := range a.Routes() {
 		if !strings.HasPrefix(r.Path, a.config.BasePath+"/") && !slices.Contains(roots, r.Path) {
 			roots = append(roots, r.Path)
@@ -339,7 +382,10 @@ func (a *Auth) Mount(mux Mux) {
 	if _, chi := mux.(interface {
 		Mount(pattern string, handler http.Handler)
 	}); chi {
-		for _, pattern := range append(roots, a.config.BasePath+"/*") {
+		for _, path := range subtrees {
+			roots = append(roots, path+"/*")
+		}
+		for _, pattern := range roots {
 			mux.Handle(pattern, handler)
 		}
 		return
@@ -351,14 +397,18 @@ func (a *Auth) Mount(mux Mux) {
 		for _, pattern := range roots {
 			mux.Handle(method+" "+pattern, handler)
 		}
+		for _, opened := range pages {
+			mux.Handle(method+" "+opened.Path+"/", handler)
+		}
 		if taken(mux, method+" "+a.config.BasePath+"/", handler) {
 			continue
 		}
 		var paths []string
 		for _, r := range a.Routes() {
-			if (r.Method == method || method == http.MethodOptions) && !slices.Contains(append(paths, roots...), r.Path) {
-				paths = append(paths, r.Path)
-				mux.Handle(method+" "+r.Path, handler)
+			pattern := mounted(r.Path)
+			if (r.Method == method || method == http.MethodOptions) && !slices.Contains(append(paths, roots...), pattern) {
+				paths = append(paths, pattern)
+				mux.Handle(method+" "+pattern, handler)
 			}
 		}
 	}

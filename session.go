@@ -15,9 +15,15 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// ErrSessionNotFound means that the session does not exist, has ended, or
-// belongs to another user.
-var ErrSessionNotFound = &Error{Code: "auth/session-not-found", Status: http.StatusNotFound, Message: "There is no such session."}
+// Errors of sessions.
+var (
+	// ErrSessionNotFound means that the session does not exist, has ended, or
+	// belongs to another user.
+	ErrSessionNotFound = &Error{Code: "auth/session-not-found", Status: http.StatusNotFound, Message: "There is no such session."}
+	// ErrInvalidRefreshToken means that the refresh token is malformed or already
+	// used, or that its session is gone.
+	ErrInvalidRefreshToken = &Error{Code: "auth/invalid-refresh-token", Status: http.StatusUnauthorized, Message: "The refresh token is not valid. Please sign in again."}
+)
 
 // Sessions lists, refreshes and ends sessions.
 type Sessions struct {
@@ -26,13 +32,14 @@ type Sessions struct {
 
 func (s *Sessions) feature() feature {
 	return feature{
-		name: "sessions",
+		name:  "sessions",
+		holds: holding{part: "sessions", list: true, export: exportSessions},
 		routes: []route{
 			{method: http.MethodPost, path: "/auth/refresh", who: anyone, scope: "auth:refresh", exchanges: true, serve: s.handleRefresh},
-			{method: http.MethodGet, path: "/auth/sessions", who: signedIn, scope: "sessions:read", serve: s.handleListSessions},
+			{method: http.MethodGet, path: "/auth/sessions", who: signedIn, scope: "sessions:read", acting: true, serve: s.handleListSessions},
 			{method: http.MethodDelete, path: "/auth/sessions", who: signedIn, scope: "sessions:write", fresh: true, serve: s.handleEndOtherSessions},
 			{method: http.MethodDelete, path: "/auth/sessions/{sessionId}", who: signedIn, scope: "sessions:write", fresh: true, serve: s.handleEndSession},
-			{method: http.MethodPost, path: "/auth/signout", who: signedIn, scope: "auth:signout", fresh: true, orRefresh: true, serve: s.handleSignOut},
+			{method: http.MethodPost, path: "/auth/signout", who: signedIn, scope: "auth:signout", fresh: true, orRefresh: true, acting: true, serve: s.handleSignOut},
 		},
 		mails:  []mailer.Kind{mailer.NewDevice},
 		events: []string{eventSessionCreated, eventSessionPaused, eventSessionEnded, eventRefreshReused},
@@ -53,25 +60,30 @@ func (s *Sessions) List(ctx context.Context, userID string, page PageParams) (Pa
 // EndSessionParams names a session of a user.
 type EndSessionParams struct {
 	UserID, SessionID string
+	// Reason is why an operator ends the session. It stands in the audit log. Default:
+	// the owner ends it.
+	Reason string
 }
 
 // EndOtherSessionsParams names a user and, in Except, the session that does not
 // end. With Except "" every session ends.
 type EndOtherSessionsParams struct {
 	UserID, Except string
+	// Reason is why an operator ends them: see EndSessionParams.
+	Reason string
 }
 
 // End ends a session of a user. When End returns nil, the access tokens and the
 // refresh token of the session do not work. End returns ErrSessionNotFound if
 // the id is not that of a live session of this user, or ErrUnavailable.
 func (s *Sessions) End(ctx context.Context, in EndSessionParams) error {
-	return s.end(ctx, in.UserID, in.SessionID, endedByOwner)
+	return s.end(ctx, in.UserID, in.SessionID, endedByOwner, in.Reason)
 }
 
 // SignOut ends a session. Ending it twice is no error. SignOut returns
 // ErrUnavailable if the store does not answer.
 func (s *Sessions) SignOut(ctx context.Context, session Session) error {
-	err := s.end(ctx, session.UserID, session.ID, endedBySignOut)
+	err := s.end(ctx, session.UserID, session.ID, endedBySignOut, "")
 	if errors.Is(err, ErrSessionNotFound) {
 		return nil
 	}
@@ -130,11 +142,11 @@ func (s *Sessions) leave(ctx context.Context, session *store.Session, everywhere
 	return err
 }
 
-func (s *Sessions) end(ctx context.Context, userID, sessionID, reason string) error {
+func (s *Sessions) end(ctx context.Context, userID, sessionID, reason, why string) error {
 	if !uuid.Valid(sessionID) {
 		return ErrSessionNotFound
 	}
-	err := s.tx(ctx, func(ctx context.Context, tx *txn) error {
+	return s.tx(whileActing(ctx), func(ctx context.Context, tx *txn) error {
 		tx.touch(userID)
 		ended, err := tx.EndSession(ctx, tenant, userID, sessionID, s.now(), reason)
 		if err != nil {
@@ -143,11 +155,8 @@ func (s *Sessions) end(ctx context.Context, userID, sessionID, reason string) er
 		if !ended {
 			return ErrSessionNotFound
 		}
-		return tx.record(ctx, event{kind: eventSessionEnded, subject: userID, data: eventData{
-			"session": sessionID, "reason": reason,
-		}})
+		return tx.record(ctx, event{kind: eventSessionEnded, subject: userID, data: because(eventData{"session": sessionID, "reason": reason}, why)})
 	})
-	return err
 }
 
 // EndOthers ends every session of a user except one, and returns the number of
@@ -168,9 +177,9 @@ func (s *Sessions) EndOthers(ctx context.Context, in EndOtherSessionsParams) (en
 		if err != nil || ended == 0 {
 			return err
 		}
-		return tx.record(ctx, event{kind: eventSessionEnded, subject: userID, data: eventData{
+		return tx.record(ctx, event{kind: eventSessionEnded, subject: userID, data: because(eventData{
 			"reason": endedByOwner, "ended": ended, "except": except,
-		}})
+		}, in.Reason)})
 	})
 	if err != nil {
 		return 0, err
@@ -207,6 +216,7 @@ type sessionBody struct {
 	CreatedAt      webio.Instant  `json:"createdAt"`
 	ExpiresAt      webio.Instant  `json:"expiresAt"`
 	Current        bool           `json:"current"`
+	Impersonated   bool           `json:"impersonated,omitzero"`
 }
 
 func (s *Sessions) handleListSessions(w http.ResponseWriter, r *http.Request) error {
@@ -223,7 +233,7 @@ func (s *Sessions) handleListSessions(w http.ResponseWriter, r *http.Request) er
 		return sessionBody{
 			ID: s.ID, UserID: s.UserID, UserAgent: webio.Optional(s.UserAgent), IPAddress: webio.Optional(s.IPAddress),
 			DeviceInfo: device.Name(s.UserAgent), LastActivityAt: webio.Instant(s.LastActivityAt),
-			CreatedAt: webio.Instant(s.CreatedAt), ExpiresAt: webio.Instant(s.ExpiresAt), Current: s.ID == c.session.ID,
+			CreatedAt: webio.Instant(s.CreatedAt), ExpiresAt: webio.Instant(s.ExpiresAt), Current: s.ID == c.session.ID, Impersonated: s.Impersonated,
 		}
 	})
 }
@@ -346,10 +356,6 @@ func (s *Sessions) RevokeIssuedBefore(ctx context.Context, t time.Time) (revoked
 		}})
 	})
 }
-
-// ErrInvalidRefreshToken means that the refresh token is malformed or already
-// used, or that its session is gone.
-var ErrInvalidRefreshToken = &Error{Code: "auth/invalid-refresh-token", Status: http.StatusUnauthorized, Message: "The refresh token is not valid. Please sign in again."}
 
 // Refresh returns the next pair of tokens for a refresh token. If the answer
 // was lost, a client gets the same refresh token again. A stolen token ends

@@ -19,9 +19,10 @@ type SignUps struct {
 func (s *SignUps) feature() feature {
 	return feature{
 		name:   "signup",
+		holds:  holding{nothing: "what is signed up with is the account"},
 		mails:  []mailer.Kind{mailer.AccountExists},
 		events: []string{eventUserCreated},
-		errors: []*Error{ErrInvalidEmail, ErrInvalidName, ErrEmailAlreadyExists},
+		errors: []*Error{ErrInvalidEmail, ErrInvalidName, ErrEmailAlreadyExists, ErrSignUpDisabled},
 	}
 }
 
@@ -35,6 +36,10 @@ type SignUpParams struct {
 	// CallbackURL is the page of the host that the confirmation page links to.
 	// Default: none.
 	CallbackURL string
+	// InvitationToken is the secret of a mailed invitation to this address. The
+	// account joins in the same step. The mail has proven the mailbox, so the
+	// address is verified, and no confirmation is mailed. "" is none.
+	InvitationToken string
 	// Locale is the language of mails (BCP 47), such as "pt-BR". It is kept
 	// with the account. Default: the best match for the Accept-Language of the
 	// request.
@@ -57,10 +62,17 @@ type SignUpResult struct {
 // Create contests the account. When the address is confirmed later, the
 // password and the sessions of the account end, and a link to set a new
 // password is mailed.
-// Create returns ErrInvalidEmail, ErrInvalidName, ErrInvalidPasswordFormat,
+// Create returns ErrSignUpDisabled, ErrInvalidEmail, ErrInvalidName, ErrInvalidPasswordFormat,
 // ErrWeakPassword, ErrInvalidCallbackURL, ErrEmailAlreadyExists or
-// ErrUnavailable.
+// ErrUnavailable. With InvitationToken it also returns ErrInvalidToken,
+// ErrInvitationExpired, ErrInvitationAlreadyAccepted, ErrNoSeat or ErrTooManyOrgs,
+// and makes no account then.
 func (s *SignUps) Create(ctx context.Context, in SignUpParams) (SignUpResult, error) {
+	if in.InvitationToken == "" { // an invited person is not stopped by a closed sign-up
+		if err := refuseClosedSignUp(ctx, s.kernel, s.store); err != nil {
+			return SignUpResult{}, err
+		}
+	}
 	address, name, err := parseAccount(in.Email, in.Name)
 	if err != nil {
 		return SignUpResult{}, err
@@ -76,7 +88,10 @@ func (s *SignUps) Create(ctx context.Context, in SignUpParams) (SignUpResult, er
 		return SignUpResult{}, err
 	}
 	user := s.newUser(address, name, RoleUser)
-	user.Locale = localeFor(ctx, in.Locale)
+	user.Locale = localeFor(ctx, s.kernel, in.Locale)
+	if in.InvitationToken != "" {
+		return s.createInvited(ctx, user, hash, in.InvitationToken)
+	}
 	if s.config.PrivateSignUp {
 		return SignUpResult{}, s.createPrivately(ctx, user, hash, in.CallbackURL)
 	}
@@ -108,6 +123,33 @@ func (s *SignUps) Create(ctx context.Context, in SignUpParams) (SignUpResult, er
 		return SignUpResult{}, err
 	}
 	return result, nil
+}
+
+// createInvited makes an account for the reader of a mailed invitation, and lets it
+// join, in one transaction. The invitation has proven the mailbox, so the answer may
+// tell whether the address has an account.
+func (s *SignUps) createInvited(ctx context.Context, user store.User, hash, secret string) (SignUpResult, error) {
+	invitation, err := invitedTo(ctx, s.kernel, secret, user.EmailKey)
+	if err != nil {
+		return SignUpResult{}, err
+	}
+	user.EmailVerifiedAt = user.CreatedAt
+	signed, err := s.admit(ctx, nil, func(ctx context.Context, tx *txn) (outcome, error) {
+		if err := tx.createUser(ctx, user, hash); err != nil {
+			return outcome{}, err
+		}
+		if err := tx.record(ctx, event{kind: eventEmailVerified, subject: user.ID, data: eventData{"invitation": invitation.record.ID}}); err != nil {
+			return outcome{}, err
+		}
+		if _, err := acceptInvitation(ctx, tx, &invitation, &user); err != nil {
+			return outcome{}, err
+		}
+		return tx.enter(ctx, proof{userID: user.ID, methods: "pwd", created: true, lock: alreadyLocked(tx, &user)})
+	})
+	if err != nil {
+		return SignUpResult{}, err
+	}
+	return SignUpResult{UserID: user.ID, SignedIn: &signed}, nil
 }
 
 // contest records that somebody signed up with an address that has an account.

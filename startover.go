@@ -19,7 +19,8 @@ type StartOvers struct {
 
 func (s *StartOvers) feature() feature {
 	return feature{
-		name: "startover",
+		name:  "startover",
+		holds: holding{nothing: "a new account is an account like others"},
 		routes: []route{
 			{method: http.MethodPost, path: "/auth/start-over", who: anyone, scope: "auth:signin", exchanges: true, serve: s.handleStartOver},
 		},
@@ -54,7 +55,7 @@ func (s *StartOvers) Redeem(ctx context.Context, token string) (SignedIn, error)
 		if err := askSignUp(ctx, tx.kernel, SignUpAttempt{Email: user.Email, Name: user.Name, Method: "startover"}); err != nil {
 			return outcome{}, err
 		}
-		if err := deleteAccount(ctx, tx, &former, "started over", false); err != nil {
+		if err := deleteAccount(ctx, tx, &former, departure{why: "started over", final: true}); err != nil {
 			return outcome{}, err
 		}
 		if err := tx.createUser(ctx, user, ""); err != nil {

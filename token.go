@@ -23,7 +23,8 @@ type keySet struct {
 
 func (j *keySet) feature() feature {
 	return feature{
-		name: "tokens",
+		name:  "tokens",
+		holds: holding{nothing: "signing keys are of the host"},
 		routes: []route{
 			{method: http.MethodGet, path: jwksPath, root: true, who: anyone, exchanges: true, navigated: true, cacheable: true, serve: j.handleJWKS},
 			{method: http.MethodGet, path: openIDPath, root: true, who: anyone, exchanges: true, navigated: true, cacheable: true, serve: j.handleMetadata},
@@ -70,6 +71,6 @@ func (j *keySet) handleMetadata(w http.ResponseWriter, r *http.Request) error {
 	return webio.Write(w, http.StatusOK, metadata{
 		Issuer: j.config.Issuer, JWKSURI: j.config.BaseURL + jwksPath, Algorithms: algorithms,
 		SubjectTypes: []string{"public"}, ResponseTypes: []string{}, GrantTypes: []string{},
-		Claims: []string{"iss", "aud", "sub", "client_id", "sid", "iat", "exp", "jti", "auth_time", "amr", "acr", "role"},
+		Claims: []string{"iss", "aud", "sub", "client_id", "sid", "iat", "exp", "jti", "auth_time", "amr", "acr", "role", "org", "org_role", "act"},
 	})
 }

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"net/http"
+	"sync"
 	"time"
 
 	"github.com/admit-go/admit/internal/emailaddress"
@@ -15,11 +15,10 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// Create makes an account without signing anybody in, and mails a link to set a
-// password: nobody but the owner of the mailbox ever knows it. It answers
-// ErrInvalidEmail, ErrInvalidName, ErrInvalidCallbackURL, ErrEmailAlreadyExists
-// or ErrUnavailable, and for InsecurePassword ErrInvalidPasswordFormat and
-// ErrWeakPassword.
+// Create makes an account without a session, and mails a link to set a
+// password, so that only the owner of the mailbox knows the password. It
+// returns ErrInvalidEmail, ErrInvalidName, ErrInvalidRole, ErrInvalidCallbackURL, ErrEmailAlreadyExists or ErrUnavailable, and
+// for InsecurePassword ErrInvalidPasswordFormat or ErrWeakPassword.
 func (u *Users) Create(ctx context.Context, in CreateUserParams) (User, error) {
 	address, name, err := parseAccount(in.Email, in.Name)
 	if err != nil {
@@ -28,8 +27,8 @@ func (u *Users) Create(ctx context.Context, in CreateUserParams) (User, error) {
 	if in.Role == "" {
 		in.Role = RoleUser
 	}
-	if !validRole(in.Role) {
-		return User{}, ErrInvalidRequest.detail("role", "must be 1 to 50 of a-z, 0-9, - and _")
+	if !u.config.knowsRole(in.Role) {
+		return User{}, ErrInvalidRole
 	}
 	if err := u.checkCallback(in.CallbackURL); err != nil {
 		return User{}, err
@@ -57,27 +56,24 @@ func (u *Users) Create(ctx context.Context, in CreateUserParams) (User, error) {
 	return userOf(&user), nil
 }
 
-// Errors about an account that an operator names.
-var (
-	ErrUserConflict = &Error{Code: "user/conflict", Status: http.StatusConflict, Message: "The account was changed at the same time. Please try again."}
-)
-
-// Users looks accounts up and changes them on an operator's behalf.
+// Users looks up accounts and changes them for an operator.
 type Users struct {
 	*kernel
 	resets *PasswordResets
+	total  *userTotal
 }
 
 func (u *Users) feature() feature {
 	return feature{
 		name:   "user",
-		events: []string{eventRoleChanged, eventUserBanned, eventUserUnbanned, eventUserRenamed, eventUsersExported},
-		errors: []*Error{ErrUserNotFound, ErrInvalidRole, ErrUserConflict},
+		holds:  holding{part: "account", export: exportAccount},
+		events: []string{eventRoleChanged, eventUserBanned, eventUserUnbanned, eventUserRenamed, eventUsersExported, eventEmailUnverified},
+		errors: []*Error{ErrUserNotFound, ErrInvalidRole, ErrUserConflict, ErrLastAdmin},
 	}
 }
 
-// Get returns an account by its id. ErrUserNotFound when there is none or it was
-// deleted.
+// Get returns an account by its id. It returns ErrUserNotFound if the account
+// does not exist or was deleted, or ErrUnavailable.
 func (u *Users) Get(ctx context.Context, id string) (User, error) {
 	if !uuid.Valid(id) {
 		return User{}, ErrUserNotFound
@@ -86,8 +82,8 @@ func (u *Users) Get(ctx context.Context, id string) (User, error) {
 	return userOf(&user), err
 }
 
-// GetByEmail returns the account whose current address it is, however it is
-// spelled. ErrInvalidEmail or ErrUserNotFound.
+// GetByEmail returns the account that has the address now, in any spelling. It
+// returns ErrInvalidEmail, ErrUserNotFound or ErrUnavailable.
 func (u *Users) GetByEmail(ctx context.Context, email string) (User, error) {
 	address, err := emailaddress.Parse(email)
 	if err != nil {
@@ -104,17 +100,18 @@ type ListUsersParams struct {
 	Search string
 	// Role selects accounts with this role; "" selects all.
 	Role string
-	// Unverified selects accounts whose address is not verified, Banned accounts
-	// that are banned now.
+	// Unverified selects accounts whose address is not verified. Banned selects
+	// accounts that are banned now.
 	Unverified, Banned bool
-	// After is the Next of the list before; "" starts at the first account.
+	// After is the Next of the previous list. "" starts at the first account.
 	After string
-	// Limit is the greatest number listed, 1 to 1000. Default: 100.
+	// Limit is the greatest number of accounts in the list, 1 to 1000. Default:
+	// 100.
 	Limit int
 }
 
 // List lists accounts that are not deleted, in the order of their ids, which is
-// that of their creation. ErrInvalidRequest or ErrUnavailable.
+// the order of creation. It returns ErrInvalidRequest or ErrUnavailable.
 func (u *Users) List(ctx context.Context, in ListUsersParams) (Listed[User], error) {
 	limit, err := listLimit(in.Limit)
 	if err != nil {
@@ -133,9 +130,9 @@ func (u *Users) List(ctx context.Context, in ListUsersParams) (Listed[User], err
 	return listed(users, limit, userOf, func(user User) string { return user.ID }), nil
 }
 
-// Verify vouches for the address of an account, as if its owner had confirmed it.
-// It does nothing for an address that is verified. ErrUserNotFound or
-// ErrUnavailable.
+// Verify marks the address of an account as verified, because the operator
+// vouches for it. It does nothing if the address is verified already. It
+// returns ErrUserNotFound or ErrUnavailable.
 func (u *Users) Verify(ctx context.Context, id string) error {
 	if !uuid.Valid(id) {
 		return ErrUserNotFound
@@ -152,13 +149,13 @@ func (u *Users) Verify(ctx context.Context, id string) error {
 	})
 }
 
-// RenameUserParams names a user and the name to give.
+// RenameUserParams names a user and the new name.
 type RenameUserParams struct {
 	UserID, Name string
 }
 
-// Rename gives an account another name. ErrInvalidName, ErrUserNotFound or
-// ErrUnavailable.
+// Rename gives an account another name. It returns ErrInvalidName,
+// ErrUserNotFound, ErrUserConflict or ErrUnavailable.
 func (u *Users) Rename(ctx context.Context, in RenameUserParams) error {
 	name, ok := cleanName(in.Name)
 	if !ok {
@@ -170,51 +167,49 @@ func (u *Users) Rename(ctx context.Context, in RenameUserParams) error {
 	})
 }
 
-// DeleteUserParams says whose account is deleted and why.
+// DeleteUserParams names the user to delete and the reason.
 type DeleteUserParams struct {
 	UserID string
-	// Reason stands in the event. Default: "operator".
+	// Reason is recorded in the event user.deleted. Default: "operator".
 	Reason string
 	// NoMail leaves out the mail that tells the owner.
 	NoMail bool
 }
 
-// Delete deletes an account: its password is gone, its sessions, pending tokens
-// and API keys end at once, and its address is free again. The address of a
-// banned account stays reserved as long as the ban would have held. The row stays,
-// marked as deleted, so that the audit log can be read; no verb finds it any more.
-// ErrUserNotFound or ErrUnavailable.
+// Delete deletes an account. Its sessions, pending tokens and API keys end at
+// once, its linked accounts are removed, and its address is free again. The
+// address of a banned account stays reserved until the end of the ban. The
+// account can be restored until it is purged; until then Deleted lists it, and no
+// other verb finds it. Delete returns ErrLastAdmin, ErrUserNotFound,
+// ErrUnavailable, or the error of Hooks.BeforeDelete.
 func (u *Users) Delete(ctx context.Context, in DeleteUserParams) error {
-	if !uuid.Valid(in.UserID) {
-		return ErrUserNotFound
-	}
-	return u.tx(ctx, func(ctx context.Context, tx *txn) error {
-		user, err := existing(tx.lock(ctx, in.UserID))
-		if err != nil {
+	return onAccount(ctx, u.kernel, in.UserID, func(ctx context.Context, tx *txn, user *store.User) error {
+		if err := keepOwners(ctx, tx, user.ID); err != nil {
 			return err
 		}
-		return deleteAccount(ctx, tx, &user, cmp.Or(in.Reason, "operator"), in.NoMail)
+		return deleteAccount(ctx, tx, user, departure{why: cmp.Or(in.Reason, "operator"), silent: in.NoMail})
 	})
 }
 
-// ExportedUser is an account as another system can import it.
+// ExportedUser is an account in a form that another system can import.
 type ExportedUser struct {
 	User User
-	// PasswordHash is in a common format, such as $argon2id$… or that of the
-	// system the account came from; "" where there is none.
+	// PasswordHash is the hash in a common format, such as $argon2id$…, or in the
+	// format of the system that the account was imported from. "" if the account
+	// has no password, or with NoPasswords.
 	PasswordHash string
 }
 
-// ExportUsersParams says what an export holds.
+// ExportUsersParams says what an export contains.
 type ExportUsersParams struct {
-	// NoPasswords leaves the password hashes out.
+	// NoPasswords leaves out the password hashes.
 	NoPasswords bool
 }
 
-// Export goes through all accounts that are not deleted, in the order of their
-// ids, with their password hashes: a backup of that kind is as dangerous as the
-// database. It ends at the first error. The audit log tells of each export before
-// the first account is given.
+// Export yields all accounts that are not deleted, in the order of their ids,
+// with their password hashes. Keep an export as safe as the database. Export
+// ends at the first error. The event users.exported is recorded before the
+// first account is yielded.
 func (u *Users) Export(ctx context.Context, in ExportUsersParams) iter.Seq2[ExportedUser, error] {
 	return func(yield func(ExportedUser, error) bool) {
 		err := u.tx(ctx, func(ctx context.Context, tx *txn) error {
@@ -245,7 +240,8 @@ func (u *Users) Export(ctx context.Context, in ExportUsersParams) iter.Seq2[Expo
 	}
 }
 
-// exportedHash is the hash of an account's password in a format that others read.
+// exportedHash returns the hash of an account's password in a format that other
+// systems read.
 func (u *Users) exportedHash(ctx context.Context, id string) (string, error) {
 	password, err := u.store.Password(ctx, tenant, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -254,27 +250,31 @@ func (u *Users) exportedHash(ctx context.Context, id string) (string, error) {
 	if err != nil {
 		return "", fault(err)
 	}
-	return passhash.ForElsewhere(password.Hash), nil
+	return passhash.ForElsewhere(unmarked(password.Hash)), nil
 }
 
-// BanParams says who is banned and why.
+// BanParams names the user to ban, the reason and the end.
 type BanParams struct {
 	UserID, Reason string
-	// Until is when the ban ends. Zero is never.
+	// Until is the end of the ban. Zero means never.
 	Until time.Time
 }
 
-// SetRoleParams names a user and the role to give.
+// SetRoleParams names a user and the new role.
 type SetRoleParams struct {
 	UserID, Role string
 }
 
-// Ban bans an account until a time, or for good when it is zero: its
-// sessions and pending tokens end at once, its API keys stop working, and every
-// way in is refused with ErrAccountBanned. ErrUserNotFound or ErrUnavailable.
+// Ban bans an account until a time, or for ever if Until is zero. Its sessions
+// and pending tokens end at once, and so do its own API keys. The keys that it has
+// made for the application do not work during the ban, and every way in is refused with ErrAccountBanned. Ban returns ErrLastAdmin,
+// ErrUserNotFound, ErrUserConflict or ErrUnavailable.
 func (u *Users) Ban(ctx context.Context, in BanParams) error {
 	id, reason, until := in.UserID, in.Reason, in.Until
 	return u.change(ctx, id, func(ctx context.Context, tx *txn, user *store.User) (event, error) {
+		if err := keepAdmin(ctx, tx, user); err != nil {
+			return event{}, err
+		}
 		now := u.now()
 		user.BannedAt, user.BanReason, user.BanExpiresAt = now, reason, until.UTC()
 		if until.IsZero() {
@@ -284,11 +284,15 @@ func (u *Users) Ban(ctx context.Context, in BanParams) error {
 		if err != nil {
 			return event{}, err
 		}
+		if err := revokeOwnKeys(ctx, tx, id); err != nil {
+			return event{}, err
+		}
 		return event{kind: eventUserBanned, data: eventData{"reason": reason}}, tx.kill(ctx, afterBan, id, user.EmailKey)
 	})
 }
 
-// Unban lifts a ban. What the ban ended stays ended.
+// Unban lifts a ban. Sessions and tokens that the ban ended stay ended. Unban
+// returns ErrUserNotFound, ErrUserConflict or ErrUnavailable.
 func (u *Users) Unban(ctx context.Context, id string) error {
 	return u.change(ctx, id, func(_ context.Context, _ *txn, user *store.User) (event, error) {
 		user.BannedAt, user.BanExpiresAt, user.BanReason = time.Time{}, time.Time{}, ""
@@ -296,14 +300,20 @@ func (u *Users) Unban(ctx context.Context, id string) error {
 	})
 }
 
-// SetRole gives an account another role, at once on its live sessions.
-// ErrInvalidRole, ErrUserNotFound or ErrUnavailable.
+// SetRole gives an account another role. The role holds at once for live
+// sessions. SetRole returns ErrInvalidRole, ErrLastAdmin, ErrUserNotFound,
+// ErrUserConflict or ErrUnavailable.
 func (u *Users) SetRole(ctx context.Context, in SetRoleParams) error {
 	id, role := in.UserID, in.Role
-	if !validRole(role) {
+	if !u.config.knowsRole(role) {
 		return ErrInvalidRole
 	}
-	return u.change(ctx, id, func(_ context.Context, _ *txn, user *store.User) (event, error) {
+	return u.change(ctx, id, func(ctx context.Context, tx *txn, user *store.User) (event, error) {
+		if role != RoleAdmin {
+			if err := keepAdmin(ctx, tx, user); err != nil {
+				return event{}, err
+			}
+		}
 		before := user.Role
 		user.Role = role
 		return event{kind: eventRoleChanged, data: eventData{"from": before, "to": role}}, nil
@@ -312,20 +322,13 @@ func (u *Users) SetRole(ctx context.Context, in SetRoleParams) error {
 
 // change runs a change of an account with the account locked.
 func (u *Users) change(ctx context.Context, id string, change func(context.Context, *txn, *store.User) (event, error)) error {
-	if !uuid.Valid(id) {
-		return ErrUserNotFound
-	}
-	err := u.tx(ctx, func(ctx context.Context, tx *txn) error {
-		user, err := existing(tx.lock(ctx, id))
-		if err != nil {
-			return err
-		}
-		told, err := change(ctx, tx, &user)
+	return onAccount(ctx, u.kernel, id, func(ctx context.Context, tx *txn, user *store.User) error {
+		told, err := change(ctx, tx, user)
 		if err != nil {
 			return err
 		}
 		user.UpdatedAt = u.now()
-		if err := tx.UpdateUser(ctx, user); errors.Is(err, store.ErrConflict) {
+		if err := tx.UpdateUser(ctx, *user); errors.Is(err, store.ErrConflict) {
 			return ErrUserConflict
 		} else if err != nil {
 			return err
@@ -333,20 +336,19 @@ func (u *Users) change(ctx context.Context, id string, change func(context.Conte
 		told.subject = id
 		return tx.record(ctx, told)
 	})
-	return err
 }
 
-// CreateUserParams is what an operator gives to make an account.
+// CreateUserParams describes the account that an operator makes.
 type CreateUserParams struct {
 	Email, Name string
-	// InsecurePassword sets a password that the operator knows, and mails nothing.
-	// It is for development and tests. If it is "", a link to set a password is
-	// mailed to the address.
+	// InsecurePassword sets a password that the operator knows, and no mail is
+	// sent. It is for development and tests. If it is "", a link to set a password
+	// is mailed to the address.
 	InsecurePassword string
-	// Prepared is given instead inside a host's transaction; see
+	// Prepared replaces InsecurePassword inside a host's transaction; see
 	// Passwords.Prepare.
 	Prepared PreparedPassword
-	// NoMail leaves the mail out: the owner asks for a reset, or signs in by a
+	// NoMail leaves out the mail. The owner can ask for a reset, or sign in by a
 	// link.
 	NoMail bool
 	// CallbackURL is the page of the host that the mailed link leads to. Default:
@@ -354,8 +356,40 @@ type CreateUserParams struct {
 	CallbackURL string
 	// Locale is the language (BCP 47) of the account and of its mail.
 	Locale string
-	// Role defaults to RoleUser.
+	// Role is the role of the account. Default: RoleUser.
 	Role string
 	// EmailVerified says that the operator vouches for the address.
 	EmailVerified bool
+}
+
+// A total greater than exactTotal is remembered for totalLife.
+const (
+	exactTotal = 10_000
+	totalLife  = time.Minute
+)
+
+// userTotal is the number of accounts, if it is great.
+type userTotal struct {
+	mu    sync.Mutex
+	count int
+	until time.Time
+}
+
+// known returns the remembered total, or 0.
+func (t *userTotal) known(now time.Time) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.Before(t.until) && t.until.Sub(now) <= totalLife {
+		return t.count
+	}
+	return 0
+}
+
+func (t *userTotal) learn(count int, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.count, t.until = count, time.Time{}
+	if count > exactTotal {
+		t.until = now.Add(totalLife)
+	}
 }

@@ -40,7 +40,8 @@ type Verifications struct {
 
 func (v *Verifications) feature() feature {
 	return feature{
-		name: "verify",
+		name:  "verify",
+		holds: holding{nothing: "links are kept as hashes, for a day at most"},
 		routes: []route{
 			{method: http.MethodPost, path: "/auth/signup/email/resend", who: anyone, scope: "auth:verify", limit: limitMail, exchanges: true, serve: v.handleResend},
 			{method: http.MethodGet, path: confirmPath, who: anyone, scope: "auth:verify", exchanges: true, navigated: true, serve: v.handleConfirmPage},
@@ -89,6 +90,18 @@ func originOf(ctx context.Context, at time.Time) signUpOrigin {
 func (v *Verifications) Request(ctx context.Context, in LinkParams) error {
 	return v.mailTo(ctx, mailedVerify, in, func(ctx context.Context, tx *txn, user *store.User, wanted bool) error {
 		return v.resend(ctx, tx, user, in.CallbackURL, wanted)
+	})
+}
+
+// RequestFor mails the confirmation of an account again, for an operator. It returns
+// ErrUserNotFound, ErrAlreadyVerified, ErrAccountBanned, ErrInvalidRequest without an
+// address, ErrTooManyCodeRequests or ErrUnavailable.
+func (v *Verifications) RequestFor(ctx context.Context, userID string) error {
+	return mailOnBehalf(ctx, v.kernel, mailedVerify, userID, func(ctx context.Context, tx *txn, user *store.User) error {
+		if !user.EmailVerifiedAt.IsZero() {
+			return ErrAlreadyVerified
+		}
+		return v.resend(ctx, tx, user, "", true)
 	})
 }
 
@@ -173,6 +186,10 @@ func (v *Verifications) confirm(ctx context.Context, tx *txn, given mailedSecret
 	if err != nil || !verified {
 		return done, err
 	}
+	user.EmailVerifiedAt = v.now()
+	if err := joinByDomain(ctx, tx, user); err != nil {
+		return done, err
+	}
 	return done, tx.record(ctx, event{kind: eventEmailVerified, subject: user.ID})
 }
 
@@ -192,7 +209,7 @@ func (v *Verifications) Disown(ctx context.Context, in TokenParams) error {
 		if found.used || !given.fits(found.token.EmailKey) || user.EmailKey != found.token.EmailKey || !user.EmailVerifiedAt.IsZero() {
 			return ErrInvalidToken
 		}
-		return deleteAccount(ctx, tx, user, "disowned", false)
+		return removeAccount(ctx, tx, user, departure{why: "disowned", final: true})
 	})
 }
 

@@ -62,9 +62,12 @@ type Kit struct {
 	// Mailbox has the mail that Auth sends.
 	Mailbox *Mailbox
 
-	t    testing.TB
-	host string
-	made atomic.Int64
+	t            testing.TB
+	host, origin string
+	now          func() time.Time
+	made, teams  atomic.Int64
+	// apps are the authenticator apps of accounts, by user id.
+	apps map[string]*app
 }
 
 // New returns a kit whose Auth is closed when the test ends. The options change
@@ -103,11 +106,14 @@ func New(t testing.TB, options ...func(*admit.Config)) *Kit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &Kit{t: t, Auth: auth, Clock: clock, Mailbox: &Mailbox{t: t, auth: auth, store: config.Store, now: config.Now, thrown: map[string]bool{}}}
+	k := &Kit{
+		t: t, Auth: auth, Clock: clock, now: config.Now, apps: map[string]*app{},
+		Mailbox: &Mailbox{t: t, auth: auth, store: config.Store, now: config.Now, thrown: map[string]bool{}},
+	}
 	k.Mailbox.recorder, _ = config.Mailer.(*mailer.Recorder)
 	clock.mailbox = k.Mailbox
 	if base, err := url.Parse(config.BaseURL); err == nil {
-		k.host = base.Host
+		k.host, k.origin = base.Host, originOf(base)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)

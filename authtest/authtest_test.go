@@ -346,3 +346,48 @@ func TestNoKitIsMadeOutsideATest(t *testing.T) {
 		t.Errorf("the program printed %s, %v", out, err)
 	}
 }
+
+// A member works in the organisation that the test names, with the role, and a
+// former token of the session works there too.
+func TestAMemberIsSignedInToTheOrganization(t *testing.T) {
+	kit := authtest.New(t, func(c *admit.Config) {
+		c.Organizations.Roles = map[string][]string{"billing": {}}
+		c.RequireVerifiedEmail = true
+	})
+	owner := kit.SignedIn("")
+	acme, other := kit.Organization(owner), kit.Organization(owner)
+	if acme.Name == other.Name || acme.Role != admit.RoleOwner {
+		t.Errorf("the organisations are %+v and %+v", acme, other)
+	}
+	for _, role := range []string{"billing", admit.RoleMember, admit.RoleAdmin, admit.RoleOwner} {
+		if got := kit.Member(acme, role).Session; got.OrganizationID != acme.ID || got.OrganizationRole != role {
+			t.Errorf("the session of a member with the role %q works in %q with the role %q", role, got.OrganizationID, got.OrganizationRole)
+		}
+	}
+	moved := kit.Enter(owner, acme)
+	if moved.Session.ID != owner.Session.ID || moved.Session.OrganizationID != acme.ID {
+		t.Errorf("the session %s moved to %+v", owner.Session.ID, moved.Session)
+	}
+	if got := me(t, kit, owner); !strings.Contains(got, acme.ID) {
+		t.Errorf("with the former token me answers %s", got)
+	}
+	if left := kit.Enter(moved, admit.Organization{}); left.Session.OrganizationID != "" {
+		t.Errorf("the session is still in %q", left.Session.OrganizationID)
+	}
+	if mail := kit.Mailbox.Messages(); len(mail) > 0 {
+		t.Errorf("the mailbox has %d messages", len(mail))
+	}
+}
+
+func TestATestFailsWhereNobodyCanBeAMember(t *testing.T) {
+	for want, test := range map[string]func(kit *authtest.Kit){
+		`make an organization of ""`:           func(kit *authtest.Kit) { kit.Organization(admit.SignedIn{}) },
+		`make a member with the role "nobody"`: func(kit *authtest.Kit) { kit.Member(kit.Organization(kit.SignedIn("")), "nobody") },
+		"org/not-found":                        func(kit *authtest.Kit) { kit.Enter(kit.SignedIn(""), kit.Organization(kit.SignedIn(""))) },
+		"the guard answers 401":                func(kit *authtest.Kit) { kit.Enter(admit.SignedIn{}, admit.Organization{}) },
+	} {
+		if got := failing(t, func(t testing.TB) { test(authtest.New(t)) }); !strings.Contains(got, want) {
+			t.Errorf("failed with %q, want %q", got, want)
+		}
+	}
+}

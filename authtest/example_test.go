@@ -39,7 +39,9 @@ func newHandler(auth *admit.Auth) http.Handler {
 	mux.Handle("GET /hello", auth.RequireUser(hello))
 	mux.Handle("POST /posts", auth.RequireRole("editor")(hello))
 	mux.Handle("POST /import", auth.RequireKey("posts:write")(hello))
+	mux.Handle("POST /pay", auth.RequireFactor(hello))
 	mux.Handle("DELETE /account", auth.RequireRecent(hello))
+	mux.Handle("POST /bills", auth.RequireOrganization(admit.RoleAdmin)(hello))
 	return mux
 }
 
@@ -145,6 +147,25 @@ func ExampleClock_Advance() {
 	// Output:
 	// 200
 	// 403
+}
+
+// A handler is called by members of an organisation who have different roles.
+func ExampleKit_Member() {
+	kit := authtest.New(t)
+	handler := newHandler(kit.Auth)
+
+	owner := kit.SignedIn("")
+	acme := kit.Organization(owner)
+	for _, caller := range []admit.SignedIn{kit.Enter(owner, acme), kit.Member(acme, admit.RoleMember), kit.SignedIn("")} {
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, kit.Request(caller, "POST", "/bills", nil))
+		fmt.Println(caller.User.Name, answer.Code)
+	}
+
+	// Output:
+	// User 1 200
+	// User 2 403
+	// User 3 403
 }
 
 // A mailed link leads somebody who forgot a password to a new one.

@@ -1,6 +1,7 @@
 package authtest_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -63,6 +64,29 @@ func TestTheImportTakesItsScopeAlone(t *testing.T) {
 	}
 }
 
+func TestBillsAreForThoseWhoManageTheTeam(t *testing.T) {
+	kit := authtest.New(t)
+	handler := newHandler(kit.Auth)
+	acme := kit.Organization(kit.SignedIn(""))
+	other := kit.Organization(kit.SignedIn(""))
+
+	for _, c := range []struct {
+		caller admit.SignedIn
+		want   int
+	}{
+		{kit.Member(acme, admit.RoleAdmin), http.StatusOK},
+		{kit.Member(acme, admit.RoleMember), http.StatusForbidden},
+		{kit.Enter(kit.Member(acme, admit.RoleAdmin), admit.Organization{}), http.StatusForbidden}, // outside of any
+		{kit.Member(other, admit.RoleOwner), http.StatusOK},
+	} {
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, kit.Request(c.caller, "POST", "/bills", nil))
+		if answer.Code != c.want {
+			t.Errorf("%s gets %d %s", c.caller.User.Name, answer.Code, answer.Body)
+		}
+	}
+}
+
 func TestSomebodyWhoForgotThePasswordSetsAnother(t *testing.T) {
 	kit := authtest.New(t, func(c *admit.Config) { c.SiteName = "Lamps Ltd" })
 	user := kit.SignedIn("").User
@@ -93,14 +117,56 @@ func TestDeletingTheAccountAsksForARecentSignIn(t *testing.T) {
 	}
 }
 
+func TestPayingAsksForASecondFactor(t *testing.T) {
+	kit := authtest.New(t)
+	handler := newHandler(kit.Auth)
+	pay := func(user admit.SignedIn) int {
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, kit.Request(user, "POST", "/pay", nil))
+		return answer.Code
+	}
+
+	user := kit.SignedIn("")
+	if status := pay(user); status != http.StatusForbidden {
+		t.Errorf("a password alone gets %d", status)
+	}
+	kit.EnrollTOTP(user)
+	if status := pay(user); status != http.StatusOK {
+		t.Errorf("a session with a second factor gets %d", status)
+	}
+}
+
+func TestASignInIsCompletedByACode(t *testing.T) {
+	kit := authtest.New(t)
+	user := kit.SignedIn("")
+	recovery := kit.EnrollTOTP(user)
+
+	for _, code := range []string{kit.Code(user), recovery[0]} {
+		_, err := kit.Auth.Passwords.SignIn(t.Context(), admit.SignInParams{Email: user.User.Email, Password: authtest.Password})
+		var paused *admit.Error
+		if !errors.As(err, &paused) || !errors.Is(err, admit.ErrMFARequired) {
+			t.Fatalf("the password alone gives %v", err)
+		}
+		ticket, _ := paused.Details["mfaToken"].(string)
+		signed, err := kit.Auth.MFA.Verify(t.Context(), admit.VerifyMFAParams{Ticket: ticket, Code: code})
+		if err != nil || signed.User.ID != user.User.ID {
+			t.Errorf("the code gives %v", err)
+		}
+	}
+}
+
 func TestTheSnippetsOfThePageAreTheTestsOfThisFile(t *testing.T) {
 	page, err := os.ReadFile("../docs/testing.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tests, err := os.ReadFile("page_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var tests []byte
+	for _, file := range []string{"page_test.go", "../passkey/authtest_test.go"} { // this module has no engine for passkeys
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tests = append(tests, text...)
 	}
 	snippets := strings.Split(string(page), "```go\n")[1:]
 	if len(snippets) == 0 {

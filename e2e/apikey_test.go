@@ -297,7 +297,7 @@ func TestAC168_NothingOfTheAdministrationAnswersOthers(t *testing.T) {
 				"/v1/auth/../admin/api-keys", "/v1/admin/api%2Dkeys", "/v1/admin", "/app/admin", "/app/editor",
 			} {
 				for _, method := range []string{"GET", "POST", "DELETE", "PUT", "PATCH"} {
-					answer := s.Do(method, path, bodyFor(method), who...)
+					answer := s.Do(method, path, bodyFor(method, path), who...)
 					if answer.Status < 400 {
 						t.Errorf("%s %s: answered %d", method, path, answer.Status)
 					}
@@ -327,7 +327,7 @@ func TestRequireAPIKeyHoldsForEveryRouteButThoseABrowserNavigatesTo(t *testing.T
 	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		_, key := s.NewKey("publishable")
 		for _, r := range s.Auth.Routes() {
-			answer := s.Do(r.Method, fill(r.Path, "x"), bodyFor(r.Method))
+			answer := s.Do(r.Method, fill(r.Path, "x"), bodyFor(r.Method, r.Path))
 			if refused := answer.Status == http.StatusUnauthorized && answer.Code() == "auth/unauthorized"; refused != r.NeedsAPIKey {
 				t.Errorf("%s %s answered %d %s without a key", r.Method, r.Path, answer.Status, answer.Code())
 			}

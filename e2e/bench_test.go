@@ -176,3 +176,23 @@ func BenchmarkSecondFactor(b *testing.B) {
 		}
 	}, func(c *admit.Config) { c.Now = func() time.Time { return now } })
 }
+
+func BenchmarkProfile(b *testing.B) {
+	onEachStore(b, func(b *testing.B, a *admit.Auth) {
+		ctx, id := context.Background(), benchmarkUser(b, a).User.ID
+		b.Run("change", func(b *testing.B) {
+			for i := range b.N {
+				if _, err := a.Profiles.Update(ctx, admit.UpdateProfileParams{UserID: id, Bio: admit.Some(fmt.Sprint(i))}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("read", func(b *testing.B) {
+			for range b.N {
+				if _, err := a.Profiles.Get(ctx, id); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	})
+}

@@ -178,7 +178,7 @@ func TestAC046_AChangeOfPasswordEndsEverySession(t *testing.T) {
 func TestAC073_NobodyVerifiesThemselves(t *testing.T) {
 	claims := harness.J{
 		"email": "a@x.test", "password": harness.Password, "name": "Eve", "emailVerified": true, "email_verified": true, "emailVerifiedAt": "2026-01-01T00:00:00Z",
-		"verified": true, "method": "password", "token": strings.Repeat("A", 43),
+		"verified": true, "method": "password", "token": strings.Repeat("Q", 43),
 	}
 	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		eve := s.Do("POST", "/v1/auth/email/signup", claims).Want(201).Tokens()

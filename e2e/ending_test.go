@@ -91,7 +91,7 @@ func TestEM07_WhatKillsWhat(t *testing.T) {
 						t.Errorf("%s: ended %v, want %v", kind.name, ended, want)
 					}
 				}
-			}, unlimited)
+			}, unlimited, harness.With(heldProvider))
 		})
 	}
 }

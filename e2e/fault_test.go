@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/avatar"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/passkey"
@@ -151,16 +152,20 @@ func TestAC204_EveryCallOfEveryFlowMayFail(t *testing.T) {
 				}
 			})
 		}
-	}, unlimited)
+	}, unlimited, harness.With(heldProvider))
 }
 
 // processOn starts another process of the host on a store, without HTTP.
-func processOn(s *harness.Server, records store.Store) *admit.Auth {
-	auth, err := admit.New(admit.Config{
+func processOn(s *harness.Server, records store.Store, options ...harness.Option) *admit.Auth {
+	config := admit.Config{
 		BaseURL: harness.BaseURL, Secrets: admit.Secrets(harness.Secret), Store: records, Mailer: s.Mail, Now: s.Clock.Now,
 		Logger: slog.New(slog.DiscardHandler), RequestTimeout: harness.Patience, Passwords: admit.PasswordConfig{InsecureFastHash: true}, InsecureNoLimits: true,
-		Passkeys: admit.PasskeyConfig{Engine: passkey.Engine{}},
-	})
+		Passkeys: admit.PasskeyConfig{Engine: passkey.Engine{}}, Providers: []admit.Provider{heldProvider}, KeepTokens: true, Blobs: s.Blobs, Avatars: &avatar.Engine{}, Domains: admit.DomainConfig{Resolver: s.DNS},
+	}
+	for _, change := range options {
+		change(&config)
+	}
+	auth, err := admit.New(config)
 	if err != nil {
 		s.T.Fatal(err)
 	}

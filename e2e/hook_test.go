@@ -12,6 +12,8 @@ import (
 
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
+	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
 )
 
 // AC-192, RL-04: a hook may refuse in its own words; one that fails, panics,
@@ -146,4 +148,59 @@ func TestAC219_NobodyForgesALineOfTheLog(t *testing.T) {
 	if strings.Contains(strings.ToLower(lines), "forged") || strings.ContainsAny(lines, "\r\x1b") {
 		t.Errorf("what was sent is in the log: %s", lines)
 	}
+}
+
+// TestFieldAHookWritesTheRowOfTheHostWithTheUser: a hook writes the host's own row
+// in the transaction that makes the account, whichever door the user came by, and
+// what a refusal undoes is undone with the account.
+func TestFieldAHookWritesTheRowOfTheHostWithTheUser(t *testing.T) {
+	refuse := &admit.Error{Code: "app/no", Status: http.StatusConflict, Message: "No."}
+	var rows int // of the host, as the last hook has seen them
+	harness.Each(t, func(t *testing.T, s *harness.Server) {
+		ctx := t.Context()
+		rows = 0
+		made := func(door string, want int, err error) {
+			t.Helper()
+			if err != nil || rows != want {
+				t.Errorf("%s: the host has %d rows, %v, want %d", door, rows, err, want)
+			}
+		}
+		_, err := s.Auth.SignUps.Create(ctx, admit.SignUpParams{Email: "a@x.test", Password: harness.Password, Name: "Ada"})
+		if rows < 0 { // a store in memory has no SQL, and says so
+			if !strings.HasSuffix(t.Name(), "/memory") {
+				t.Error("tx.SQL() runs nothing in the database")
+			}
+			return
+		}
+		made("a sign-up", 1, err)
+		_, err = s.Auth.SignUps.Create(ctx, admit.SignUpParams{Email: "b@x.test", Password: harness.Password, Name: "No"})
+		if !errors.Is(err, refuse) || rows != 2 {
+			t.Errorf("a sign-up that the hook refuses: %v, with %d rows", err, rows)
+		}
+		_, err = s.Auth.Users.Create(ctx, admit.CreateUserParams{Email: "c@x.test", Name: "Cy"})
+		made("an operator", 2, err) // the row of the refused account is gone
+		token := mailed(s, mailer.MagicLink, "d@x.test", func() {
+			if _, err := s.Auth.MagicLinks.Request(ctx, admit.MagicLinkParams{Email: "d@x.test", SignUp: true}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		_, err = s.Auth.MagicLinks.Redeem(ctx, token)
+		made("a link", 3, err)
+	}, func(c *admit.Config) {
+		c.Hooks.UserCreated = func(ctx context.Context, tx admit.Tx, user admit.User) error {
+			db := tx.SQL()
+			for _, statement := range []string{"CREATE TABLE IF NOT EXISTS host_rows (n INTEGER)", "INSERT INTO host_rows VALUES (1)"} {
+				if _, err := db.ExecContext(ctx, statement); errors.Is(err, store.ErrNoSQL) {
+					rows = -1
+					return nil
+				} else if err != nil {
+					return err
+				}
+			}
+			if err := db.QueryRowContext(ctx, "SELECT count(*) FROM host_rows").Scan(&rows); err != nil || user.Name != "No" {
+				return err
+			}
+			return refuse
+		}
+	})
 }

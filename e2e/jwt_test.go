@@ -58,6 +58,7 @@ func newForger(t *testing.T, s *harness.Server) *forger {
 		t.Fatal(err)
 	}
 	keys, err := s.Store.ListKeys(t.Context(), "")
+	keys = slices.DeleteFunc(keys, func(k store.Key) bool { return k.Purpose != "access-token" })
 	if err != nil || len(keys) != 1 {
 		t.Fatalf("keys %v, %v", keys, err)
 	}

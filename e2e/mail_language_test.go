@@ -13,7 +13,7 @@ import (
 func TestMailTheLocaleOfTheAccountChoosesTheLanguage(t *testing.T) {
 	harness.Each(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
-		for locale, want := range map[string]string{"de-AT": "Neues Passwort für", "ja": "パスワードの再設定", "fr": "Choose a new password", "": "Choose a new password"} {
+		for locale, want := range map[string]string{"de-AT": "Neues Passwort für", "ja": "パスワードの再設定", "fr": "Choisissez un nouveau mot de passe", "nl": "Choose a new password", "": "Choose a new password"} {
 			s.Mail.Clear()
 			s.Change(p.ID, func(u *store.User) { u.Locale = locale })
 			s.Do("POST", "/v1/auth/password/reset/request", harness.J{"email": "a@x.test"}).Want(200)

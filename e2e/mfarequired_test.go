@@ -116,7 +116,13 @@ func hasFactor(s *harness.Server, p *subject) bool {
 	return err == nil && user.MFAEnabled
 }
 
-var _ = tokenKinds.add(tokenKind{name: "mfa-ticket"}, tokenKind{name: "recovery-code", kept: true, endedBy: []string{"factor removed", "deletion"}})
+var _ = tokenKinds.add(tokenKind{name: "mfa-ticket"}, tokenKind{name: "recovery-code", kept: true, endedBy: []string{"factor removed", "deletion"}},
+	// The table is walked with MFA.Remember off: what was given before must not
+	// come back when the host switches remembering on again.
+	tokenKind{name: "mfa-device", kept: true, endedBy: []string{
+		"reset", "password change", "factor confirmed", "factor removed", "new passkey", "removed passkey", "ban", "deletion",
+		"proof of the mailbox", "address change undone", "sign-out everywhere",
+	}})
 
 var _ = endings.add(ending{
 	name: "factor confirmed",
@@ -293,6 +299,22 @@ func TestAC152_ARememberedDeviceNeedsNoFactorForATime(t *testing.T) {
 			}, remembering, unlimited)
 		})
 	}
+	t.Run("password change while remembering is off", func(t *testing.T) {
+		harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+			p := verified(s, "a@x.test")
+			device := remember(s, "a@x.test", s.EnrollTOTP(p))
+			off := processOn(s, s.Store)
+			closeSoon(off)
+			_, err := off.Passwords.Change(t.Context(), admit.ChangePasswordParams{UserID: p.ID, Current: harness.Password, New: harness.Password + "x"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Do("POST", "/v1/auth/email/signin", harness.J{"email": "a@x.test", "password": harness.Password + "x", "deviceToken": device}).Want(403, "auth/mfa-required")
+			if devices, err := s.Auth.MFA.Devices(t.Context(), p.ID); err != nil || len(devices) != 0 {
+				t.Errorf("the devices are %v, %v", devices, err)
+			}
+		}, remembering, unlimited)
+	})
 	t.Run("where the host remembers nothing", func(t *testing.T) {
 		harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 			app := s.EnrollTOTP(verified(s, "a@x.test"))
@@ -332,4 +354,61 @@ func TestMF10_AnOperatorRemovesAFactor(t *testing.T) {
 		tokens := s.SignIn("a@x.test", harness.Password).Want(200).Tokens()
 		s.Do("POST", "/v1/auth/reauthenticate", harness.J{"code": app.BackupCodes[0]}, harness.Bearer(tokens.Access)).Want(401, "auth/invalid-mfa-code")
 	})
+}
+
+// After the restore of a backup recovery codes from before are gone, and the list
+// of factors says so. Those that were made since go on.
+func TestRecoveryCodesThatWereRevokedAreNotCounted(t *testing.T) {
+	harness.Each(t, func(t *testing.T, s *harness.Server) {
+		old, fresh := verified(s, "a@x.test"), verified(s, "b@x.test")
+		app, other := s.EnrollTOTP(old), s.EnrollTOTP(fresh)
+		s.Clock.Advance(10 * time.Minute)
+		restored := s.Clock.Now()
+		newCodes(s, fresh.Access, harness.Password, other.Code(restored)).Want(200)
+		if _, err := s.Auth.Sessions.RevokeIssuedBefore(t.Context(), restored); err != nil {
+			t.Fatal(err)
+		}
+		left := func(p harness.Person) int {
+			factors, err := s.Auth.MFA.Factors(t.Context(), p.ID)
+			if err != nil || len(factors) != 1 {
+				t.Fatalf("the factors are %v, %v", factors, err)
+			}
+			return factors[0].RecoveryCodesLeft
+		}
+		if n, m := left(old), left(fresh); n != 0 || m != 10 {
+			t.Errorf("%d and %d codes are left, want 0 and 10", n, m)
+		}
+		s.Complete(pause(s, "a@x.test"), app.BackupCodes[0]).Want(401, "auth/invalid-mfa-code")
+		s.Complete(s.Paused(s.SignIn("a@x.test", harness.Password)), app.Code(s.Clock.Now())).Want(200)
+	}, unlimited)
+}
+
+// An account that remembers a device more than it may forgets the oldest one.
+func TestAC152_TheNumberOfRememberedDevicesIsBounded(t *testing.T) {
+	const most = 20
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		p := verified(s, "a@x.test")
+		app := s.EnrollTOTP(p)
+		var tokens []string
+		for range most + 2 {
+			s.Clock.Advance(step)
+			answer := s.Do("POST", "/v1/auth/mfa/verify", harness.J{"mfaToken": pause(s, "a@x.test"), "code": app.Code(s.Clock.Now()), "remember": true}).Want(200)
+			tokens = append(tokens, answer.String("deviceToken"))
+			s.Keep("deviceToken", answer.String("deviceToken"))
+		}
+		if devices, err := s.Auth.MFA.Devices(t.Context(), p.ID); err != nil || len(devices) != most {
+			t.Errorf("%d devices are remembered, %v, want %d", len(devices), err, most)
+		}
+		for i, token := range tokens {
+			want := 200
+			if i < 2 {
+				want = 403
+			}
+			s.Do("POST", "/v1/auth/email/signin", harness.J{"email": "a@x.test", "password": harness.Password, "deviceToken": token}).Want(want)
+		}
+		records, total, err := s.Store.ListRecords(t.Context(), "", "mfa-device", "user/"+p.ID, store.Page{Number: 1, Limit: 100})
+		if err != nil || total != most {
+			t.Errorf("the store has %d devices (%d shown), %v, want %d", total, len(records), err, most)
+		}
+	}, remembering, unlimited)
 }

@@ -19,7 +19,9 @@ func TestMailAPageSpeaksTheLanguageOfTheBrowser(t *testing.T) {
 	for accepted, want := range map[string][]string{
 		"de-AT,de;q=0.9,en;q=0.8": {`<html lang="de">`, "Adresse bestätigen", "2. Januar 2026, 03:04 Uhr (UTC)", "Das war ich nicht"},
 		"ja":                      {`<html lang="ja">`, "メールアドレスの確認", "登録した覚えはありません"},
-		"fr":                      {`<html lang="en">`, "Confirm your address", "2 January 2026, 03:04 UTC"},
+		"fr-CA":                   {`<html lang="fr">`, "Confirmez votre adresse", "2 janvier 2026 à 03:04 (UTC)", "Je ne suis pas à l’origine de ce compte"},
+		"ar":                      {`<html lang="ar" dir="rtl">`, "أكّد عنوانك", "2 يناير 2026"},
+		"nl":                      {`<html lang="en">`, "Confirm your address", "2 January 2026, 03:04 UTC"},
 	} {
 		page := string(s.Do("GET", link, nil, browser(), harness.Header("Accept-Language", accepted)).Want(200).Body)
 		for _, piece := range want {

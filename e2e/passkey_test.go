@@ -507,7 +507,7 @@ func TestPasskeyRoutesAnswerNotFoundWithoutAnEngine(t *testing.T) {
 	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		for _, r := range s.Auth.Routes() {
-			if strings.Contains(r.Path, "passkeys") {
+			if strings.Contains(r.Path, "/auth/passkeys") {
 				s.Do(r.Method, fill(r.Path, p.ID), `{"name":"x","ceremonyId":"x"}`, harness.Bearer(p.Access)).Want(404, "auth/not-found")
 			}
 		}

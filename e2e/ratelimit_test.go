@@ -59,6 +59,9 @@ func wrongGuesses(s *harness.Server, p harness.Person) map[string]func() *harnes
 			}
 			return s.Complete(pause(s, p.Email), "000000")
 		},
+		"DELETE /v1/auth/withdraw": func() *harness.Answer {
+			return s.Do("DELETE", "/v1/auth/withdraw", harness.J{"password": "Wrong-Wolke-7319"}, harness.Bearer(p.Access))
+		},
 		"POST /v1/auth/reauthenticate": func() *harness.Answer {
 			return s.Do("POST", "/v1/auth/reauthenticate", harness.J{"password": "Wrong-Wolke-7319"}, harness.Bearer(p.Access))
 		},

@@ -1,8 +1,11 @@
 package e2e_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,45 @@ import (
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
 )
+
+var _ = faultFlows.add(faultFlow{
+	name:  "prove a session again by password",
+	calls: 5,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(asCaller(ctx, a, p, admit.ReauthenticateParams{Password: strongPassword}))
+	},
+	done: provenAgain,
+}, faultFlow{
+	name:    "prove a session again by code",
+	calls:   8,
+	prepare: pausedSubject,
+	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
+		return told(asCaller(ctx, a, p, admit.ReauthenticateParams{Code: p.code}))
+	},
+	done:  provenAgain,
+	again: admit.ErrInvalidMFACode,
+})
+
+func provenAgain(s *harness.Server, p *subject) bool {
+	_, session, err := s.Auth.VerifyToken(context.Background(), p.signed.Tokens.AccessToken)
+	return err == nil && session.AuthTime.Equal(s.Clock.Now()) && len(s.Events(p.signed.User.ID, "session.reauthenticated")) > 0
+}
+
+// asCaller proves the session of somebody again, in a handler of a host behind a
+// guard.
+func asCaller(ctx context.Context, a *admit.Auth, p *subject, in admit.ReauthenticateParams) error {
+	answer := httptest.NewRecorder()
+	var proven error = admit.ErrUnauthorized
+	request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", nil)
+	request.Header.Set("Authorization", "Bearer "+p.signed.Tokens.AccessToken)
+	a.RequireUser(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		proven = a.Reauthentication.Prove(r.Context(), in)
+	})).ServeHTTP(answer, request)
+	if answer.Code == http.StatusServiceUnavailable {
+		return admit.ErrUnavailable
+	}
+	return proven
+}
 
 func reauthenticate(s *harness.Server, access string, proof harness.J) *harness.Answer {
 	s.T.Helper()

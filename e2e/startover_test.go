@@ -154,7 +154,7 @@ func TestStartingOverHappensOnce(t *testing.T) {
 	}, unlimited)
 }
 
-var _ = feeds.add(feed{"POST /v1/auth/start-over", func(s *harness.Server, p *heldPerson) (map[string]string, harness.J) {
+var _ = feeds.add(feed{route: "POST /v1/auth/start-over", prepare: func(s *harness.Server, p *heldPerson) (map[string]string, harness.J) {
 	// What is revoked is the account that is to be retired.
 	planted, _ := plantedFactor(s, p.fresh)
 	p.ID, p.current = planted.ID, p.fresh

@@ -38,21 +38,28 @@ const (
 	EmailChanged       Kind = "email_changed"
 	NewDevice          Kind = "new_device"
 	AccountDeleted     Kind = "account_deleted"
+	AccountWithdrawn   Kind = "account_withdrawn"
 	PasskeyAdded       Kind = "passkey_added"
 	PasskeyRemoved     Kind = "passkey_removed"
 	MFAEnabled         Kind = "mfa_enabled"
 	MFADisabled        Kind = "mfa_disabled"
 	RecoveryCodesMade  Kind = "recovery_codes_made"
 	RecoveryCodeUsed   Kind = "recovery_code_used"
+	AccountLinked      Kind = "account_linked"
+	AccountUnlinked    Kind = "account_unlinked"
+	AlertsMuted        Kind = "alerts_muted"
+	Invitation         Kind = "invitation"
+	WebhookDisabled    Kind = "webhook_disabled"
 )
 
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
 		SignupConfirmation, EmailVerification, PasswordReset, MagicLink, AccountExists,
-		PasswordChanged, EmailChanged, NewDevice, AccountDeleted,
+		PasswordChanged, EmailChanged, NewDevice, AccountDeleted, AccountWithdrawn,
 		PasskeyAdded, PasskeyRemoved,
 		MFAEnabled, MFADisabled, RecoveryCodesMade, RecoveryCodeUsed,
+		AccountLinked, AccountUnlinked, AlertsMuted, Invitation, WebhookDisabled,
 	}
 }
 
@@ -75,6 +82,9 @@ type Message struct {
 	// EnvelopeSender is the plain address for bounces. "" means the
 	// EnvelopeSender of the Mailer. A reader does not see it.
 	EnvelopeSender string
+	// SenderEmail is the plain address of the sender and SenderName its name. "" means
+	// those of the Mailer.
+	SenderEmail, SenderName string
 	// Headers are further header fields by name, such as "X-PM-Message-Stream".
 	// They are added to those of the Mailer and replace those of the same name.
 	// A name that the Mailer writes itself, and a value with a line break, are
@@ -105,6 +115,16 @@ type Values struct {
 	Verified bool `json:"verified,omitempty"`
 	// NewEmail is the address that an account moves to.
 	NewEmail string `json:"newEmail,omitempty"`
+	// Provider is the name of the provider that an account was linked with, such as
+	// "Google".
+	Provider string `json:"provider,omitempty"`
+	// InviterName and InviterEmail are those of the account that sends an
+	// Invitation, and InviterLabel is what it wants to be called beside them.
+	InviterName  string `json:"inviterName,omitempty"`
+	InviterEmail string `json:"inviterEmail,omitempty"`
+	InviterLabel string `json:"inviterLabel,omitempty"`
+	// ResourceName is the name of what an Invitation is for.
+	ResourceName string `json:"resourceName,omitempty"`
 	// Link is the link of the message. It contains a secret.
 	Link string `json:"link,omitempty"`
 	// Code is a short code that can be typed instead of opening Link.

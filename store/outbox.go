@@ -7,8 +7,12 @@ import (
 
 // The queues of the outbox.
 const (
-	QueueMail    = "mail"
+	QueueMail = "mail"
+	// QueueWebhook and "/" are the start of the names of the queues of webhooks. Each
+	// webhook has its own.
 	QueueWebhook = "webhook"
+	// QueueRevocation has tokens that providers are told to revoke.
+	QueueRevocation = "revocation"
 )
 
 // Mail is a message waiting to be sent, sealed by the caller.
@@ -17,7 +21,7 @@ type Mail struct {
 	// ID is a UUIDv7, unique over all queues. The Message-ID of every try is
 	// made from it.
 	ID string
-	// Queue is QueueMail or QueueWebhook.
+	// Queue is one of the queues above. Its name can be any text.
 	Queue string
 	// Kind is the message's kind, such as "signup_confirmation".
 	Kind   string
@@ -69,6 +73,10 @@ type Outbox interface {
 	// ReviveMail makes a message that was given up due at now, with no tries,
 	// and returns whether it did.
 	ReviveMail(ctx context.Context, tenant, id string, now time.Time) (bool, error)
+	// DeleteMail removes a message that waits or was given up, also one that is
+	// claimed, and reports whether this call did it. A message that a holder is
+	// sending at the moment may still arrive.
+	DeleteMail(ctx context.Context, tenant, id string) (bool, error)
 	// ResealMail replaces the sealed bytes and returns true, only if the stored
 	// bytes are old.
 	ResealMail(ctx context.Context, tenant, id string, old, sealed []byte) (bool, error)

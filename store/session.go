@@ -32,7 +32,12 @@ type Session struct {
 	AuthTime time.Time
 	AMR      string
 	// OrganizationID is "" outside an organisation.
-	OrganizationID       string
+	OrganizationID string
+	// OrganizationRole is the role of the account in that organisation: "" if the
+	// account is no member or the organisation is deleted. It is not kept.
+	// SessionUser and RotateSessionUser read it with the session, so that a new
+	// role and a removal hold at once. Every other verb leaves it "".
+	OrganizationRole     string
 	UserAgent, IPAddress string
 	CreatedAt            time.Time
 	LastActivityAt       time.Time
@@ -126,6 +131,8 @@ type Sessions interface {
 	// ProveSession sets AuthTime to at and AMR to amr, only if the session is live
 	// at the given time.
 	ProveSession(ctx context.Context, tenant, id, amr string, at time.Time) error
+	// EnterOrganization sets OrganizationID, only if the session has not ended.
+	EnterOrganization(ctx context.Context, tenant, id, organizationID string) error
 	// TouchSessions raises LastActivityAt, never lowers it. Sessions that are
 	// ended or absent are passed over.
 	TouchSessions(ctx context.Context, activity []Activity) error

@@ -77,6 +77,8 @@ type Store interface {
 	APIKeys
 	Keys
 	Records
+	Organizations
+	Members
 	Events
 	Counters
 	Outbox
@@ -109,9 +111,9 @@ type Store interface {
 	// one-time tokens, also used ones; expired signing keys and records;
 	// sessions after AbsoluteExpiresAt (an ended session stays until then, so
 	// that a reuse of its tokens is noticed); counters after their window;
-	// expired reservations of addresses. It does not delete API keys, events,
-	// messages of the outbox, and records that never expire. Zero means that
-	// nothing was left.
+	// expired reservations of addresses; organisations after their PurgeAt, and
+	// their members. It does not delete API keys, events, messages of the outbox,
+	// and records that never expire. Zero means that nothing was left.
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
 
 	// Ping returns nil while the store can be read.

@@ -37,8 +37,8 @@ type User struct {
 	DeletedAt            time.Time
 	CreatedAt, UpdatedAt time.Time
 	// Version is 1 in a new account, whatever CreateUser is given. Each
-	// UpdateUser, VerifyEmail, ClaimEmail and DeleteUser adds one. So UpdateUser
-	// cannot undo a change that its caller has not read.
+	// UpdateUser, VerifyEmail, ClaimEmail, DeleteUser and RestoreUser adds one. So
+	// UpdateUser cannot undo a change that its caller has not read.
 	Version int64
 }
 
@@ -84,6 +84,65 @@ type UserQuery struct {
 	Limit int
 }
 
+// The orders of a UserSearch.
+const (
+	// SortCreated orders by id, which is the order of creation.
+	SortCreated = ""
+	// SortName and SortEmail order by the name and by the e-mail key with the
+	// letters A to Z in lower case, then by id. Texts are compared by their bytes.
+	SortName  = "name"
+	SortEmail = "email"
+)
+
+// UserSearch selects one page of the accounts of a tenant that are not deleted.
+type UserSearch struct {
+	Tenant string
+	// Search selects accounts whose EmailKey or Name contains it, as in UserQuery.
+	// It is plain text: no character of it has a special meaning.
+	Search string
+	// In is "" or the one field that is searched: "email" or "name".
+	In string
+	// RecordRef, unless it is "", selects accounts that have a record of RecordKind
+	// with this ref, whose id is that of the account. Accounts that are banned at
+	// UnbannedAt are left out then. Such a search needs In "name", and an order that is
+	// not SortEmail.
+	RecordKind, RecordRef string
+	UnbannedAt            time.Time
+	// SortBy is SortCreated, SortName or SortEmail. Descending turns the whole
+	// order round.
+	SortBy     string
+	Descending bool
+	// Offset is how many selected accounts are passed over, Limit the greatest
+	// number returned, at least 1.
+	Offset, Limit int
+	// Count is how many selected accounts are counted at most; 0 counts none.
+	Count int
+}
+
+// DeletedQuery selects accounts that are deleted and not purged.
+type DeletedQuery struct {
+	Tenant string
+	// Before selects accounts that were deleted before this time; zero selects all.
+	Before time.Time
+	// After is the id of the last account already seen; "" starts at the first.
+	After string
+	// Limit is the greatest number returned, at least 1.
+	Limit int
+}
+
+// UserPurge removes a deleted account for good.
+type UserPurge struct {
+	Tenant, UserID string
+	// Now is when the account is purged. An address that is reserved for the
+	// account because of a ban, and still is at Now, stays reserved.
+	Now time.Time
+	// Blank are the kinds of event about the account whose Data is removed.
+	Blank []string
+	// Mails are the ids of messages in the outbox that are removed with the
+	// account, waiting or given up.
+	Mails []string
+}
+
 // Users keeps accounts and who holds which e-mail address. An address is held
 // by at most one account of a tenant: as its current address, or reserved for
 // it for a time after it moved away or was deleted while banned.
@@ -110,6 +169,10 @@ type Users interface {
 	LockUserByEmail(ctx context.Context, tenant, emailKey string) (User, error)
 	// ListUsers returns the selected accounts, ordered by the bytes of the id.
 	ListUsers(ctx context.Context, q UserQuery) ([]User, error)
+	// FindUsers returns one page of the selected accounts in the order of q, and
+	// how many are selected, at most q.Count. The page and the number may be of
+	// two moments.
+	FindUsers(ctx context.Context, q UserSearch) (page []User, count int, err error)
 	// UpdateUser writes every field but Tenant, ID, Email, EmailKey, CreatedAt
 	// and DeletedAt, only if the stored Version is u.Version, and adds one to
 	// it. ErrConflict when it is not, ErrNotFound when there is no such account
@@ -130,6 +193,26 @@ type Users interface {
 	// then on. UpdatedAt becomes at. Credentials, sessions, tokens and keys are
 	// ended by their own verbs.
 	DeleteUser(ctx context.Context, tenant, id string, at, reserveUntil time.Time) (bool, error)
+	// ListDeletedUsers returns the selected accounts, ordered by the bytes of the
+	// id.
+	ListDeletedUsers(ctx context.Context, q DeletedQuery) ([]User, error)
+	// RestoreUser takes the deletion of an account back and gives it its address
+	// again. ErrNotFound if the account is not deleted or does not exist.
+	// ErrConflict if the address is neither free at the given time nor reserved
+	// for the account: then nothing changes. UpdatedAt becomes at, and one is added
+	// to Version.
+	RestoreUser(ctx context.Context, tenant, id string, at time.Time) error
+	// PurgeUser removes a deleted account, its password, its sessions and tokens,
+	// used and ended ones too, the API keys that it made, the addresses that are
+	// reserved for it, and the given messages, and returns true. It returns false, and does nothing, if
+	// the account is not deleted or does not exist. The address of a ban stays
+	// reserved: see UserPurge.
+	//
+	// Events stay, in their order. An event that the account caused, or that is
+	// about the account and has no actor, loses IPAddress, UserAgent and RequestID.
+	// An event about the account of a kind in Blank loses Data. Records are removed
+	// by DeleteRecordsOf.
+	PurgeUser(ctx context.Context, p UserPurge) (bool, error)
 }
 
 // Password is the password of an account as a hash.

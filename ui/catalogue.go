@@ -1,68 +1,39 @@
 package ui
 
 import (
-	"maps"
+	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/admit-go/admit/internal/locale"
+	"github.com/admit-go/admit/internal/texts"
+	"github.com/admit-go/admit/internal/wording"
 )
-
-// catalogue has the texts of the pages in one language. The key is the English
-// sentence, so that pages are written in English only and a new language
-// changes no page.
-type catalogue struct {
-	// tag is the BCP 47 name, in the form of locale.Parse.
-	tag string
-	// texts are titles, paragraphs, labels, buttons and errors.
-	texts map[string]string
-	// newPassword is the label of the field for a new password. hint says what
-	// a new password needs.
-	newPassword string
-	hint        func(minLength int, rules []string) string
-}
-
-var english = catalogue{
-	tag:         "en",
-	newPassword: "New password",
-	hint: func(minLength int, rules []string) string {
-		return "At least " + strconv.Itoa(minLength) + " characters" + before(", ", rules) + ". A few unrelated words work well."
-	},
-}
-
-// text returns the translation of an English sentence.
-func (c *catalogue) text(sentence string) string {
-	if found, ok := c.texts[sentence]; ok {
-		return found
-	}
-	return sentence
-}
-
-// catalogues are the catalogues for languages other than English.
-var catalogues = map[string]*catalogue{german.tag: &german, japanese.tag: &japanese}
-
-var languages = append(slices.Sorted(maps.Keys(catalogues)), english.tag)
-
-// Languages lists the languages that pages can be shown in.
-func Languages() []string { return slices.Clone(languages) }
 
 // Accepted lists the languages of an Accept-Language header, the most wanted
 // first, in the form of [Page.Languages].
 func Accepted(header string) []string { return locale.Accepted(header) }
 
+// Texts are the changes of a host to the built-in texts.
+type Texts struct {
+	// Files adds languages, and replaces single texts; docs/languages.md has its form.
+	// Nil changes nothing.
+	Files fs.FS
+	// Default is the language of readers who want none that there is. "" is English.
+	Default string
+	// Only are the languages that are used. Empty means all.
+	Only []string
+}
+
 // translate returns page in the first of its languages that has texts. If one
 // sentence has no translation, the whole page stays English. Only an error
 // message may be English on a page in another language.
-func translate(page Page) (translated Page, c *catalogue, alertIn string) {
-	c, ok := catalogues[locale.Match(page.Languages, languages)]
-	if !ok {
-		return inLanguage(page, &english), &english, english.tag
-	}
+func (p *Renderer) translate(page Page) (translated Page, c *texts.Catalogue, alertIn string) {
+	c = p.texts.Match(page.Languages)
 	complete := true
 	text := func(s string) string {
-		found, ok := c.texts[s]
-		complete = complete && (ok || s == "")
+		found, ok := wording.Sentence(c, s)
+		complete = complete && (ok || c == p.texts.English())
 		return found
 	}
 	translated = inLanguage(page, c)
@@ -80,17 +51,18 @@ func translate(page Page) (translated Page, c *catalogue, alertIn string) {
 		translated.Forms[i].Rules = each(translated.Forms[i].Rules, text)
 	}
 	if !complete {
-		return inLanguage(page, &english), &english, english.tag
+		c = p.texts.English()
+		return inLanguage(page, c), c, c.Tag
 	}
-	alertIn = english.tag
-	if found, ok := c.texts[page.Alert]; ok {
-		translated.Alert, alertIn = found, c.tag
+	alertIn = texts.Base
+	if found, ok := wording.Sentence(c, page.Alert); ok {
+		translated.Alert, alertIn = found, c.Tag
 	}
 	return translated, c, alertIn
 }
 
 // Missing lists the sentences of page that have no translation in one of the
-// languages. It is for tests of code that writes pages.
+// built-in languages. It is for tests of code that writes pages.
 func Missing(page Page) (missing []string) {
 	all := append([]string{page.Title}, page.Paragraphs...)
 	for _, fact := range page.Facts {
@@ -102,10 +74,14 @@ func Missing(page Page) (missing []string) {
 	for _, form := range page.Forms {
 		all = append(append(all, form.Button, form.Checkbox.Value), form.Rules...)
 	}
-	for _, c := range catalogues {
+	set, err := wording.Load(texts.Options{})
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, c := range set.Catalogues() {
 		for _, s := range all {
-			if _, ok := c.texts[s]; !ok && s != "" {
-				missing = append(missing, c.tag+": "+s)
+			if _, ok := wording.Sentence(c, s); !ok {
+				missing = append(missing, c.Tag+": "+s)
 			}
 		}
 	}
@@ -115,15 +91,16 @@ func Missing(page Page) (missing []string) {
 
 // inLanguage returns a copy of page with times and device names in the
 // language.
-func inLanguage(page Page, c *catalogue) Page {
+func inLanguage(page Page, c *texts.Catalogue) Page {
 	page.Facts, page.Forms, page.Links = slices.Clone(page.Facts), slices.Clone(page.Forms), slices.Clone(page.Links)
 	for i, fact := range page.Facts {
 		switch {
 		case !fact.At.IsZero():
-			page.Facts[i].Value = locale.Moment(c.tag, fact.At)
+			fact.Value = wording.Moment(c, fact.At)
 		case fact.Label == "Device":
-			page.Facts[i].Value = locale.Device(c.tag, fact.Value)
+			fact.Value = wording.Device(c, fact.Value)
 		}
+		page.Facts[i].Value = texts.Isolate(fact.Value, c.Direction)
 	}
 	return page
 }
@@ -136,11 +113,11 @@ func each(all []string, change func(string) string) []string {
 	return changed
 }
 
-// before puts separator before each element of all.
-func before(separator string, all []string) string {
-	var b strings.Builder
-	for _, s := range all {
-		b.WriteString(separator + s)
+// hint says what the new password of a form needs.
+func hint(c *texts.Catalogue, f Form) string {
+	var rules strings.Builder
+	for _, rule := range f.Rules {
+		rules.WriteString(c.Say("password.rule", "rule", rule))
 	}
-	return b.String()
+	return c.Say("password.hint", "count", f.MinLength, "rules", rules.String())
 }

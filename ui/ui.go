@@ -5,6 +5,7 @@ package ui
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -14,6 +15,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/admit-go/admit/internal/texts"
+	"github.com/admit-go/admit/internal/wording"
 )
 
 // Page is the content of one page.
@@ -94,18 +98,35 @@ var style string
 type Renderer struct {
 	page   *template.Template
 	policy string
+	brand  Brand
+	texts  *texts.Set
 }
 
-// New parses the pages.
-func New() (*Renderer, error) {
+// Stylesheet returns the style sheet of all pages, without a brand.
+func Stylesheet() string { return style }
+
+// New parses the pages of a brand, and reads the texts of the host. It returns the
+// errors of Brand.Check, and what is wrong with the texts.
+func New(brand Brand, own Texts) (*Renderer, error) {
+	if err := brand.Check(); err != nil {
+		return nil, err
+	}
+	set, err := wording.Load(texts.Options{Own: own.Files, Default: own.Default, Only: own.Only})
+	if err != nil {
+		return nil, err
+	}
+	style := strings.TrimSuffix(style, "\n") + brand.Style()
 	page, err := template.New("page").Parse(strings.Replace(source, "{{style}}", style, 1))
 	if err != nil {
 		return nil, fmt.Errorf("parse the page: %w", err)
 	}
 	sum := sha256.Sum256([]byte(style))
-	return &Renderer{page: page, policy: "default-src 'none'; style-src 'sha256-" +
-		base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"}, nil
+	sources := strings.TrimRight("'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"' "+Source(brand.CSS), " ")
+	if picture := Source(brand.Logo); picture != "" {
+		sources += "; img-src " + picture
+	}
+	return &Renderer{page: page, brand: brand, texts: set, policy: "default-src 'none'; style-src " + sources +
+		"; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"}, nil
 }
 
 // view is a page in the language in which it is shown.
@@ -114,29 +135,36 @@ type view struct {
 	Language string
 	// AlertIn is the language of Alert.
 	AlertIn string
-	words   *catalogue
+	// Direction is "ltr" or "rtl".
+	Direction string
+	Brand     Brand
+	words     *texts.Catalogue
 }
 
 // NewPasswordLabel returns the label of the field for a new password.
-func (v view) NewPasswordLabel() string { return v.words.newPassword }
+func (v view) NewPasswordLabel() string { return v.words.Say("password.new") }
 
 // EmailLabel returns the label of the field for an e-mail address.
-func (v view) EmailLabel() string { return v.words.text("Address") }
+func (v view) EmailLabel() string { return v.words.Say("Address") }
 
 // Hint returns what the new password of a form needs.
-func (v view) Hint(f Form) string { return v.words.hint(f.MinLength, f.Rules) }
+func (v view) Hint(f Form) string { return hint(v.words, f) }
 
 // Write sends a page. The forms of a page contain secrets, so a page is never
 // stored, never framed, and never named to another site.
 func (p *Renderer) Write(w http.ResponseWriter, status int, page Page) error {
-	shown, language, alertIn := translate(page)
+	shown, language, alertIn := p.translate(page)
+	shown.SiteName = cmp.Or(p.brand.Name, shown.SiteName)
 	var body bytes.Buffer
-	if err := p.page.Execute(&body, view{Page: shown, Language: language.tag, AlertIn: alertIn, words: language}); err != nil {
+	if err := p.page.Execute(&body, view{
+		Page: shown, Language: language.Tag, Direction: language.Direction, AlertIn: alertIn, Brand: p.brand, words: language,
+	}); err != nil {
 		return fmt.Errorf("write a page: %w", err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Language", language.tag)
+	h.Set("Content-Language", language.Tag)
+	h.Add("Vary", "Accept-Language")
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	h.Set("Content-Security-Policy", strings.Join(append([]string{p.policy}, page.FormActions...), " "))
 	h.Set("Referrer-Policy", "no-referrer")

@@ -10,7 +10,7 @@ import (
 
 func render(t *testing.T, page ui.Page) *httptest.ResponseRecorder {
 	t.Helper()
-	renderer, err := ui.New()
+	renderer, err := ui.New(ui.Brand{}, ui.Texts{})
 	if err != nil {
 		t.Fatal(err)
 	}

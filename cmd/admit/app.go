@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -9,9 +10,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// app is one run of the program: what the global flags say, and its surroundings.
+// app is one run of the program: the values of the global flags, and the
+// surroundings of the process.
 type app struct {
 	store      string
 	secretFile string
@@ -49,12 +52,13 @@ Environment:
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	// What only holds commands is not used without one.
+	// A command that only holds others needs one of them.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.store, "store", "", "`place` of the records: sqlite:FILE or a postgres:// URL (environment: ADMIT_STORE)")
 	flags.StringVar(&a.secretFile, "secret-file", "admit.secret", "`file` with the secrets, one a line, the one that seals first (ADMIT_SECRET wins)")
 	flags.BoolVar(&a.json, "json", false, "print one JSON document")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagProblem(err) })
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddGroup(
 		&cobra.Group{ID: "database", Title: "Database:"},
@@ -62,10 +66,21 @@ Environment:
 		&cobra.Group{ID: "running", Title: "Running:"},
 	)
 	a.group(root, "database", a.migrateCommand(), a.checkCommand(), a.copyCommand())
-	a.group(root, "people", a.userCommand(), a.keyCommand(), a.sessionsCommand(), a.eventsCommand(), a.importCommand(), a.exportCommand())
+	a.group(root, "people", a.userCommand(), a.keyCommand(), a.sessionsCommand(), a.eventsCommand(), a.auditCommand(), a.importCommand(), a.exportCommand())
 	a.group(root, "running", a.secretCommand(), a.mailCommand())
 	root.AddCommand(a.completionCommand())
 	return root
+}
+
+// flagProblem says of a flag what its value must be.
+func flagProblem(err error) error {
+	wrong, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	must := map[string]string{"int": "a whole number, such as 50", "bool": "true or false", "duration": "a duration, such as 72h"}
+	kind := wrong.GetFlag().Value.Type()
+	return usagef("--%s %q must be %s", wrong.GetFlag().Name, wrong.GetValue(), cmp.Or(must[kind], kind))
 }
 
 // group puts commands under a title in the help of the root.
@@ -110,10 +125,10 @@ func exactly(n int) cobra.PositionalArgs {
 	}
 }
 
-// action is a command's work. A result that comes with an error is shown too.
+// action is the work of a command. A result is shown even if there is an error.
 type action func(ctx context.Context, args []string) (result, error)
 
-// does makes an action the work of a command.
+// does returns the function by which cobra runs an action.
 func (a *app) does(work action) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		found, err := work(c.Context(), args)
@@ -136,7 +151,8 @@ func (a *app) does(work action) func(*cobra.Command, []string) error {
 	}
 }
 
-// version is that of the module, or of the commit it was built from.
+// version returns the version of the module, or the commit that the program was
+// built from.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -145,8 +161,8 @@ func version() string {
 	return info.Main.Version
 }
 
-// completionCommand takes the place of the one that cobra adds by itself, whose
-// help fills pages.
+// completionCommand replaces the command that cobra adds by itself, because the
+// help of cobra's command fills pages.
 func (a *app) completionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish",

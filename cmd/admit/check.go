@@ -20,8 +20,8 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// clockTolerance is how far a record may come from the future before it is
-// worth a finding.
+// clockTolerance is how far in the future the time of a record may be before it
+// is a finding.
 const clockTolerance = 2 * time.Second
 
 func (a *app) checkCommand() *cobra.Command {
@@ -67,7 +67,7 @@ It changes nothing. The exit code is 1 when there is something to mend.`,
 	return c
 }
 
-// lookAtStore looks at the database that the flags name, and at what is in it.
+// lookAtStore checks the database that the flags name, and its records.
 func (a *app) lookAtStore(ctx context.Context, r *report) error {
 	p, err := a.place()
 	if err != nil {
@@ -84,11 +84,11 @@ func (a *app) lookAtStore(ctx context.Context, r *report) error {
 	return a.look(ctx, p, d, r)
 }
 
-// report is what check found.
+// report is the result of check.
 type report struct {
 	Findings    []store.Finding `json:"findings"`
 	NotLookedAt []string        `json:"notLookedAt"`
-	// Done says what went well of what was asked for by a flag.
+	// Done lists the checks that a flag asked for and that succeeded.
 	Done []string `json:"done"`
 }
 
@@ -111,8 +111,8 @@ func (r report) write(w io.Writer) {
 	}
 }
 
-// look goes from the database itself to the records in it, which need a schema
-// and a secret that are in order.
+// look checks the database first and then the records. The records are checked
+// only if the schema and the secret are in order.
 func (a *app) look(ctx context.Context, p place, d database, r *report) error {
 	found, err := d.Check(ctx)
 	if err != nil {
@@ -126,7 +126,7 @@ func (a *app) look(ctx context.Context, p place, d database, r *report) error {
 	if err != nil {
 		return err
 	}
-	// Tables that are not as expected are not asked.
+	// Tables with an unexpected schema are not read.
 	if slices.ContainsFunc(found, func(f store.Finding) bool { return strings.HasPrefix(f.Code, "schema-") }) {
 		r.NotLookedAt = append(r.NotLookedAt, "the records, before the schema is up to date")
 		return nil
@@ -134,7 +134,7 @@ func (a *app) look(ctx context.Context, p place, d database, r *report) error {
 	return a.lookAtRecords(ctx, d, ring, r)
 }
 
-// look looks for ways to the records that are open to others.
+// look checks whether others can reach the records.
 func (p place) look(r *report) error {
 	if p.file != "" {
 		info, err := os.Stat(p.file)
@@ -171,13 +171,13 @@ func remote(host string) bool {
 	return err != nil || !address.IsLoopback()
 }
 
-// lookAtSecrets returns what opens sealed rows; nil where there is no secret
-// that could.
+// lookAtSecrets returns the ring that opens sealed rows, or nil if there is no
+// secret that could open them.
 func (a *app) lookAtSecrets(r *report) (*sealed.Ring, error) {
 	texts, from, err := a.secrets()
 	if err != nil {
 		r.NotLookedAt = append(r.NotLookedAt, "the secret and what it seals: "+err.Error())
-		return nil, nil //nolint:nilerr // a report without a secret is still a report, and says so
+		return nil, nil //nolint:nilerr // the report is made without a secret, and says so
 	}
 	if from == a.secretFile {
 		info, err := os.Stat(from)
@@ -198,7 +198,7 @@ func (a *app) lookAtSecrets(r *report) (*sealed.Ring, error) {
 	return ring, nil
 }
 
-// ringOf makes what opens sealed rows of the operator's secrets.
+// ringOf returns the ring that opens sealed rows with the operator's secrets.
 func ringOf(texts []string) (*sealed.Ring, error) {
 	secrets := make([][]byte, len(texts))
 	for i, text := range texts {
@@ -210,8 +210,8 @@ func ringOf(texts []string) (*sealed.Ring, error) {
 	return sealed.New(secrets)
 }
 
-// opens refuses secrets that are not the application's: what they would seal,
-// nobody could open.
+// opens refuses secrets that are not the application's secrets, because the
+// application could not open rows that they seal.
 func opens(ctx context.Context, d database, texts []string) error {
 	ring, err := ringOf(texts)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/admit-go/admit/mailer/smtp"
 )
 
-// mailCheck is what check was told about the application's mailer.
+// mailCheck has the flags of check about the application's mailer.
 type mailCheck struct {
 	smtpFlags
 
@@ -31,7 +31,7 @@ func (m *mailCheck) define(c *cobra.Command) {
 	m.add(c)
 }
 
-// complete refuses flags of the mailer that would not be used.
+// complete refuses flags of the mailer that would have no effect.
 func (m *mailCheck) complete(a *app, c *cobra.Command) error {
 	if m.wanted {
 		return m.smtpFlags.complete(a)
@@ -44,7 +44,8 @@ func (m *mailCheck) complete(a *app, c *cobra.Command) error {
 	return nil
 }
 
-// look goes as far as the mail server lets it, and adds what stopped it.
+// look runs the steps of a delivery until the mail server refuses one, and adds
+// this as a finding.
 func (m *mailCheck) look(ctx context.Context, r *report) {
 	err := m.mailer.Check(ctx)
 	if err == nil && m.sendTo != "" {
@@ -61,14 +62,14 @@ func (m *mailCheck) look(ctx context.Context, r *report) {
 	r.add(code, mend, "%s does not take the application's mail: %s.", m.mailer.Addr, err)
 }
 
-// testMessage is a mail that says what it is.
+// testMessage returns a mail that says that it is a test.
 func testMessage(to, server string) mailer.Message {
 	const text = "This mail was sent by the admit command to test the settings. The mail server took it, and it has arrived: the settings work.\n"
 	return mailer.Message{ID: rand.Text(), Kind: "test", To: to, Subject: "A test of " + server, Text: text, HTML: "<p>" + text + "</p>"}
 }
 
-// mendOfMail says in plain words what an operator can do about a mail server
-// that does not take mail.
+// mendOfMail says what an operator can do about a mail server that does not
+// accept mail.
 func mendOfMail(m *smtp.Mailer, err error) (code, mend string) {
 	step, ok := errors.AsType[*smtp.StepError](err)
 	if !ok {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/term"
 )
 
-// confirm tells what is about to happen and asks. Without a terminal nobody can
-// answer, and the command needs --yes.
+// confirm prints what the command will do, and asks for confirmation. Without a
+// terminal nobody can answer, so the command needs --yes.
 func (a *app) confirm(format string, args ...any) error {
 	question := fmt.Sprintf(format, args...)
 	file, ok := a.in.(*os.File)

@@ -55,8 +55,9 @@ table are counted on both sides; the exit code is 1 where they differ.`,
 	return c
 }
 
-// uncopied are tables of what belongs to a running application: people sign in
-// again, and no process holds a lease.
+// uncopied are tables that belong to a running application: sessions, for
+// example, and leases. After a copy people sign in again, and no process holds
+// a lease.
 var uncopied = []string{"admit_sessions", "admit_leases", "admit_migrations"}
 
 // side is one of the two databases.
@@ -71,7 +72,7 @@ type copying struct {
 	bar      *bar
 }
 
-// shape is a table: its columns, and those of its primary key.
+// shape is a table: its columns, and the columns of its primary key.
 type shape struct {
 	name    string
 	columns []string
@@ -125,10 +126,12 @@ func (c copying) run(ctx context.Context, resume bool) (result, error) {
 	return done, nil
 }
 
-// copyParameters bounds those of one statement; SQLite takes no more than 32,766.
+// copyParameters is the greatest number of parameters of one statement. The
+// limit of SQLite is 32,766.
 const copyParameters = 10_000
 
-// table copies a table in the order of its key, some hundred rows a transaction.
+// table copies a table in the order of its key, some hundred rows per
+// transaction.
 func (c copying) table(ctx context.Context, t shape, total int) error {
 	batch := max(1, min(500, copyParameters/len(t.columns)))
 	var last []any
@@ -154,7 +157,7 @@ func (c copying) table(ctx context.Context, t shape, total int) error {
 	}
 }
 
-// tables are what there is to copy, in the order of their names.
+// tables returns the tables to copy, in the order of their names.
 func (s side) tables(ctx context.Context) ([]shape, error) {
 	names, columns := `SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'admit!_%' ESCAPE '!' ORDER BY name`,
 		`SELECT name, pk FROM pragma_table_info($1) ORDER BY name`
@@ -221,7 +224,7 @@ func (s side) count(ctx context.Context, t shape) (int, error) {
 	return n, s.db.QueryRowContext(ctx, `SELECT count(*) FROM `+t.name).Scan(&n)
 }
 
-// page reads rows behind a key.
+// page reads the rows after a key.
 func (s side) page(ctx context.Context, t shape, last []any, limit int) ([][]any, error) {
 	where := ""
 	if last != nil {
@@ -251,7 +254,8 @@ func (s side) page(ctx context.Context, t shape, last []any, limit int) ([][]any
 	return list, rows.Err()
 }
 
-// write puts rows in place, all or none, over what an earlier run has written.
+// write writes all rows or none. It replaces rows that an earlier run has
+// written.
 func (s side) write(ctx context.Context, t shape, rows [][]any) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, `INSERT INTO %s (%s) VALUES `, t.name, strings.Join(t.columns, ", "))
@@ -286,7 +290,7 @@ func (s side) write(ctx context.Context, t shape, rows [][]any) error {
 	return err
 }
 
-// copied counts the rows of both sides.
+// copied is the result of copy: the rows of both databases, counted.
 type copied struct {
 	Tables []copiedTable `json:"tables"`
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver
 	_ "modernc.org/sqlite"             // the SQLite driver, which needs no cgo
 
@@ -25,14 +26,14 @@ import (
 	"github.com/admit-go/admit/store/sqlite"
 )
 
-// patience bounds one verb of the store. The network may be long between here
-// and the database, and nobody waits behind a request.
+// patience is the limit of one verb of the store. It is long, because the
+// network to the database may be slow, and no request waits for the command.
 const patience = 30 * time.Second
 
-// connections is how many a PostgreSQL database is used with.
+// connections is the number of connections to a PostgreSQL database.
 const connections = 8
 
-// database is what the SQL stores have beside the records.
+// database has the methods of the SQL stores that are not verbs on records.
 type database interface {
 	store.Store
 	Migrate(ctx context.Context) error
@@ -41,11 +42,11 @@ type database interface {
 	Check(ctx context.Context) ([]store.Finding, error)
 }
 
-// place is where the records are.
+// place is the database that holds the records.
 type place struct {
 	// file is the SQLite file, or "".
 	file string
-	// url is that of the PostgreSQL database, or "".
+	// url is the URL of the PostgreSQL database, or "".
 	url string
 }
 
@@ -73,20 +74,57 @@ func parsePlace(text string) (place, error) {
 	case isFile && file != "":
 		return place{file: file}, nil
 	case strings.HasPrefix(text, "postgres://"), strings.HasPrefix(text, "postgresql://"):
+		if _, err := pgx.ParseConfig(text); err != nil {
+			return place{}, usagef("the store is no URL of PostgreSQL that can be used: %v; give postgres://USER:PASSWORD@HOST/DATABASE, with %%40 for an @ in the password", err)
+		}
 		return place{url: text}, nil
 	}
 	return place{}, usagef("%s", misnamed(text))
 }
 
-// misnamed says what came where a store was expected, without a password, and
-// what was most likely meant.
+// unusable says of a file what is wrong with it and what to do.
+func unusable(name string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s does not exist; correct the path (the folder here is %s)", name, folder())
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s may not be opened by this user of the machine; run the command as its owner, or change its mode", name)
+	}
+	return fmt.Errorf("%s cannot be used: %w", name, err)
+}
+
+// folder is the current one, for a message.
+func folder() string {
+	name, err := os.Getwd()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
+
+// cannot says of the store what is wrong with it and what to do.
+func (p place) cannot(err error) error {
+	if p.file == "" {
+		return fmt.Errorf("%w\nSee whether the server runs, and whether --store has its host, port, user, password and database", err)
+	}
+	if info, failed := os.Stat(p.file); failed == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder; give the SQLite file, such as sqlite:%s/app.db", p.file, strings.TrimSuffix(p.file, "/"))
+	}
+	return fmt.Errorf("%s cannot be read as an SQLite file of an application: %w\nGive the file that the application opens, and see who may read it", p.file, err)
+}
+
+// misnamed returns the error for a text that names no store. It quotes the text
+// without a password, and suggests what was probably meant.
 func misnamed(text string) string {
 	scheme, rest, hasScheme := strings.Cut(text, ":")
 	came := strconv.Quote(text)
 	if u, err := url.Parse(text); err == nil && u.User != nil {
 		came = strconv.Quote(u.Redacted())
 	} else if strings.Contains(text, "@") || strings.Contains(strings.ToLower(text), "password") {
-		came = "what came" // it may hold a password
+		came = "what came" // the text may contain a password
+	}
+	if strings.Contains(text, "@") || came == "what came" {
+		rest = "FILE"
 	}
 	switch {
 	case hasScheme && scheme == "sqlite":
@@ -103,7 +141,7 @@ func misnamed(text string) string {
 	return fmt.Sprintf("the store %s is neither sqlite:FILE nor a postgres:// URL", came)
 }
 
-// missing says that the SQLite file is not there.
+// missing returns the error of an SQLite file that does not exist.
 func (p place) missing() bool {
 	if p.file == "" {
 		return false
@@ -112,8 +150,8 @@ func (p place) missing() bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// open opens the store whatever state its schema is in. An SQLite file that is
-// missing would be made at the first use.
+// open opens the store without a look at its schema. A missing SQLite file
+// would be made at the first use.
 func (p place) open() (database, *sql.DB, error) {
 	if p.file != "" {
 		db, err := sqlite.Open(p.file)
@@ -131,7 +169,7 @@ func (p place) open() (database, *sql.DB, error) {
 	return postgres.New(db, postgres.Timeout(patience)), db, nil
 }
 
-// withDatabase gives work a store whose schema is up to date.
+// withDatabase calls work with a store whose schema is up to date.
 func (a *app) withDatabase(ctx context.Context, work func(p place, d database) (result, error)) (result, error) {
 	p, err := a.place()
 	if err != nil {
@@ -151,6 +189,9 @@ func (a *app) openUp(ctx context.Context, p place, work func(d database, db *sql
 	}
 	defer db.Close()
 	pending, err := d.Pending(ctx)
+	if err != nil && ctx.Err() == nil {
+		return nil, p.cannot(err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +201,7 @@ func (a *app) openUp(ctx context.Context, p place, work func(d database, db *sql
 	return work(d, db)
 }
 
-// withRecords gives work the rules of the library and the records themselves.
+// withRecords calls work with the rules of the library and with the records.
 func (a *app) withRecords(ctx context.Context, secrets admit.SecretSource, work func(r records) (result, error)) (result, error) {
 	p, err := a.place()
 	if err != nil {
@@ -176,8 +217,8 @@ func (a *app) withRecords(ctx context.Context, secrets admit.SecretSource, work 
 	})
 }
 
-// withAuth gives work the rules of the library over the store. They seal and
-// open nothing unless secrets are given; nil is for rules that need none.
+// withAuth calls work with the rules of the library over the store. Without
+// secrets (nil) the rules can seal and open nothing.
 func (a *app) withAuth(ctx context.Context, secrets admit.SecretSource, work func(auth *admit.Auth) (result, error)) (result, error) {
 	return a.withDatabase(ctx, func(_ place, d database) (result, error) {
 		auth, err := a.auth(newGuest(d, true), secrets)
@@ -189,7 +230,7 @@ func (a *app) withAuth(ctx context.Context, secrets admit.SecretSource, work fun
 	})
 }
 
-// auth makes the library's rules available over a store.
+// auth returns the library's rules over a store.
 func (a *app) auth(s store.Store, secrets admit.SecretSource) (*admit.Auth, error) {
 	return a.authAt("http://localhost", s, secrets)
 }
@@ -197,16 +238,23 @@ func (a *app) auth(s store.Store, secrets admit.SecretSource) (*admit.Auth, erro
 // authAt is auth for rules that make links.
 func (a *app) authAt(baseURL string, s store.Store, secrets admit.SecretSource) (*admit.Auth, error) {
 	if secrets == nil {
-		// A secret of this process alone; guest keeps what it seals out of the
-		// store.
+		// This secret exists only in this process. guest stores nothing that it
+		// seals.
 		var random [32]byte
 		if _, err := rand.Read(random[:]); err != nil {
 			return nil, err
 		}
 		secrets = admit.Secrets(hex.EncodeToString(random[:]))
 	}
-	return admit.New(admit.Config{
+	auth, err := admit.New(admit.Config{
 		BaseURL: baseURL, Secrets: secrets, Store: s, Mailer: noMailer{}, Now: a.now,
 		Logger: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
+	if err != nil {
+		// The settings are flags and files here.
+		_, wrong, _ := strings.Cut(err.Error(), ":\n")
+		return nil, errors.New(strings.NewReplacer("BaseURL ", "--base-url ", "Secrets: ", "--secret-file or ADMIT_SECRET: ").Replace(wrong) +
+			"\nCorrect that; 'admit secret new' prints a good secret")
+	}
+	return auth, nil
 }

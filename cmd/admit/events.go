@@ -30,6 +30,9 @@ func (a *app) eventsCommand() *cobra.Command {
 		if limit < 1 {
 			return nil, usagef("--limit must be at least 1")
 		}
+		if q.After != "" && !isID(q.After) {
+			return nil, usagef("--after %q is no id; give the last id of the list before", q.After)
+		}
 		return a.withRecords(ctx, nil, func(r records) (result, error) {
 			if who != "" {
 				if q.UserID = who; !isID(who) {
@@ -44,7 +47,7 @@ func (a *app) eventsCommand() *cobra.Command {
 			if err != nil {
 				return nil, err
 			}
-			list := eventList{Events: []eventBody{}, More: next != ""}
+			list := eventList{Events: []eventBody{}, More: next != "", kind: q.Kind}
 			for _, e := range events {
 				list.Events = append(list.Events, eventBody{
 					e.ID, e.Kind, instant(e.At), e.ActorID, e.SubjectID, e.IPAddress, e.UserAgent, e.RequestID, json.RawMessage(e.Data),
@@ -56,7 +59,7 @@ func (a *app) eventsCommand() *cobra.Command {
 	return c
 }
 
-// eventBody is an event as a document.
+// eventBody is an event as a JSON document.
 type eventBody struct {
 	ID        string          `json:"id"`
 	Kind      string          `json:"kind"`
@@ -69,13 +72,19 @@ type eventBody struct {
 	Data      json.RawMessage `json:"data,omitempty"`
 }
 
-// eventList is a part of the audit log.
+// eventList is one page of the audit log.
 type eventList struct {
 	Events []eventBody `json:"events"`
 	More   bool        `json:"more"`
+
+	kind string
 }
 
 func (l eventList) write(w io.Writer) {
+	if len(l.Events) == 0 && l.kind != "" {
+		fmt.Fprintf(w, "There are no such events of the kind %q; docs/event.md lists the kinds.\n", l.kind)
+		return
+	}
 	if len(l.Events) == 0 {
 		fmt.Fprintln(w, "There are no such events.")
 		return

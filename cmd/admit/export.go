@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -39,12 +40,18 @@ database, use 'admit copy'.`,
 	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
 		return a.withRecords(ctx, nil, func(r records) (result, error) {
 			file, err := os.OpenFile(args[0], os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+			if errors.Is(err, fs.ErrExist) {
+				return nil, fmt.Errorf("%s: file exists, and an export writes over nothing; give the name of a new file", args[0])
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("%s cannot be made: its folder does not exist; make the folder first", args[0])
+			}
 			if err != nil {
-				return nil, err
+				return nil, unusable(args[0], err)
 			}
 			n, err := r.export(ctx, file, without)
 			if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-				return nil, errors.Join(err, os.Remove(args[0])) // half an export reads like a whole one
+				return nil, errors.Join(err, os.Remove(args[0])) // a partial export looks like a complete one
 			}
 			return exported{args[0], n}, nil
 		})
@@ -88,7 +95,7 @@ func (r records) export(ctx context.Context, file io.Writer, without bool) (int,
 	return n, out.Flush()
 }
 
-// exported counts what was written.
+// exported is the result of export: the number of users that were written.
 type exported struct {
 	File  string `json:"file"`
 	Users int    `json:"users"`

@@ -52,7 +52,7 @@ It asks before; without a terminal it needs --yes.`,
 	c.Flags().StringVar(&reason, "reason", "", "`why`, for the audit log")
 	c.Flags().StringVar(&base, "base-url", "", "`URL` of the application, as its BaseURL says; the mail names it")
 	c.Flags().BoolVar(&yes, "yes", false, "do it without asking")
-	_ = c.MarkFlagRequired("reason") // these are defined above
+	_ = c.MarkFlagRequired("reason") // the flag is defined above
 	_ = c.MarkFlagRequired("base-url")
 	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
 		return a.mailing(base)(ctx, nil, func(r records) (result, error) {

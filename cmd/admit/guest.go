@@ -12,17 +12,18 @@ import (
 	"github.com/admit-go/admit/store/memory"
 )
 
-// guest is the application's store as this program may use it: to run the rules
-// an operator asks for, and none of the application's own work. It neither sends
-// mail, sweeps, nor delivers events, and it adds nothing that is sealed, since
-// that would be under a secret, or name a site, that is not the application's.
+// guest is the application's store as this program may use it. It runs the
+// rules that an operator asks for, and none of the application's own work: it
+// does not send mail, sweep or deliver events. It stores nothing that is
+// sealed, because this program may have another secret or another site name
+// than the application.
 //
-// A verb that is not written here or in guest_verbs.go is refused, also one that
-// the contract does not have yet.
+// A verb that is not written here or in guest_verbs.go is refused. So are verbs
+// that the contract will get later.
 type guest struct {
 	store.Store // refuses every verb
 	app         store.Store
-	// tell leaves events for the application's OnEvent to hear.
+	// tell says that events wait for the application's OnEvent.
 	tell bool
 }
 
@@ -59,7 +60,7 @@ func (g guest) write(ctx context.Context, b store.Batch) (store.Written, error) 
 	return g.app.Write(ctx, b)
 }
 
-// NextMail answers that nothing waits, so that nothing is claimed here.
+// NextMail returns that no mail waits, so that this program claims no mail.
 func (g guest) NextMail(context.Context, string, string) (time.Time, error) {
 	return time.Time{}, nil
 }
@@ -77,7 +78,8 @@ func (g guest) Tx(ctx context.Context, fn func(ctx context.Context, tx store.Sto
 // WithTx implements store.Store.
 func (g guest) WithTx(tx *sql.Tx) store.Store { return newGuest(g.app.WithTx(tx), g.tell) }
 
-// noMailer stands where the library wants a mailer; guest lets nothing reach it.
+// noMailer is the mailer that the library requires. It is never called, because
+// guest queues no mail.
 type noMailer struct{}
 
 // Send implements mailer.Mailer.

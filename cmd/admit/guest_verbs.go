@@ -7,7 +7,7 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// The verbs that the commands need are the application's own.
+// The verbs that the commands need are passed on to the application's store.
 
 // User implements store.Users.
 func (g guest) User(ctx context.Context, tenant, id string) (store.User, error) {
@@ -59,6 +59,11 @@ func (g guest) EndSessionsBefore(ctx context.Context, tenant string, t, at time.
 	return g.app.EndSessionsBefore(ctx, tenant, t, at, reason, limit)
 }
 
+// Token implements store.Tokens.
+func (g guest) Token(ctx context.Context, tenant, kind string, hash []byte) (store.Token, error) {
+	return g.app.Token(ctx, tenant, kind, hash)
+}
+
 // DeleteTokens implements store.Tokens.
 func (g guest) DeleteTokens(ctx context.Context, f store.TokenFilter) (int, error) {
 	return g.app.DeleteTokens(ctx, f)
@@ -75,8 +80,8 @@ func (g guest) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 }
 
 // ListAPIKeys implements store.APIKeys.
-func (g guest) ListAPIKeys(ctx context.Context, tenant string, page store.Page) ([]store.APIKey, int, error) {
-	return g.app.ListAPIKeys(ctx, tenant, page)
+func (g guest) ListAPIKeys(ctx context.Context, tenant string, owner store.KeyOwner, page store.Page) ([]store.APIKey, int, error) {
+	return g.app.ListAPIKeys(ctx, tenant, owner, page)
 }
 
 // RevokeAPIKey implements store.APIKeys.
@@ -129,6 +134,21 @@ func (g guest) DeleteUser(ctx context.Context, tenant, id string, at, reserveUnt
 	return g.app.DeleteUser(ctx, tenant, id, at, reserveUntil)
 }
 
+// ListDeletedUsers implements store.Users.
+func (g guest) ListDeletedUsers(ctx context.Context, q store.DeletedQuery) ([]store.User, error) {
+	return g.app.ListDeletedUsers(ctx, q)
+}
+
+// RestoreUser implements store.Users.
+func (g guest) RestoreUser(ctx context.Context, tenant, id string, at time.Time) error {
+	return g.app.RestoreUser(ctx, tenant, id, at)
+}
+
+// PurgeUser implements store.Users.
+func (g guest) PurgeUser(ctx context.Context, p store.UserPurge) (bool, error) {
+	return g.app.PurgeUser(ctx, p)
+}
+
 // Password implements store.Credentials.
 func (g guest) Password(ctx context.Context, tenant, userID string) (store.Password, error) {
 	return g.app.Password(ctx, tenant, userID)
@@ -149,9 +169,24 @@ func (g guest) ListEvents(ctx context.Context, q store.EventQuery) ([]store.Even
 	return g.app.ListEvents(ctx, q)
 }
 
+// UnchainedEvents implements store.Events.
+func (g guest) UnchainedEvents(ctx context.Context, tenant string, limit int) ([]store.Event, error) {
+	return g.app.UnchainedEvents(ctx, tenant, limit)
+}
+
+// ChainedEvents implements store.Events.
+func (g guest) ChainedEvents(ctx context.Context, tenant string, after int64, limit int) ([]store.Event, error) {
+	return g.app.ChainedEvents(ctx, tenant, after, limit)
+}
+
 // ListUsers implements store.Users.
 func (g guest) ListUsers(ctx context.Context, q store.UserQuery) ([]store.User, error) {
 	return g.app.ListUsers(ctx, q)
+}
+
+// Record implements store.Records.
+func (g guest) Record(ctx context.Context, tenant, kind, id string) (store.Record, error) {
+	return g.app.Record(ctx, tenant, kind, id)
 }
 
 // RecordByKey implements store.Records.
@@ -164,8 +199,8 @@ func (g guest) ListRecords(ctx context.Context, tenant, kind, ref string, page s
 	return g.app.ListRecords(ctx, tenant, kind, ref, page)
 }
 
-// SwapRecord implements store.Records. What it seals again is sealed under the
-// application's own secret.
+// SwapRecord implements store.Records. Data that is sealed again is sealed
+// under the application's own secret.
 func (g guest) SwapRecord(ctx context.Context, r store.Record) (bool, error) {
 	return g.app.SwapRecord(ctx, r)
 }
@@ -173,4 +208,24 @@ func (g guest) SwapRecord(ctx context.Context, r store.Record) (bool, error) {
 // DeleteRecordsOf implements store.Records.
 func (g guest) DeleteRecordsOf(ctx context.Context, tenant, ref string, kinds ...string) (int, error) {
 	return g.app.DeleteRecordsOf(ctx, tenant, ref, kinds...)
+}
+
+// ListOrganizationsOf implements store.Organizations.
+func (g guest) ListOrganizationsOf(ctx context.Context, tenant, userID string, page store.Page) ([]store.Membership, int, error) {
+	return g.app.ListOrganizationsOf(ctx, tenant, userID, page)
+}
+
+// LockOrganization implements store.Organizations.
+func (g guest) LockOrganization(ctx context.Context, tenant, id string) (store.Organization, error) {
+	return g.app.LockOrganization(ctx, tenant, id)
+}
+
+// ListMembers implements store.Members.
+func (g guest) ListMembers(ctx context.Context, q store.MemberQuery, page store.Page) ([]store.MemberUser, int, error) {
+	return g.app.ListMembers(ctx, q, page)
+}
+
+// RemoveMembershipsOf implements store.Members.
+func (g guest) RemoveMembershipsOf(ctx context.Context, tenant, userID string) (int, error) {
+	return g.app.RemoveMembershipsOf(ctx, tenant, userID)
 }

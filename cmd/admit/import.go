@@ -18,7 +18,7 @@ import (
 	"github.com/admit-go/admit/internal/passhash"
 )
 
-// importFlags are what import was told.
+// importFlags are the flags of import.
 type importFlags struct {
 	format, hashConfig, idMap string
 	options                   source.Options
@@ -85,7 +85,7 @@ beside the file and goes on with --resume.`,
 	flags.BoolVar(&f.tell, "tell-application", false, "hand each user.created event to the application's OnEvent too")
 	complete(c, "from", source.Systems()...)
 	complete(c, "format", source.Formats()...)
-	_ = c.MarkFlagRequired("from") // it is defined above
+	_ = c.MarkFlagRequired("from") // the flag is defined above
 	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
 		if err := f.complete(args[0], a.now()); err != nil {
 			return nil, err
@@ -102,9 +102,12 @@ beside the file and goes on with --resume.`,
 	return c
 }
 
-// complete checks the flags and fills in what they leave out.
+// complete checks the flags and fills in defaults.
 func (f *importFlags) complete(name string, now time.Time) error {
 	f.options.Now = now
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return usagef("%s is a folder; give the file with the users", name)
+	}
 	if f.format == "" {
 		switch strings.ToLower(filepath.Ext(name)) {
 		case ".csv", ".tsv":
@@ -113,6 +116,10 @@ func (f *importFlags) complete(name string, now time.Time) error {
 			f.format = "jsonl"
 		case ".json":
 			f.sniffed = true
+		case ".xlsx", ".xls", ".ods", ".numbers":
+			return usagef("%s is a spreadsheet; save it as CSV in UTF-8", name)
+		case ".gz", ".zip", ".bz2", ".xz", ".zst", ".7z":
+			return usagef("%s is compressed; unpack it first", name)
 		default:
 			return usagef("the name of %s does not tell its format; give --format csv, json or jsonl", name)
 		}
@@ -131,7 +138,7 @@ func (f *importFlags) complete(name string, now time.Time) error {
 	}
 	text, err := os.ReadFile(f.hashConfig)
 	if err != nil {
-		return err
+		return fmt.Errorf("--hash-config: %w", unusable(f.hashConfig, err))
 	}
 	if f.options.Firebase, err = readHashConfig(string(text)); err != nil {
 		return fmt.Errorf("%s: %w", f.hashConfig, err)
@@ -139,8 +146,8 @@ func (f *importFlags) complete(name string, now time.Time) error {
 	return nil
 }
 
-// sniff looks whether a file called .json is a document or has an object a line,
-// as Auth0 and MongoDB write it.
+// sniff finds out whether a .json file is one document or has one object per
+// line, as Auth0 and MongoDB write it.
 func (f *importFlags) sniff(file *os.File) error {
 	if !f.sniffed {
 		return nil
@@ -150,8 +157,8 @@ func (f *importFlags) sniff(file *os.File) error {
 	return err
 }
 
-// hashConfigLine is a name and a value, with the quotes and commas of JSON or
-// without.
+// hashConfigLine matches a name and a value, with or without the quotes and
+// commas of JSON.
 var hashConfigLine = regexp.MustCompile(`(?m)^\s*"?(\w+)"?\s*[:=]\s*"?([^",\s]+)"?,?\s*$`)
 
 // readHashConfig reads hash parameters as the Firebase console shows them, or the

@@ -12,12 +12,12 @@ import (
 	"github.com/admit-go/admit/cmd/admit/internal/source"
 )
 
-// progress is how far an import has come. It is kept in a file beside the one
-// imported until the import is done.
+// progress is the part of an import that is done. It is kept in a file next to
+// the imported file until the import is done.
 type progress struct {
 	name string
 
-	// Store, Size, System and Format say which import it is.
+	// Store, Size, System and Format identify the import.
 	Store  string `json:"store"`
 	Size   int64  `json:"size"`
 	System string `json:"system"`
@@ -33,11 +33,13 @@ type progress struct {
 	Adjusted int `json:"adjusted"`
 }
 
-// progressName stands beside the file imported, so that it is found again and
-// goes with it.
+// progressName returns the name of the progress file. It is next to the
+// imported file, so that the next run finds it, and a copy of the folder
+// contains it.
 func progressName(file string) string { return file + ".admit" }
 
-// begin starts at the beginning, or where an interrupted import has come to.
+// begin returns the progress of an interrupted import, or the start of a new
+// one.
 func (p *progress) begin(resume bool) error {
 	if !resume {
 		return nil
@@ -64,7 +66,7 @@ func (p *progress) begin(resume bool) error {
 	return nil
 }
 
-// save puts the new text into place at once: what interrupts it leaves the old.
+// save replaces the file in one step. If it is interrupted, the old text stays.
 func (p *progress) save() error {
 	text, err := json.Marshal(p)
 	if err != nil {
@@ -76,7 +78,7 @@ func (p *progress) save() error {
 	return os.Rename(p.name+".new", p.name)
 }
 
-// end forgets an import that is done.
+// end removes the progress file of an import that is done.
 func (p *progress) end() error {
 	err := os.Remove(p.name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -85,7 +87,7 @@ func (p *progress) end() error {
 	return err
 }
 
-// name tells stores apart without a password.
+// name identifies the store without a password.
 func (p place) name() string {
 	if p.file != "" {
 		if absolute, err := filepath.Abs(p.file); err == nil {
@@ -100,7 +102,7 @@ func (p place) name() string {
 	return u.Host + u.Path
 }
 
-// writers is how many transactions are worth having at once. SQLite has one
+// writers returns how many transactions run at the same time. SQLite has one
 // writer.
 func (p place) writers() int {
 	if p.file != "" {

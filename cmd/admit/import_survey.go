@@ -13,13 +13,13 @@ import (
 	"github.com/admit-go/admit/internal/emailaddress"
 )
 
-// survey is what a look through the whole file found before anything was
-// imported: a file that is damaged, or of another kind than it was said to be,
-// leaves nothing behind.
+// survey is the result of reading the whole file before anything is imported.
+// So a file that is damaged, or has another format than the flags say, changes
+// nothing.
 type survey struct {
 	records, rejected, adjusted int
-	// first is the line in which an address stands first, by a hash of it, so that
-	// a million addresses take some 40 MB.
+	// first maps the hash of an address to the first line with the address. With
+	// hashes, a million addresses need about 40 MB.
 	first map[uint64]int32
 	seed  maphash.Seed
 }
@@ -66,8 +66,8 @@ func (a *app) survey(ctx context.Context, file *os.File, size int64, f importFla
 	}
 }
 
-// claim refuses a record whose address stands in an earlier line: two records of
-// one address are two people, or one whose facts nobody can tell.
+// claim refuses a record whose address is in an earlier line, because the two
+// records may be two people, or one person with contradictory data.
 func (s *survey) claim(record *source.Record) {
 	if record.Err != nil {
 		return
@@ -103,10 +103,10 @@ func (f *importFlags) refuseUnknown(names []string) error {
 		count(len(names), "column", "columns"), f.options.System, strings.Join(texts, ", "))
 }
 
-// reasonOf is an error in one line.
+// reasonOf returns the text of an error in one line.
 func reasonOf(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// tellRecord reports a record by its line.
+// tellRecord reports a record by the number of its line.
 func (a *app) tellRecord(record source.Record) {
 	if record.Err != nil {
 		fmt.Fprintf(a.err, "line %d: %s\n", record.Line, printable(reasonOf(record.Err)))
@@ -117,7 +117,7 @@ func (a *app) tellRecord(record source.Record) {
 	}
 }
 
-// surveyed is what --dry-run found.
+// surveyed is the result of --dry-run.
 type surveyed struct {
 	Records  int `json:"records"`
 	Usable   int `json:"usable"`

@@ -17,8 +17,8 @@ import (
 const (
 	// importBatch is how many users are imported in one transaction.
 	importBatch = 500
-	// maxReasons bounds how many rejections are kept for the result; all of them
-	// are reported as they come.
+	// maxReasons is how many rejections are kept for the result. Every rejection
+	// is reported when it happens.
 	maxReasons = 1000
 )
 
@@ -33,28 +33,28 @@ type importing struct {
 	ids    *csv.Writer // nil without --id-map
 
 	progress progress
-	earlier  progress // where this run began
+	earlier  progress // the progress at the start of this run
 	started  time.Time
 	reasons  []rejection
 	notes    []rejection
 }
 
-// batch is what one transaction imports.
+// batch is the records that one transaction imports.
 type batch struct {
 	records []source.Record
-	// users are those of the records without an error, in order.
+	// users returns the users of the records without an error, in order.
 	users []admit.ImportedUser
 	end   source.Position
-	// finished takes one answer.
+	// finished counts the outcome of one record.
 	finished chan error
 }
 
-// importFile runs an import to its end or to the first error, and tells how it
-// went in either case.
+// importFile runs an import to its end or to the first error, and returns the
+// result in both cases.
 func (a *app) importFile(ctx context.Context, auth *admit.Auth, p place, name string, f importFlags) (result, error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, unusable(name, err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
@@ -103,7 +103,7 @@ func (a *app) importFile(ctx context.Context, auth *admit.Auth, p place, name st
 	return r, err
 }
 
-// rejectedError makes the exit status tell of records that were left out.
+// rejectedError makes the exit status show that records were left out.
 func rejectedError(n int) error {
 	if n == 0 {
 		return nil
@@ -111,7 +111,8 @@ func rejectedError(n int) error {
 	return fmt.Errorf("%s rejected", count(n, "record was", "records were"))
 }
 
-// openIDMap opens the file that takes old and new ids. One that exists is kept.
+// openIDMap opens the file for old and new ids. An existing file is not
+// overwritten.
 func openIDMap(name string, resume bool) (*os.File, error) {
 	flags := os.O_CREATE | os.O_WRONLY | os.O_EXCL
 	if resume {
@@ -128,9 +129,9 @@ func openIDMap(name string, resume bool) (*os.File, error) {
 	return file, err
 }
 
-// run reads, imports and notes, each at the same time: several writers, since
-// most of an import over a network is waiting, and notes in the order of the
-// file.
+// run reads records, imports batches and records the progress at the same time.
+// Several goroutines import, because an import over a network mostly waits. The
+// progress is recorded in the order of the file.
 func (i *importing) run(ctx context.Context, writers int) error {
 	ctx, cancel := context.WithCancel(ctx)
 	work, inOrder := make(chan *batch), make(chan *batch, writers)
@@ -195,8 +196,8 @@ func (i *importing) read(ctx context.Context, work, inOrder chan<- *batch) error
 	return nil
 }
 
-// insert imports a batch. A record that is refused marks itself, and the others
-// are tried again without it.
+// insert imports a batch. A refused record is marked with the error, and the
+// other records are tried again without it.
 func (i *importing) insert(ctx context.Context, b *batch) error {
 	for {
 		var usable []int
@@ -227,7 +228,8 @@ func (i *importing) insert(ctx context.Context, b *batch) error {
 	}
 }
 
-// note reports and counts what became of a batch, and remembers that it is done.
+// note reports and counts the outcomes of a batch, and saves that the batch is
+// done.
 func (i *importing) note(b *batch) error {
 	rejected, adjusted := 0, 0
 	var next int
@@ -277,7 +279,8 @@ func (i *importing) note(b *batch) error {
 	return i.progress.save()
 }
 
-// report tells of a record by its line and the reason, which never quotes it.
+// report prints the line of a record and the reason. The reason never quotes
+// the record.
 func (i *importing) report(record source.Record) {
 	i.bar.clear()
 	i.app.tellRecord(record)
@@ -294,21 +297,22 @@ func (i *importing) report(record source.Record) {
 	}
 }
 
-// imported is how an import went.
+// imported is the result of an import.
 type imported struct {
 	Records int `json:"records"`
 	Created int `json:"created"`
-	// Claimed and Updated are accounts that existed and have what the file says.
+	// Claimed and Updated count accounts that existed and now have the data of the
+	// file.
 	Claimed int `json:"claimed"`
 	Updated int `json:"updated"`
-	// Existing are those that stay as they are.
+	// Existing counts accounts that existed and were not changed.
 	Existing int `json:"existing"`
 	Rejected int `json:"rejected"`
-	// Adjusted are accounts of which a field was mended or left out.
+	// Adjusted counts accounts of which a field was changed or left out.
 	Adjusted int `json:"adjusted"`
-	// Earlier is how many of the records an interrupted run had dealt with.
+	// Earlier counts the records that an interrupted run had finished.
 	Earlier int `json:"earlier"`
-	// Line is the last one dealt with.
+	// Line is the line of the last finished record.
 	Line    int         `json:"line"`
 	Seconds float64     `json:"seconds"`
 	Rate    int         `json:"recordsPerSecond"`
@@ -317,13 +321,14 @@ type imported struct {
 	Notes   []rejection `json:"notes"`
 }
 
-// rejection is a record that was not imported, or a field that was mended.
+// rejection is a record that was not imported, or a field that was changed.
 type rejection struct {
 	Line   int    `json:"line"`
 	Reason string `json:"reason"`
 }
 
-// result counts earlier runs of the same import in, but not their time.
+// result returns the counts with those of earlier runs of the same import, and
+// the time of this run.
 func (i *importing) result(done bool) imported {
 	p := i.progress
 	r := imported{

@@ -11,7 +11,7 @@ import (
 	"github.com/admit-go/admit"
 )
 
-// pageSize is how many records of a list are read at once.
+// pageSize is the number of records that a list reads in one step.
 const pageSize = 500
 
 func (a *app) keyCommand() *cobra.Command {
@@ -63,7 +63,7 @@ acts as an administrator within its scopes. NAME tells people what it is for.`,
 
 // complete offers the values of a flag to the shell.
 func complete(c *cobra.Command, flag string, values ...string) {
-	// It fails only for a flag that does not exist.
+	// This fails only for a flag that does not exist.
 	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -109,7 +109,8 @@ func (a *app) keyRevokeCommand() *cobra.Command {
 	}
 }
 
-// keyBody shows a key without the key itself; the names are those of the HTTP API.
+// keyBody is an API key without its text. The names of the fields are those of
+// the HTTP API.
 type keyBody struct {
 	ID          string    `json:"id"`
 	Name        string    `json:"name"`
@@ -136,7 +137,7 @@ func showKey(k admit.APIKey) keyBody {
 	return body
 }
 
-// newKey shows a key whole.
+// newKey is a new API key with its text.
 type newKey struct {
 	keyBody
 	Key string `json:"key"`
@@ -147,7 +148,8 @@ func (k newKey) write(w io.Writer) {
 	fmt.Fprintln(w, "\nThe key is shown this once. Keep it where the program that sends it finds it.")
 }
 
-// scopes tells all from none, which an empty text would not.
+// scopes returns the scopes as text, with different texts for all scopes and
+// for no scope.
 func (k keyBody) scopes() string {
 	switch {
 	case k.Scopes == nil:
@@ -158,7 +160,7 @@ func (k keyBody) scopes() string {
 	return strings.Join(*k.Scopes, ",")
 }
 
-// keyList is every key there is: they are made by hand, so there are few.
+// keyList is all API keys. There are few, because people make them by hand.
 type keyList struct {
 	Keys []keyBody `json:"keys"`
 }
@@ -181,7 +183,7 @@ func (l keyList) write(w io.Writer) {
 	table(w, "ID KEY NAME ENVIRONMENT SCOPES USED STATE", rows)
 }
 
-// revoked names the key that no longer works.
+// revoked names the key that was revoked.
 type revoked struct {
 	Revoked string `json:"revoked"`
 }

@@ -71,10 +71,18 @@ with; one that has run out is given up again.`,
 			var done retried
 			if !all {
 				for _, id := range ids {
-					if err := auth.Outbox.Retry(ctx, id); err != nil {
-						return done, fmt.Errorf("%s: %w", id, err)
+					err := auth.Outbox.Retry(ctx, id)
+					if errors.Is(err, admit.ErrNotFound) {
+						err = fmt.Errorf("no mail with the id %q was given up; 'admit mail dead' lists what was", id)
 					}
-					done.Retried++
+					switch {
+					case err == nil:
+						done.Retried++
+					case done.Retried == 0:
+						return nil, err
+					default:
+						return done, err
+					}
 				}
 				return done, nil
 			}
@@ -85,8 +93,9 @@ with; one that has run out is given up again.`,
 	return c
 }
 
-// retryAll revives what is dead at the moment. The first page is read again and
-// again, since what is revived leaves the list; what dies anew stays out.
+// retryAll revives the mail that is dead now. It always reads the first page,
+// because revived mail leaves the list. It does not revive mail that dies again
+// meanwhile.
 func (a *app) retryAll(ctx context.Context, auth *admit.Auth, done *retried) error {
 	start := a.now()
 	for {
@@ -101,7 +110,7 @@ func (a *app) retryAll(ctx context.Context, auth *admit.Auth, done *retried) err
 			}
 			err := auth.Outbox.Retry(ctx, mail.ID)
 			if errors.Is(err, admit.ErrNotFound) {
-				continue // somebody else was faster
+				continue // another process has revived it
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", mail.ID, err)
@@ -114,7 +123,7 @@ func (a *app) retryAll(ctx context.Context, auth *admit.Auth, done *retried) err
 	}
 }
 
-// mailBody is what may be known of a sealed message.
+// mailBody is a queued message without its sealed content.
 type mailBody struct {
 	ID        string  `json:"id"`
 	Kind      string  `json:"kind"`
@@ -124,7 +133,7 @@ type mailBody struct {
 	Reason    string  `json:"reason"`
 }
 
-// mailList is the oldest dead mail, and how much there is in all.
+// mailList is the oldest dead mail, and the number of all dead mail.
 type mailList struct {
 	Mail  []mailBody `json:"mail"`
 	Total int        `json:"total"`

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// What the program ends with.
+// The exit codes.
 const (
 	exitOK     = 0
 	exitFailed = 1
@@ -29,7 +29,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run does what the arguments say and returns the exit code.
+// run runs the command of the arguments and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	root := a.command()
 	root.SetArgs(args)
@@ -40,7 +40,8 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if err == nil {
 		return exitOK
 	}
-	// What fails before a command's own work is a wrong command line.
+	// An error before the work of the command means that the command line is
+	// wrong.
 	failed, isFailure := errors.AsType[*failure](err)
 	if isFailure && failed.shown {
 		return exitFailed
@@ -55,17 +56,17 @@ func (a *app) run(ctx context.Context, args []string) int {
 	return exitFailed
 }
 
-// failure marks an error of a command that was understood.
+// failure marks an error of the work of a command.
 type failure struct {
 	err error
-	// shown says that the command's result has told it already.
+	// shown says that the result of the command has shown the error already.
 	shown bool
 }
 
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// usageError is an argument that makes no sense.
+// usageError marks an argument that is wrong.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }

@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// migrateCommand changes something only when told to: looking must be safe on a
-// production database.
+// migrateCommand returns the command that changes the schema only with --apply.
+// Without the flag it only reads, so that it is safe on a production database.
 func (a *app) migrateCommand() *cobra.Command {
 	var plan, apply bool
 	c := &cobra.Command{
@@ -60,8 +60,8 @@ left alone.`,
 	return c
 }
 
-// makeFile makes an SQLite file that is missing, for its owner alone: it will
-// hold password hashes. SQLite gives the files beside it the same mode.
+// makeFile makes a missing SQLite file with mode 0600, because the file will
+// contain password hashes. SQLite gives the files next to it the same mode.
 func (p place) makeFile() error {
 	if p.file == "" {
 		return nil
@@ -76,8 +76,8 @@ func (p place) makeFile() error {
 	return file.Close()
 }
 
-// steps are what the schema lacks: everything, where there is no database yet
-// and asking would make one.
+// steps returns the pending steps of the schema. If there is no SQLite file
+// yet, these are all steps; opening the file would make it.
 func steps(ctx context.Context, d database, missing bool) ([]step, error) {
 	files := d.Migrations()
 	var names []string
@@ -107,7 +107,8 @@ type step struct {
 	SQL  string `json:"sql"`
 }
 
-// migration is what the schema lacks, or lacked.
+// migration is the result of migrate: the pending steps, or the steps that were
+// applied.
 type migration struct {
 	Steps   []step `json:"steps"`
 	Applied bool   `json:"applied"`

@@ -15,8 +15,8 @@ import (
 	"github.com/admit-go/admit"
 )
 
-// result is what a command found or did. It is one JSON document by itself, and
-// text for people by write.
+// result is the result of a command. It is encoded as one JSON document, and
+// written as text for people by write.
 type result interface {
 	write(w io.Writer)
 }
@@ -32,7 +32,7 @@ func (a *app) show(r result) error {
 	return err
 }
 
-// encode writes a document that people can read too.
+// encode writes a JSON document with indentation.
 func (a *app) encode(document any) error {
 	encoder := json.NewEncoder(a.out)
 	encoder.SetEscapeHTML(false)
@@ -40,7 +40,7 @@ func (a *app) encode(document any) error {
 	return encoder.Encode(document)
 }
 
-// problem is an error as a document.
+// problem is an error as a JSON document.
 type problem struct {
 	Code    string         `json:"code,omitempty"`
 	Message string         `json:"message"`
@@ -48,7 +48,8 @@ type problem struct {
 	Cause   string         `json:"cause,omitempty"`
 }
 
-// atShell says at a shell what the library says to a client over HTTP.
+// atShell has texts for a shell in place of the library's texts for HTTP
+// clients.
 var atShell = map[string]string{
 	"auth/unavailable":     "The database cannot be used at the moment.",
 	"auth/internal":        "Something went wrong that should not.",
@@ -58,6 +59,8 @@ var atShell = map[string]string{
 	"auth/weak-password":   "That password is too easy to guess. Choose another.",
 	"user/not-found":       "There is no such account. 'admit user list' shows who there is.",
 
+	"auth/session-not-found": "There is no such session. 'admit user sessions' lists the live ones of a user.",
+
 	"auth/api-key-not-found":       "There is no such API key. 'admit key list' shows the ids of all.",
 	"auth/email-already-exists":    "There is already an account with this address. 'admit user show' shows it.",
 	"auth/too-many-code-requests":  "Too many messages to this address were asked for. Wait an hour.",
@@ -65,14 +68,14 @@ var atShell = map[string]string{
 	"auth/invalid-password-format": "The password does not meet the rules.",
 }
 
-// explain tells of an error what an operator may see: all of it, the cause too,
-// which a client of the application never does.
+// explain returns an error as an operator may see it, with its cause. Clients
+// of the application never see the cause.
 func explain(err error) problem {
 	refused, ok := errors.AsType[*admit.Error](err)
 	if !ok {
 		return problem{Message: err.Error()}
 	}
-	// What was said before the refusal, such as which record, stays.
+	// The text before the refusal, such as the name of the record, stays.
 	before := strings.TrimSuffix(err.Error(), refused.Error())
 	message := refused.Message
 	if text, found := atShell[refused.Code]; found {
@@ -85,7 +88,7 @@ func explain(err error) problem {
 	return p
 }
 
-// text is the problem in one line.
+// text returns the problem in one line.
 func (p problem) text() string {
 	var text strings.Builder
 	text.WriteString(p.Message)
@@ -98,17 +101,18 @@ func (p problem) text() string {
 	return text.String()
 }
 
-// showError tells of an error where a reader of the output looks for it.
+// showError writes an error to the output that the operator reads: the JSON
+// document or the text.
 func (a *app) showError(err error) {
 	if !a.json || a.encode(map[string]problem{"error": explain(err)}) != nil {
 		a.tellError(err)
 	}
 }
 
-// tellError tells of an error beside the output.
+// tellError writes an error to standard error.
 func (a *app) tellError(err error) { fmt.Fprintf(a.err, "admit: %s\n", explain(err).text()) }
 
-// table writes rows in columns under a head.
+// table writes rows in columns below a heading.
 func table(w io.Writer, head string, rows [][]string) {
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(columns, strings.ReplaceAll(head, " ", "\t"))
@@ -121,7 +125,7 @@ func table(w io.Writer, head string, rows [][]string) {
 	_ = columns.Flush() // w is a strings.Builder
 }
 
-// facts writes names and values below each other, leaving out what is empty.
+// facts writes one line per name and value. Empty values are left out.
 func facts(w io.Writer, pairs ...string) {
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for i := 0; i < len(pairs); i += 2 {
@@ -132,8 +136,8 @@ func facts(w io.Writer, pairs ...string) {
 	_ = columns.Flush() // w is a strings.Builder
 }
 
-// printable takes out of text, which anybody may have written, what steers a
-// terminal.
+// printable removes characters that control a terminal from a text that may
+// come from anybody.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || 0x7f <= r && r < 0xa0 || r == '\u2028' || r == '\u2029' {
@@ -143,7 +147,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// instant is a time in a document: RFC 3339, null for never.
+// instant is a time in a JSON document: RFC 3339, or null for never.
 type instant time.Time
 
 // MarshalJSON implements json.Marshaler.
@@ -154,7 +158,7 @@ func (i instant) MarshalJSON() ([]byte, error) {
 	return json.Marshal(i.String())
 }
 
-// String is the time in UTC, or "" for never.
+// String returns the time in UTC, or "" for never.
 func (i instant) String() string {
 	if time.Time(i).IsZero() {
 		return ""
@@ -162,7 +166,7 @@ func (i instant) String() string {
 	return time.Time(i).UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-// orNever is a time for people.
+// orNever returns a time as text for people.
 func (i instant) orNever() string {
 	if text := i.String(); text != "" {
 		return text
@@ -170,7 +174,7 @@ func (i instant) orNever() string {
 	return "never"
 }
 
-// count writes a number with what it counts.
+// count returns a number with the noun that it counts.
 func count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -178,7 +182,7 @@ func count(n int, one, many string) string {
 	return grouped(n) + " " + many
 }
 
-// grouped writes a number with commas between thousands.
+// grouped returns a number with commas between thousands.
 func grouped(n int) string {
 	text := strconv.Itoa(n)
 	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {

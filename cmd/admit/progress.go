@@ -10,15 +10,16 @@ import (
 	"golang.org/x/term"
 )
 
-// bar shows on a terminal how far long work has come. The zero bar, which is
-// what there is without a terminal, shows nothing.
+// bar shows the progress of long work on a terminal. The zero bar shows
+// nothing; it is used without a terminal.
 type bar struct {
 	out     io.Writer
 	what    string
 	now     func() time.Time
 	started time.Time
 	shown   time.Time
-	// begin is where the work began, when it goes on from earlier.
+	// begin is the progress at the start of the work, if an earlier run has done a
+	// part of it.
 	begin int64
 }
 
@@ -27,7 +28,8 @@ const (
 	barEvery = 100 * time.Millisecond
 )
 
-// bar begins a bar on standard error, if that is a terminal.
+// bar returns a bar on standard error, or the zero bar if standard error is not
+// a terminal.
 func (a *app) bar(what string) *bar {
 	file, ok := a.err.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
@@ -36,8 +38,8 @@ func (a *app) bar(what string) *bar {
 	return &bar{out: file, what: what, now: a.now, started: a.now()}
 }
 
-// show draws the bar, if it was not drawn a moment ago: done of total, and how
-// many records that was so far.
+// show draws the bar with done of total and the number of records, unless it
+// was drawn a moment ago.
 func (b *bar) show(done, total int64, records int) {
 	if b.out == nil {
 		return

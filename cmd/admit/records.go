@@ -22,23 +22,29 @@ type records struct {
 	auth  *admit.Auth
 }
 
-// find returns the user that an address, however it is spelled, or an id names.
+// find returns the user with an id, or with an address in any spelling.
 func (r records) find(ctx context.Context, name string) (admit.User, error) {
+	get := r.auth.Users.Get
 	if strings.Contains(name, "@") {
-		return r.auth.Users.GetByEmail(ctx, name)
+		get = r.auth.Users.GetByEmail
 	}
-	return r.auth.Users.Get(ctx, name)
+	user, err := get(ctx, name)
+	if err != nil {
+		return admit.User{}, fmt.Errorf("%q: %w", name, err)
+	}
+	return user, nil
 }
 
 func (r records) setRole(ctx context.Context, user admit.User, role string) error {
 	return r.auth.Users.SetRole(ctx, admit.SetRoleParams{UserID: user.ID, Role: role})
 }
 
-// knownRole refuses a role that nobody has, unless it is said to be new.
+// knownRole refuses a role that no user has, unless a flag says that the role
+// is new.
 func (r records) knownRole(ctx context.Context, role string, isNew bool) error {
 	known := []string{admit.RoleUser, admit.RoleAdmin, "guest"}
 	if isNew || slices.Contains(known, role) || strings.Trim(role, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-		return nil // the library says what is wrong with one that nobody can have
+		return nil // the library returns the error of a role that is not valid
 	}
 	rows, err := r.db.QueryContext(ctx, `SELECT DISTINCT role FROM admit_users WHERE tenant = '' AND deleted_at = 0`)
 	if err != nil {
@@ -60,7 +66,8 @@ func (r records) knownRole(ctx context.Context, role string, isNew bool) error {
 		role, strings.Join(slices.Compact(known), ", "))
 }
 
-// madeBefore counts live sessions, whose they are, and unused one-time tokens.
+// madeBefore counts live sessions, the users that they belong to, and unused
+// one-time tokens.
 func (r records) madeBefore(ctx context.Context, t time.Time) (sessions, people, tokens int, err error) {
 	at := t.UnixMicro()
 	err = r.db.QueryRowContext(ctx, `SELECT count(*), count(DISTINCT user_id) FROM admit_sessions WHERE tenant = '' AND ended_at = 0 AND created_at < $1`, at).
@@ -71,8 +78,8 @@ func (r records) madeBefore(ctx context.Context, t time.Time) (sessions, people,
 	return sessions, people, tokens, err
 }
 
-// users returns at most limit of the selected users, the oldest first, and what
-// the next list starts after, "" at the end.
+// users returns at most limit of the selected users, the oldest first, and the
+// id after which the next list starts, or "" at the end.
 func (r records) users(ctx context.Context, in admit.ListUsersParams, limit int) ([]admit.User, string, error) {
 	var users []admit.User
 	for {

@@ -79,9 +79,9 @@ make a second file all the same, give --new-file.`,
 	return c
 }
 
-// refuseSecondFile refuses to make a file where the application has its secret
-// elsewhere: an operator in the wrong folder would deploy a secret that opens
-// nothing.
+// refuseSecondFile refuses to make a file if the application has its secret
+// elsewhere. Otherwise an operator in the wrong folder would deploy a secret
+// that opens nothing.
 func (a *app) refuseSecondFile(ctx context.Context) error {
 	if _, err := os.Stat(a.secretFile); err == nil {
 		return nil
@@ -110,8 +110,8 @@ func (a *app) refuseSecondFile(ctx context.Context) error {
 		a.secretFile, count(len(keys), "signing key is", "signing keys are"))
 }
 
-// appendLine adds a line to a file, whose owner and mode stay, or makes the file
-// for its owner alone.
+// appendLine adds a line to a file and keeps the owner and the mode of the
+// file. A missing file is made with mode 0600.
 func appendLine(name, line string) (appended bool, err error) {
 	text, err := os.ReadFile(name)
 	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
@@ -133,7 +133,7 @@ func appendLine(name, line string) (appended bool, err error) {
 	return appended, errors.Join(err, file.Sync(), file.Close())
 }
 
-// newSecret is a secret, or the file that holds it.
+// newSecret is a new secret, or the name of the file that contains it.
 type newSecret struct {
 	Secret   string `json:"secret,omitempty"`
 	File     string `json:"file,omitempty"`
@@ -151,15 +151,16 @@ func (s newSecret) write(w io.Writer) {
 	}
 }
 
-// secretRekeyCommand reads the secret file and never makes one, as a server
-// would: a new secret opens nothing.
+// secretRekeyCommand reads the secret file. Unlike a server it never makes a
+// missing file, because a new secret opens nothing.
 func (a *app) secretRekeyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rekey",
 		Short: "Seal again, under the first secret, what older ones sealed",
-		Long: `Open every signing key and every queued message and seal it again under the first
-secret. Run it once every process has that secret first; they may go on working.
-Running it again does no harm.`,
+		Long: `Open every signing key, every secret of an authenticator app, every kept token and
+client secret of a provider and every queued message, and seal it again under the
+first secret. Run it once every process has that secret first; they may go on
+working. Running it again does no harm.`,
 		Example: "  admit secret rekey --secret-file admit.secret",
 		Args:    cobra.NoArgs,
 		RunE: a.does(func(ctx context.Context, _ []string) (result, error) {
@@ -210,7 +211,8 @@ func (a *app) secrets() (secrets []string, from string, err error) {
 	return secrets, from, nil
 }
 
-// rekeyed counts the rows that were looked at, sealed again or not.
+// rekeyed counts the rows that were read, whether or not they had to be sealed
+// again.
 type rekeyed struct {
 	Rows int `json:"rows"`
 }

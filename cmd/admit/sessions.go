@@ -16,8 +16,9 @@ func (a *app) sessionsCommand() *cobra.Command {
 	}, a.revokeBeforeCommand())
 }
 
-// revokeBeforeCommand refuses a time to come: what is made from now on would be
-// spared all the same, and the operator would think otherwise.
+// revokeBeforeCommand refuses a time in the future, because sessions that are
+// made after the command would not be revoked, against what the operator
+// expects.
 func (a *app) revokeBeforeCommand() *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
@@ -57,7 +58,7 @@ without a terminal it needs --yes.`,
 	return c
 }
 
-// confirmRevoke says what is about to end.
+// confirmRevoke prints what the command will revoke, and asks for confirmation.
 func (a *app) confirmRevoke(ctx context.Context, r records, before time.Time, yes bool) error {
 	if yes {
 		return nil
@@ -70,7 +71,8 @@ func (a *app) confirmRevoke(ctx context.Context, r records, before time.Time, ye
 		count(people, "person", "people"), count(tokens, "one-time token", "one-time tokens"))
 }
 
-// ended counts what was made before a time and works no longer.
+// ended counts the sessions and tokens that were revoked because they were made
+// before a time.
 type ended struct {
 	Before   instant `json:"before"`
 	Sessions int     `json:"sessions"`

@@ -7,16 +7,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/admit-go/admit/internal/emailaddress"
 	"github.com/admit-go/admit/mailer/smtp"
 )
 
-// smtpFlags are how the application's mailer is set up.
+// smtpFlags are the settings of the application's mailer.
 type smtpFlags struct {
 	mailer smtp.Mailer
 }
 
-// add defines the flags. The password is never one of them: others on the machine
-// see the command line.
+// add defines the flags. There is no flag for the password, because other users
+// of the machine can see the command line.
 func (f *smtpFlags) add(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&f.mailer.Addr, "smtp", "", "mail `server` as host:port")
@@ -54,6 +55,9 @@ name are those of the application's mailer. It uses no database.`,
 		if err := f.complete(a); err != nil {
 			return nil, err
 		}
+		if _, err := emailaddress.Parse(args[0]); err != nil {
+			return nil, usagef("%q is no address to send to (%v); give one such as ann@example.com", args[0], err)
+		}
 		if err := f.mailer.Send(ctx, testMessage(args[0], f.mailer.Addr)); err != nil {
 			_, mend := mendOfMail(&f.mailer, err)
 			return nil, fmt.Errorf("%s did not take the mail: %w\n%s", f.mailer.Addr, err, mend)
@@ -63,7 +67,7 @@ name are those of the application's mailer. It uses no database.`,
 	return c
 }
 
-// testMail names who took a mail for whom.
+// testMail names the mail server that accepted a mail, and the recipient.
 type testMail struct {
 	To     string `json:"to"`
 	Server string `json:"server"`

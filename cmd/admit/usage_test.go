@@ -55,7 +55,7 @@ func TestErrorsAreDocumentsToo(t *testing.T) {
 	if done := s.document(&answer, "user", "show", "nobody@example.com"); done.code != 1 || answer.Error.Code != "user/not-found" || done.err != "" {
 		t.Errorf("exit %d, %+v, %q", done.code, answer, done.err)
 	}
-	if done := s.document(&answer, "user", "create", "ann@example.com", "--role", "No!"); done.code != 1 || answer.Error.Details["role"] == nil {
+	if done := s.document(&answer, "user", "create", "ann@example.com", "--role", "No!"); done.code != 1 || answer.Error.Code != "user/invalid-role" {
 		t.Errorf("exit %d, %+v", done.code, answer)
 	}
 	if done := s.document(&answer, "user", "nothing"); done.code != 2 || answer.Error.Message == "" {

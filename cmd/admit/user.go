@@ -27,7 +27,7 @@ func (a *app) userCommand() *cobra.Command {
 USER is an e-mail address, however it is spelled, or an id.`,
 	}, a.userCreateCommand(), a.userListCommand(), a.userShowCommand(), a.userVerifyCommand(), a.userRenameCommand(), a.userRoleCommand(),
 		a.userBanCommand(), a.userUnbanCommand(), a.userSessionsCommand(), a.userSendResetCommand(), a.userFactorsCommand(), a.userResetFactorsCommand(),
-		a.userDeleteCommand())
+		a.userDeleteCommand(), a.userDeletedCommand(), a.userRestoreCommand(), a.userPurgeCommand(), a.userExportCommand())
 }
 
 func (a *app) userCreateCommand() *cobra.Command {
@@ -76,7 +76,7 @@ mail is sent, and the owner asks for a reset or signs in by mail.
 			}
 			user, err := r.auth.Users.Create(ctx, in)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%q: %w", in.Email, err)
 			}
 			return account{User: showUser(user, a.now())}, nil
 		})
@@ -84,7 +84,8 @@ mail is sent, and the owner asks for a reset or signs in by mail.
 	return c
 }
 
-// readPassword asks twice on a terminal and shows nothing.
+// readPassword reads a password. On a terminal it asks twice and does not show
+// the password.
 func (a *app) readPassword() (string, error) {
 	file, ok := a.in.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
@@ -200,7 +201,7 @@ func (a *app) onUser(work func(ctx context.Context, auth *admit.Auth, user admit
 	})
 }
 
-// onRecords is onUser for commands that look at more than the user.
+// onRecords is onUser for commands that read other records too.
 func (a *app) onRecords(work func(ctx context.Context, r records, user admit.User, args []string) (result, error)) action {
 	return func(ctx context.Context, args []string) (result, error) {
 		return a.withRecords(ctx, nil, func(r records) (result, error) {
@@ -213,7 +214,7 @@ func (a *app) onRecords(work func(ctx context.Context, r records, user admit.Use
 	}
 }
 
-// changed shows a user as it is after a change.
+// changed returns the user after a change.
 func (a *app) changed(ctx context.Context, auth *admit.Auth, user admit.User, err error) (result, error) {
 	if err != nil {
 		return nil, err
@@ -224,8 +225,8 @@ func (a *app) changed(ctx context.Context, auth *admit.Auth, user admit.User, er
 	return account{User: showUser(user, a.now())}, nil
 }
 
-// future reads a flag that holds a time to come, or how long from now; "" is the
-// zero time.
+// future reads a flag with a time in the future, or with a duration from now.
+// "" is the zero time.
 func (a *app) future(flag, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -246,8 +247,8 @@ func (a *app) future(flag, text string) (time.Time, error) {
 	return at, nil
 }
 
-// duration reads what time.ParseDuration reads, and days and weeks before it: 3d,
-// 2w, 1d12h.
+// duration reads the syntax of time.ParseDuration, with days and weeks in
+// front: 3d, 2w, 1d12h.
 func duration(text string) (time.Duration, bool) {
 	var total time.Duration
 	for _, unit := range []struct {

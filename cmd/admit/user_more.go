@@ -33,6 +33,9 @@ func (a *app) userListCommand() *cobra.Command {
 		if limit < 1 {
 			return nil, usagef("--limit must be at least 1")
 		}
+		if f.After != "" && !isID(f.After) {
+			return nil, usagef("--after %q is no id; give the last id of the list before", f.After)
+		}
 		return a.withRecords(ctx, nil, func(r records) (result, error) {
 			users, next, err := r.users(ctx, f, limit)
 			if err != nil {
@@ -48,7 +51,7 @@ func (a *app) userListCommand() *cobra.Command {
 	return c
 }
 
-// userList is a part of the users.
+// userList is one page of users.
 type userList struct {
 	Users []userBody `json:"users"`
 	More  bool       `json:"more"`
@@ -104,8 +107,10 @@ func (a *app) userDeleteCommand() *cobra.Command {
 		Short: "Delete a user, and end its sessions, links and API keys at once",
 		Long: `Delete a user, and end its sessions, pending links and API keys at once. Its
 address is free again, unless the user is banned: then it stays reserved as long as
-the ban would have held. No mail is sent. It cannot be taken back; to keep somebody
-out, ban them.
+the ban would have held. No mail is sent. 'admit user restore' takes it back until
+the application purges the user. To keep somebody out, ban them.
+
+No hook of the application is called, because the command does not run its code.
 
 It asks before; without a terminal it needs --yes.`,
 		Example: "  admit user delete eve@example.com --yes",
@@ -130,7 +135,7 @@ It asks before; without a terminal it needs --yes.`,
 	return c
 }
 
-// deletedUser names who is gone.
+// deletedUser names the user that was deleted.
 type deletedUser struct {
 	Deleted string `json:"deleted"`
 	Email   string `json:"email"`
@@ -163,7 +168,7 @@ func (a *app) userSessionsCommand() *cobra.Command {
 			return endedSessions{n}, nil
 		case one != "":
 			if err := auth.Sessions.End(ctx, admit.EndSessionParams{UserID: user.ID, SessionID: one}); err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%q: %w", one, err)
 			}
 			return endedSessions{1}, nil
 		}
@@ -184,7 +189,7 @@ func (a *app) userSessionsCommand() *cobra.Command {
 	return c
 }
 
-// endedSessions counts sessions that have ended.
+// endedSessions counts the sessions that were ended.
 type endedSessions struct {
 	Ended int `json:"ended"`
 }
@@ -234,7 +239,7 @@ within seconds, if it runs. The budget of mails to an address holds here too.`,
 	}
 	c.Flags().StringVar(&base, "base-url", "", "`URL` of the application, as its BaseURL says; the link leads there")
 	c.Flags().StringVar(&callback, "callback-url", "", "`URL` of the application's own page for the new password")
-	_ = c.MarkFlagRequired("base-url") // it is defined above
+	_ = c.MarkFlagRequired("base-url") // the flag is defined above
 	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
 		return a.mailing(base)(ctx, nil, func(r records) (result, error) {
 			user, err := r.find(ctx, args[0])
@@ -253,8 +258,8 @@ within seconds, if it runs. The budget of mails to an address holds here too.`,
 	return c
 }
 
-// mailing is withRecords for commands whose links lead to base: they seal their
-// mail under the application's own secret.
+// mailing is withRecords for commands that queue mail. Links in the mail start
+// with base, and the mail is sealed under the application's own secret.
 func (a *app) mailing(base string) func(context.Context, admit.SecretSource, func(r records) (result, error)) (result, error) {
 	return func(ctx context.Context, _ admit.SecretSource, work func(r records) (result, error)) (result, error) {
 		secrets, _, err := a.secrets()
@@ -275,7 +280,7 @@ func (a *app) mailing(base string) func(context.Context, admit.SecretSource, fun
 	}
 }
 
-// queuedMail names whom the application will write to.
+// queuedMail names the recipient of the mail that the application will send.
 type queuedMail struct {
 	To string `json:"to"`
 }
@@ -284,8 +289,8 @@ func (q queuedMail) write(w io.Writer) {
 	fmt.Fprintf(w, "A link for %s waits in the outbox; the application sends it.\n", printable(q.To))
 }
 
-// mailingGuest may queue mail: it is given the application's own secret and
-// address. app is the store behind the guest.
+// mailingGuest is a guest that may queue mail, because it has the application's
+// own secret and address. app is the store of the application.
 type mailingGuest struct {
 	store.Store
 	app store.Store

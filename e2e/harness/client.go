@@ -78,7 +78,7 @@ func (s *Server) Do(method, target string, body any, sets ...Set) *Answer {
 		s.T.Errorf("%s %s: %v", method, target, err)
 		return &Answer{t: s.T}
 	}
-	// The target is sent as it is given, in whatever spelling.
+	// The target is sent exactly as it is spelled.
 	path, query, _ := strings.Cut(target, "?")
 	request.URL.RawQuery = query
 	request.URL.RawPath = path
@@ -102,7 +102,9 @@ func (s *Server) Do(method, target string, body any, sets ...Set) *Answer {
 		s.T.Errorf("%s %s: %v", method, target, err)
 	}
 	for _, field := range []string{"accessToken", "refreshToken", "key", "requestId"} {
-		s.Keep(field, answer.String(field))
+		if field != "key" || answer.String("uploadUrl") == "" { // the key of a picture is in its public URL
+			s.Keep(field, answer.String(field))
+		}
 	}
 	if sent, ok := body.(J); ok {
 		s.keepSent(answer, sent)
@@ -110,8 +112,9 @@ func (s *Server) Do(method, target string, body any, sets ...Set) *Answer {
 	return answer
 }
 
-// keepSent looks for what was sent in an answer that refuses it, and keeps the
-// secrets that were taken.
+// keepSent fails if an answer that refuses a request quotes a secret of the
+// request. It keeps the secrets of accepted requests for the checks at the end
+// of the test.
 func (s *Server) keepSent(answer *Answer, sent J) {
 	s.T.Helper()
 	if address, ok := sent["email"].(string); ok && strings.Contains(address, "@") {
@@ -123,7 +126,7 @@ func (s *Server) keepSent(answer *Answer, sent J) {
 		case len(secret) < 8:
 		case answer.Status < http.StatusBadRequest:
 			s.Keep(field, secret)
-		case len(secret) >= 12 && strings.Contains(string(answer.Body), secret): // shorter ones may be words
+		case len(secret) >= 12 && strings.Contains(string(answer.Body), secret): // shorter texts may be words
 			s.T.Errorf("%s gave the %s back that it refused", answer.what, field)
 		}
 	}
@@ -138,8 +141,8 @@ func (a *Answer) Want(status int, code ...string) *Answer {
 	return a
 }
 
-// Get returns a value of the body by the names on the way to it; nil when there
-// is none.
+// Get returns the value of the body at a path of names, or nil if there is
+// none.
 func (a *Answer) Get(names ...string) any {
 	var at any
 	if json.Unmarshal(a.Body, &at) != nil {
@@ -152,7 +155,7 @@ func (a *Answer) Get(names ...string) any {
 	return at
 }
 
-// String is Get for a text, "" when it is none.
+// String is Get for a text. It returns "" if the value is not a text.
 func (a *Answer) String(names ...string) string {
 	text, _ := a.Get(names...).(string)
 	return text
@@ -161,12 +164,12 @@ func (a *Answer) String(names ...string) string {
 // Code is the code of a refusal.
 func (a *Answer) Code() string { return a.String("error", "code") }
 
-// Tokens are those of the body.
+// Tokens returns the pair of tokens of the body.
 func (a *Answer) Tokens() Tokens {
 	return Tokens{Access: a.String("accessToken"), Refresh: a.String("refreshToken")}
 }
 
-// Items are the items of a list.
+// Items returns the items of a list.
 func (a *Answer) Items() []map[string]any {
 	list, _ := a.Get("items").([]any)
 	items := make([]map[string]any, len(list))

@@ -2,7 +2,7 @@ package harness
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" // what RFC 6238 computes codes with
+	"crypto/sha1" // the hash of RFC 6238
 	"encoding/base32"
 	"encoding/binary"
 	"fmt"
@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// App is an authenticator app with the secret of one account, made of nothing but
-// RFC 4226 and RFC 6238.
+// App is an authenticator app with the secret of one account. It is written
+// from RFC 4226 and RFC 6238 alone, without the code that it tests.
 type App struct {
 	Secret      string
 	BackupCodes []string
 }
 
-// Code is what the app shows at a time.
+// Code returns the code that the app shows at a time.
 func (a App) Code(at time.Time) string {
 	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(a.Secret)
 	if err != nil {
@@ -32,8 +32,8 @@ func (a App) Code(at time.Time) string {
 	return fmt.Sprintf("%06d", (binary.BigEndian.Uint32(sum[at4:])&0x7fffffff)%1_000_000)
 }
 
-// EnrollTOTP sets up an authenticator app for somebody, and confirms it. The clock
-// stands at the next step afterwards, so that the app has a fresh code.
+// EnrollTOTP sets up an authenticator app for a person and confirms it. Then it
+// moves the clock to the next step, so that the app has a new code.
 func (s *Server) EnrollTOTP(p Person) App {
 	s.T.Helper()
 	app := s.SetUpTOTP(p)
@@ -48,7 +48,7 @@ func (s *Server) SetUpTOTP(p Person) App {
 	return s.AppOf(s.Do("POST", "/v1/auth/mfa/enable", J{"password": Password}, Bearer(p.Access)).Want(http.StatusOK))
 }
 
-// AppOf is the app that an answer sets up.
+// AppOf returns the app that an answer sets up.
 func (s *Server) AppOf(answer *Answer) App {
 	s.T.Helper()
 	app := App{Secret: answer.String("secret")}
@@ -62,8 +62,8 @@ func (s *Server) AppOf(answer *Answer) App {
 	return app
 }
 
-// Paused demands that a sign-in asks for the second factor, and returns its
-// ticket.
+// Paused fails the test unless a sign-in asks for the second factor. It returns
+// the ticket.
 func (s *Server) Paused(a *Answer) string {
 	s.T.Helper()
 	a.Want(http.StatusForbidden, "auth/mfa-required")
@@ -75,7 +75,7 @@ func (s *Server) Paused(a *Answer) string {
 	return ticket
 }
 
-// Complete gives a code for a ticket.
+// Complete sends a ticket with a code.
 func (s *Server) Complete(ticket, code string, sets ...Set) *Answer {
 	s.T.Helper()
 	return s.Do("POST", "/v1/auth/mfa/verify", J{"mfaToken": ticket, "code": code}, sets...)

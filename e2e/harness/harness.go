@@ -1,12 +1,13 @@
 // Package harness starts an Auth behind a real HTTP server, on memory or on
-// every store, with a clock of its own, a mailbox and a log that can be searched.
-// Every response passes the contract, and after each test the harness looks
-// whether the server still answers, whether goroutines are left over, and whether
-// a secret of the test stands in the log, in the database or in an event.
+// every store, with a clock of its own, a mailbox and a log that can be
+// searched. Every response is checked against the contract. After each test the
+// harness checks that the server still answers, that no goroutine is left, and
+// that no secret of the test is in the log, in the database or in an event.
 package harness
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -20,20 +21,22 @@ import (
 	"time"
 
 	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/avatar"
 	"github.com/admit-go/admit/e2e/internal/contract"
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/passkey"
 	"github.com/admit-go/admit/store"
+	"github.com/admit-go/admit/store/memory"
 )
 
-// Secret is what the servers of all tests seal with.
+// Secret is the secret of the servers of all tests.
 const Secret = "6f1d8a3c5b7e90124d3f6a8b9c0e1d2f3a4b5c6d7e8f90a1b2c3d4e5f6a7b8c9"
 
-// BaseURL is the host that the servers believe to be.
+// BaseURL is the Config.BaseURL of all servers.
 const BaseURL = "https://app.example"
 
-// Patience is how long a test waits for what must come. It ends a test that waits
-// in vain; no test measures with it, since a machine may be busy with others.
+// Patience is how long a test waits for something that must happen, before it
+// fails. No test measures time with it, because the machine may be busy.
 const Patience = time.Minute
 
 // settleTime is how long the clock waits for mail before it moves. A mailer that
@@ -45,7 +48,7 @@ type Server struct {
 	T     testing.TB
 	Auth  *admit.Auth
 	Store store.Store
-	// URL is where it listens.
+	// URL is the address at which the server listens.
 	URL string
 	// The processes on one store share a clock, a mailbox and a log.
 	*World
@@ -55,15 +58,19 @@ type Server struct {
 	client    *http.Client
 }
 
-// World is what all processes of a test share.
+// World is the surroundings that all processes of a test share.
 type World struct {
 	// Kind is the name of the store: memory, sqlite or postgres.
 	Kind  string
 	Clock *Clock
 	Mail  *mailer.Recorder
 	Log   *Log
+	// Blobs are the files of every process.
+	Blobs *memory.Blobs
+	// DNS is the name server of every process.
+	DNS *DNS
 
-	secrets   sync.Map // text to where it comes from
+	secrets   sync.Map // the place that each text comes from, by the text
 	addresses sync.Map // every address that was sent
 	first     store.Store
 	place     place
@@ -73,17 +80,17 @@ type World struct {
 // Option changes the configuration of a server.
 type Option func(*admit.Config)
 
-// Each runs a test on every store, in a server of its own. It is for what a
-// store has a part in: transactions, races, order, paging, what is kept and read
-// back. Under the race detector it runs on memory alone: the detector watches
-// the SQL stores in store/drivertest.
+// Each runs a test on every store, each time with a new server. Use it for
+// behaviour that depends on the store: transactions, races, order, paging, and
+// what is read back. With the race detector it runs on memory alone.
+// store/drivertest runs the SQL stores with the race detector.
 func Each(t *testing.T, test func(t *testing.T, s *Server), options ...Option) {
 	t.Helper()
 	eachOf(t, kinds, test, options)
 }
 
-// OnMemory runs a test of a rule that no store has a part in. STORES=all, which
-// `.ci/long stores` sets, runs it on every store all the same.
+// OnMemory runs a test of a rule that does not depend on the store. With
+// STORES=all, which `.ci/long stores` sets, it runs on every store.
 func OnMemory(t *testing.T, test func(t *testing.T, s *Server), options ...Option) {
 	t.Helper()
 	if os.Getenv("STORES") == "all" {
@@ -102,21 +109,31 @@ func eachOf(t *testing.T, kinds []kind, test func(t *testing.T, s *Server), opti
 	}
 }
 
-// New starts a server on the memory store, for what no store has a part in.
+// New starts a server on the memory store, for a test that does not depend on
+// the store.
 func New(t *testing.T, options ...Option) *Server {
 	t.Helper()
 	return start(t, memoryKind, options)
 }
+
+// counted are the tests whose goroutines are counted at the end of their first server.
+var counted sync.Map
 
 func start(t testing.TB, kind kind, options []Option) *Server {
 	t.Helper()
 	loadContract(t)
 	at := kind.place(t)
 	goroutines := runtime.NumGoroutine()
-	world := &World{Kind: kind.name, Mail: &mailer.Recorder{}, Log: &Log{}, place: at, options: options}
+	world := &World{Kind: kind.name, Mail: &mailer.Recorder{}, Log: &Log{}, Blobs: &memory.Blobs{}, DNS: &DNS{}, place: at, options: options}
 	world.Clock = &Clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), settle: world.settle}
+	// The workers of one server start while another server of the test begins, so the
+	// goroutines are counted when all servers of the test have ended.
+	_, another := counted.LoadOrStore(t, true)
 	t.Cleanup(func() {
-		world.checkGoroutines(t, goroutines)
+		if !another {
+			counted.Delete(t)
+			world.checkGoroutines(t, goroutines)
+		}
 		world.checkLog(t)
 		world.checkSecrets(t, "the database", at.dump(t))
 	})
@@ -142,9 +159,13 @@ func (w *World) process(t testing.TB, options ...Option) *Server {
 		Mailer:  w.Mail,
 		Logger:  slog.New(slog.NewJSONHandler(w.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:     w.Clock.Now,
-		// A machine that is busy with other tests is no store that is down.
+		// A machine that is busy with other tests must not look like a store that is
+		// down.
 		RequestTimeout: Patience,
 		Passkeys:       admit.PasskeyConfig{Engine: passkey.Engine{}},
+		Blobs:          w.Blobs,
+		Avatars:        &avatar.Engine{},
+		Domains:        admit.DomainConfig{Resolver: w.DNS},
 	}
 	config.Passwords.InsecureFastHash = true
 	for _, option := range slices.Concat(w.options, options) {
@@ -166,11 +187,12 @@ func (w *World) process(t testing.TB, options ...Option) *Server {
 	return s
 }
 
-// covered says which paths are the API's; the others are the host's own.
+// covered reports whether a path belongs to the API. The other paths belong to
+// the host.
 func covered(path string) bool { return !strings.HasPrefix(path, "/app/") }
 
-// handler gives the API the paths as they were sent, and a multiplexer the
-// host's own routes.
+// handler passes requests of the API on with their path unchanged, and serves
+// the host's own routes with a multiplexer.
 func (s *Server) handler() http.Handler {
 	host := http.NewServeMux()
 	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -202,10 +224,10 @@ func (s *Server) handler() http.Handler {
 	})
 }
 
-// Guards are the host's own routes that only a signed-in caller passes.
+// Guards are the host's own routes that only a signed-in caller may use.
 func Guards() []string { return []string{"/app/hello", "/app/recent", "/app/posts"} }
 
-// stop looks whether the server is alive, and ends it.
+// stop checks that the server still answers, and ends it.
 func (s *Server) stop() {
 	s.T.Helper()
 	s.Do("GET", "/v1/auth/me", nil).Want(http.StatusUnauthorized, "auth/unauthorized")
@@ -223,8 +245,11 @@ func (s *Server) Handler() http.Handler { return s.server.Config.Handler }
 
 var loadContract = func() func(testing.TB) *contract.Contract {
 	load := sync.OnceValues(func() (*contract.Contract, error) {
-		_, file, _, _ := runtime.Caller(0)
-		return contract.Load(filepath.Join(filepath.Dir(file), "../../openapi.yaml"))
+		file, err := specification()
+		if err != nil {
+			return nil, err
+		}
+		return contract.Load(file)
 	})
 	return func(t testing.TB) *contract.Contract {
 		t.Helper()
@@ -236,7 +261,27 @@ var loadContract = func() func(testing.TB) *contract.Contract {
 	}
 }()
 
-// Contract is what every response is held against.
+// specification finds openapi.yaml in the folder of the test or above it. A binary
+// that is built with -trimpath does not know where its source is.
+func specification() (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		file := filepath.Join(folder, "openapi.yaml")
+		if _, err := os.Stat(file); err == nil {
+			return file, nil
+		}
+		above := filepath.Dir(folder)
+		if above == folder {
+			return "", errors.New("there is no openapi.yaml in the folder of the test or above it")
+		}
+		folder = above
+	}
+}
+
+// Contract returns the contract that every response is checked against.
 func Contract(t testing.TB) *contract.Contract {
 	t.Helper()
 	return loadContract(t)
@@ -257,7 +302,8 @@ func (w *World) checkGoroutines(t testing.TB, before int) {
 	}
 }
 
-// checkLog looks for secrets and for failures that nobody expected.
+// checkLog fails the test if the log contains a secret or an unexpected
+// failure.
 func (w *World) checkLog(t testing.TB) {
 	t.Helper()
 	text := w.Log.String()
@@ -278,26 +324,49 @@ func (w *World) checkLog(t testing.TB) {
 	}
 }
 
-// checkSecrets looks for every secret of the test (LG-02).
+// checkSecrets fails the test if a text contains a secret of the test (LG-02). It goes
+// through a long text once, however many secrets there are.
 func (w *World) checkSecrets(t testing.TB, where, text string) {
 	t.Helper()
-	w.secrets.Range(func(secret, what any) bool {
-		if strings.Contains(text, secret.(string)) {
+	const head = 6
+	byHead := map[string][]string{}
+	w.secrets.Range(func(key, what any) bool {
+		secret := key.(string)
+		if len(secret) >= head {
+			byHead[secret[:head]] = append(byHead[secret[:head]], secret)
+		} else if strings.Contains(text, secret) {
 			t.Errorf("%s holds a %s", where, what)
 		}
 		return true
 	})
+	found := map[string]bool{}
+	for i := range max(len(text)-head+1, 0) {
+		for _, secret := range byHead[text[i:i+head]] {
+			if strings.HasPrefix(text[i:], secret) && !found[secret] {
+				found[secret] = true
+				what, _ := w.secrets.Load(secret)
+				t.Errorf("%s holds a %s", where, what)
+			}
+		}
+	}
 }
 
-// Keep makes the harness look for a secret in everything that is logged, stored
-// or answered with an error.
+// Dump returns all content of the database as text, as a thief would read it. Of the
+// store in memory it is the events.
+func (w *World) Dump(t testing.TB) string {
+	t.Helper()
+	return w.place.dump(t)
+}
+
+// Keep makes the harness search everything that is logged, stored or answered
+// with an error for a secret.
 func (w *World) Keep(what, secret string) {
 	if len(secret) >= 8 {
 		w.secrets.Store(secret, what)
 	}
 }
 
-// Log is what the servers of a test log.
+// Log collects the log of the servers of a test.
 type Log struct {
 	mu       sync.Mutex
 	text     strings.Builder
@@ -335,8 +404,8 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// Advance moves the time, once the mail that waits has been sent: in a jump it
-// would expire.
+// Advance waits until the queued mail is sent, and then moves the time.
+// Otherwise the jump would expire the mail.
 func (c *Clock) Advance(by time.Duration) {
 	c.settle()
 	c.mu.Lock()

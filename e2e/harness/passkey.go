@@ -14,15 +14,16 @@ import (
 	"github.com/admit-go/admit"
 )
 
-// Device is an authenticator in software, together with the browser that asks it:
-// ES256, discoverable, attestation "none". Its fields change what it answers, so
-// that a test can lie in one place and be right in all others.
+// Device is an authenticator in software together with its browser: ES256,
+// discoverable, attestation "none". Each field changes one part of the answers,
+// so that a test can make one part wrong and leave the others right.
 type Device struct {
-	// Origin is the page that asks; CrossOrigin and TopOrigin are those of a frame.
+	// Origin is the origin of the page. CrossOrigin and TopOrigin are the members
+	// of the client data for a page in a frame.
 	Origin, TopOrigin string
 	CrossOrigin       bool
-	// RPID is what is hashed into the authenticator data; "" is what the options
-	// say, or the host of Origin.
+	// RPID is the RP ID that is hashed into the authenticator data. "" means the
+	// RP ID of the options, or the host of Origin.
 	RPID string
 	// Present, Verified, Eligible and BackedUp are the flags.
 	Present, Verified, Eligible, BackedUp bool
@@ -52,7 +53,7 @@ func NewDevice(t testing.TB) *Device {
 	return d
 }
 
-// passkeyOptions is what a Device reads of options.
+// passkeyOptions is the part of the options that a Device reads.
 type passkeyOptions struct {
 	PublicKey struct {
 		Challenge string `json:"challenge"`
@@ -74,7 +75,8 @@ func (d *Device) read(options *Answer) (o passkeyOptions) {
 	return o
 }
 
-// Begun is what a call from Go has begun, as an answer of the API.
+// Begun returns the result of a call from Go in the form of an answer of the
+// API.
 func Begun(t testing.TB, begun admit.PasskeyOptions) *Answer {
 	t.Helper()
 	body, err := json.Marshal(J{"ceremonyId": begun.CeremonyID, "publicKey": json.RawMessage(begun.Options)})
@@ -84,7 +86,7 @@ func Begun(t testing.TB, begun admit.PasskeyOptions) *Answer {
 	return &Answer{Status: 200, Body: body, t: t}
 }
 
-// Answered is an answer of a browser, for a call from Go.
+// Answered returns an answer of a browser in the form for a call from Go.
 func Answered(t testing.TB, options *Answer, credential J) admit.PasskeyAnswer {
 	t.Helper()
 	text, err := json.Marshal(credential)

@@ -12,7 +12,7 @@ import (
 
 var contextAfterTest = context.Background()
 
-// Password is good enough for everybody.
+// Password is a password that meets the default rules.
 const Password = "Kupfer-Wolke-7319"
 
 // Tokens are a pair of tokens.
@@ -20,7 +20,7 @@ type Tokens struct {
 	Access, Refresh string
 }
 
-// Person is somebody with an account.
+// Person is a person with an account.
 type Person struct {
 	Email, ID string
 	Tokens
@@ -36,13 +36,14 @@ func (s *Server) SignUp(email string) Person {
 	return Person{Email: email, ID: s.Me(tokens.Access).Want(http.StatusOK).String("id"), Tokens: tokens}
 }
 
-// SignIn tries a password.
+// SignIn signs in with a password and returns the answer, also if it is a
+// refusal.
 func (s *Server) SignIn(email, password string, sets ...Set) *Answer {
 	s.T.Helper()
 	return s.Do("POST", "/v1/auth/email/signin", J{"email": email, "password": password}, sets...)
 }
 
-// Me asks who a token belongs to.
+// Me asks for the user of an access token.
 func (s *Server) Me(access string) *Answer {
 	s.T.Helper()
 	return s.Do("GET", "/v1/auth/me", nil, Bearer(access))
@@ -60,14 +61,15 @@ func (s *Server) SignOut(access string) *Answer {
 	return s.Do("POST", "/v1/auth/signout", nil, Bearer(access))
 }
 
-// Alive demands that both tokens of a session work. It refreshes.
+// Alive fails the test unless both tokens of a session work. It refreshes the
+// session.
 func (s *Server) Alive(t Tokens) Tokens {
 	s.T.Helper()
 	s.Me(t.Access).Want(http.StatusOK)
 	return s.Refresh(t.Refresh).Want(http.StatusOK).Tokens()
 }
 
-// Dead demands that neither token of a session works.
+// Dead fails the test if a token of a session works.
 func (s *Server) Dead(t Tokens) {
 	s.T.Helper()
 	s.Me(t.Access).Want(http.StatusUnauthorized)
@@ -120,7 +122,8 @@ func (s *Server) NewKey(kind string, scopes ...string) (id, key string) {
 	return made.ID, made.Key
 }
 
-// Events returns what was recorded about an account ("" is all), by kind.
+// Events returns the recorded events of an account by kind. "" means all
+// accounts.
 func (s *Server) Events(subject, kind string) []store.Event {
 	s.T.Helper()
 	events, err := s.Store.ListEvents(context.Background(), store.EventQuery{SubjectID: subject, Kind: kind, Limit: 1000})
@@ -155,7 +158,7 @@ func Count(answers []*Answer) map[int]int {
 	return counts
 }
 
-// Eventually waits until a condition holds, for Patience at most.
+// Eventually waits until a condition holds, for at most Patience.
 func (s *Server) Eventually(what string, holds func() bool) {
 	s.T.Helper()
 	deadline := time.Now().Add(Patience)

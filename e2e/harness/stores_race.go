@@ -2,7 +2,7 @@
 
 package harness
 
-// kinds leaves the SQL stores out: the race detector watches them in
-// store/drivertest. The tag everystore, which `.ci/long race` sets, leaves them
-// in.
+// kinds leaves out the SQL stores, because store/drivertest runs them with the
+// race detector. With the tag everystore, which `.ci/long race` sets, kinds has
+// all stores.
 var kinds = []kind{memoryKind}

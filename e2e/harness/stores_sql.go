@@ -71,7 +71,7 @@ func inPostgres(t testing.TB) place {
 	return place{open, dump}
 }
 
-// dump is every value of every table.
+// dump returns every value of every table as text.
 func dump(t testing.TB, db *sql.DB, tables string) string {
 	t.Helper()
 	var text strings.Builder
@@ -86,7 +86,7 @@ func dump(t testing.TB, db *sql.DB, tables string) string {
 	return text.String()
 }
 
-// values are those of all rows, one after the other.
+// values returns the values of all rows, one after the other.
 func values(t testing.TB, db *sql.DB, query string) (all []any) {
 	t.Helper()
 	rows, err := db.QueryContext(context.Background(), query)

@@ -213,6 +213,18 @@ func (s *Store) DeleteTokensBefore(ctx context.Context, tenant string, before ti
 	return deleted, err
 }
 
+// PurgeUser removes the tokens of an account that the store below purges, used ones
+// too.
+func (s *Store) PurgeUser(ctx context.Context, p store.UserPurge) (purged bool, err error) {
+	err = s.alone(ctx, []string{p.Tenant, p.UserID}, func() error {
+		if purged, err = s.Store.PurgeUser(ctx, p); purged {
+			s.remove(len(s.rows), func(t store.Token) bool { return t.Tenant == p.Tenant && t.UserID == p.UserID })
+		}
+		return err
+	})
+	return purged, err
+}
+
 // remove deletes at most limit of the rows that match. Its caller has the turn.
 func (s *Store) remove(limit int, match func(store.Token) bool) (removed int) {
 	for at, t := range s.rows {

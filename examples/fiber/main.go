@@ -40,7 +40,7 @@ func guard(require func(http.Handler) http.Handler) fiber.Handler {
 
 // routes takes middleware of yours that runs before each guarded handler.
 func routes(auth *admit.Auth, more ...fiber.Handler) *fiber.App {
-	app := fiber.New(fiber.Config{ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute})
+	app := fiber.New(fiber.Config{ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute})
 	app.Use("/v1", adaptor.HTTPHandler(auth.Handler()))
 	app.Use("/.well-known", adaptor.HTTPHandler(auth.Handler()))
 	guarded := app.Group("/", guard(auth.RequireUser))

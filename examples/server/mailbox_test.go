@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestS15_TheMailboxIsShownOnLoopbackAlone(t *testing.T) {
@@ -16,7 +18,9 @@ func TestS15_TheMailboxIsShownOnLoopbackAlone(t *testing.T) {
 		{"-addr", "0.0.0.0:0", "-base-url", "http://127.0.0.1:1"},
 	} {
 		args = append([]string{"-addr", "127.0.0.1:0", "-store", "memory:", "-secret-file", filepath.Join(folder, "secret")}, args...)
-		err := run(t.Context(), args, io.Discard, io.Discard)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a server that starts ends, and fails the test
+		err := run(ctx, args, io.Discard, io.Discard)
+		cancel()
 		if _, ok := errors.AsType[*usageError](err); !ok || !strings.Contains(err.Error(), "-dev-mailbox") {
 			t.Errorf("%q ended with %v", args, err)
 		}

@@ -33,7 +33,7 @@ func main() {
 	switch {
 	case errors.Is(err, flag.ErrHelp): // it was shown
 	case errors.As(err, &usage):
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintf(os.Stderr, "%v\n-h shows every flag.\n", err)
 		os.Exit(2)
 	case err != nil:
 		slog.Error("the server ended", "error", err)
@@ -56,9 +56,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	slog.SetDefault(logger)
 
 	// What is wrong is gathered, so that all of it can be mended at once.
+	given := options.baseURL != ""
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", options.addr)
 	if err != nil {
-		wrong = errors.Join(wrong, fmt.Errorf("-addr: %w", err))
+		wrong = errors.Join(wrong, fmt.Errorf("-addr %q: %w; give host:port, such as 127.0.0.1:8080", options.addr, err))
 		options.baseURL = cmp.Or(options.baseURL, "http://127.0.0.1")
 	} else {
 		defer listener.Close()
@@ -68,7 +69,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if listener != nil {
 		bound = listener.Addr()
 	}
+	if !given && bound != nil && !isLoopback(bound.String()) {
+		wrong = errors.Join(wrong, errors.New("-base-url: must be given where -addr is no loopback address: links in mails start with it"))
+		options.baseURL = "http://127.0.0.1"
+	}
 	wrong = errors.Join(wrong, options.mayShowMail(bound))
+	stopDev, err := options.providers.startDev(bound, stdout)
+	wrong = errors.Join(wrong, err)
+	defer func() { _ = stopDev() }()
 	database, err := openStore(options.store)
 	if err != nil {
 		wrong = errors.Join(wrong, fmt.Errorf("-store: %w", err))
@@ -80,7 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return &usageError{err}
 	}
 	if err := database.migrate(ctx); err != nil {
-		return fmt.Errorf("-store: %w", err)
+		return fmt.Errorf("-store cannot be used; see whether the server of the database runs, or the folder of the file exists: %w", err)
 	}
 	if err := prepare(ctx, auth, options, stdout); err != nil {
 		return errors.Join(err, auth.Close(context.WithoutCancel(ctx)))
@@ -88,7 +96,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	auth.Start()
 
 	server := &http.Server{
-		Handler:           routes(auth, database.store, mailbox),
+		Handler:           routes(auth, options, database.store, mailbox),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -99,6 +107,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	fmt.Fprintf(stdout, "listening on http://%s\n", listener.Addr())
+	if options.pages && options.admin != "" {
+		fmt.Fprintf(stdout, "console: %s/console/\n", options.baseURL)
+	}
 
 	select {
 	case err := <-served:

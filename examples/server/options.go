@@ -10,11 +10,15 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/console"
 	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/pages"
 	"github.com/admit-go/admit/passkey"
 	"github.com/admit-go/admit/store"
 )
@@ -35,17 +39,16 @@ type options struct {
 	accessTTL, refreshTTL            time.Duration
 	insecureFastHash                 bool
 	mfaRequired                      string
+	pages                            bool
+	brand                            pages.Brand
 	devMailbox                       bool
 
-	proxies []netip.Prefix
+	proxies   []netip.Prefix
+	providers providerFlags
 }
 
-// notBuilt are flags whose feature does not exist yet, -cookies beside them.
-// Passing one over in silence would leave somebody believing that it works.
-var notBuilt = []string{
-	"google-client-id", "google-client-secret", "google-issuer",
-	"github-client-id", "github-client-secret", "github-url", "github-api-url", "oidc",
-}
+// durations matches what the package flag says of a duration that it cannot read.
+var durations = regexp.MustCompile(`^invalid value ("[^"]*") for flag -(staleness|access-ttl|refresh-ttl): parse error$`)
 
 // parseFlags reads the command line, and answers everything that is wrong with
 // it.
@@ -69,6 +72,8 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	flags.BoolVar(&o.privateSignUp, "private-signup", false, "answer a sign-up the same whether or not the address has an account")
 	flags.BoolVar(&o.confirmOnGet, "confirm-on-get", false, "confirm an address as soon as the mailed link is fetched")
 	flags.BoolVar(&o.cookies, "cookies", false, "let clients sign in with a session cookie")
+	flags.BoolVar(&o.pages, "pages", true, "hosted pages under /auth and the console under /console, which switch -cookies on")
+	flags.Func("brand", "`name,#rrggbb,logo-url` of the hosted pages; each part may be empty", o.readBrand)
 	flags.StringVar(&o.mfaRequired, "mfa-required", "", "who must have a second factor: everyone, or a `role`")
 	flags.BoolVar(&o.noRateLimits, "no-rate-limits", false, "switch all limits off, for load and crash tests only")
 	flags.DurationVar(&o.staleness, "staleness", 0, "how long a session may be believed to live without asking the store")
@@ -76,23 +81,20 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	flags.DurationVar(&o.refreshTTL, "refresh-ttl", 7*24*time.Hour, "life of a session without a refresh")
 	flags.BoolVar(&o.insecureFastHash, "insecure-fast-hash", false, "hash passwords as cheaply as possible, for load and crash tests only")
 
+	o.providers.register(flags)
+
 	var problems []error
-	refuse := func(name string) func(string) error {
-		return func(string) error {
-			// An error here would be told with the value, which may be a secret.
-			problems = append(problems, fmt.Errorf("-%s: this feature is not built yet", name))
-			return nil
-		}
-	}
-	for _, name := range notBuilt {
-		flags.Func(name, "not built yet", refuse(name))
-	}
+	var unread []string // flags whose duration could not be read
 	err := flags.Parse(args)
 	for ; err != nil; err = flags.Parse(flags.Args()) {
 		if errors.Is(err, flag.ErrHelp) {
 			flags.SetOutput(stderr)
 			flags.Usage()
 			return nil, err
+		}
+		if wrong := durations.FindStringSubmatch(err.Error()); wrong != nil {
+			unread = append(unread, wrong[2])
+			err = fmt.Errorf("-%s %s: must be a duration, such as 90s, 15m or 1h", wrong[2], wrong[1])
 		}
 		problems = append(problems, err)
 		if strings.HasPrefix(err.Error(), "bad flag syntax") {
@@ -105,16 +107,24 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	for _, text := range list(o.trustedProxies) {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("-trusted-proxies: %w", err))
+			problems = append(problems, fmt.Errorf("-trusted-proxies %q: must be a network, such as 10.0.0.0/8, or an address, such as 192.0.2.7/32", text))
 			continue
 		}
 		o.proxies = append(o.proxies, prefix)
+	}
+	if err := o.providers.check(); err != nil {
+		problems = append(problems, err)
 	}
 	if _, _, err := o.adminAccount(); err != nil {
 		problems = append(problems, err)
 	}
 	if _, err := mail.ParseAddress(o.mailFrom); err != nil && o.smtp == "" {
-		problems = append(problems, fmt.Errorf("-mail-from %q: must be one address", o.mailFrom))
+		problems = append(problems, fmt.Errorf("-mail-from %q: must be one address, such as \"App <no-reply@app.example>\"", o.mailFrom))
+	}
+	for name, life := range map[string]time.Duration{"access-ttl": o.accessTTL, "refresh-ttl": o.refreshTTL} {
+		if life <= 0 && !slices.Contains(unread, name) {
+			problems = append(problems, fmt.Errorf("-%s %v: must be longer, such as 1h", name, life))
+		}
 	}
 	return o, errors.Join(problems...)
 }
@@ -137,7 +147,7 @@ func (o *options) config(s store.Store, m mailer.Mailer, logger *slog.Logger) ad
 	if secret := os.Getenv("ADMIT_SECRET"); secret != "" {
 		secrets = admit.Secrets(secret)
 	}
-	return admit.Config{
+	config := admit.Config{
 		BaseURL: o.baseURL, Secrets: secrets, Store: s, Mailer: m, Logger: logger,
 		AllowedOrigins: list(o.origins), AllowedRedirects: list(o.redirects),
 		TrustedProxies: o.proxies, RequireAPIKey: o.requireAPIKey,
@@ -148,8 +158,22 @@ func (o *options) config(s store.Store, m mailer.Mailer, logger *slog.Logger) ad
 		},
 		Passwords: admit.PasswordConfig{InsecureFastHash: o.insecureFastHash},
 		Passkeys:  passkeys(o.baseURL),
+		Providers: o.providers.providers(),
 		MFA:       admit.MFAConfig{Required: o.mfaRequired, Remember: 30 * 24 * time.Hour},
 	}
+	if o.pages {
+		config.Pages = &pages.Pages{Brand: o.brand}
+		config.Console = &console.Console{Brand: o.brand}
+	}
+	return config
+}
+
+// readBrand splits -brand.
+func (o *options) readBrand(text string) error {
+	parts := strings.SplitN(text, ",", 3)
+	parts = append(parts, "", "")
+	o.brand = pages.Brand{Name: strings.TrimSpace(parts[0]), Color: strings.TrimSpace(parts[1]), Logo: strings.TrimSpace(parts[2])}
+	return o.brand.Check()
 }
 
 // passkeys switches passkeys on where the server has a domain that they can belong

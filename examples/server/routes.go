@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"log/slog"
 	"net/http"
@@ -36,6 +37,8 @@ func prepare(ctx context.Context, auth *admit.Auth, o *options, stdout io.Writer
 		var refusal *admit.Error
 		switch {
 		case errors.Is(err, admit.ErrEmailAlreadyExists):
+		case errors.Is(err, admit.ErrInvalidPasswordFormat):
+			return &usageError{errors.New("-admin: the password has fewer than 8 characters, or more than 128; give another")}
 		case errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError:
 			return &usageError{fmt.Errorf("-admin: %w", err)}
 		case err != nil:
@@ -57,7 +60,7 @@ func prepare(ctx context.Context, auth *admit.Auth, o *options, stdout io.Writer
 }
 
 // routes is the host's own part, and the authentication mounted beside it.
-func routes(auth *admit.Auth, s store.Store, mailbox http.Handler) http.Handler {
+func routes(auth *admit.Auth, o *options, s store.Store, mailbox http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	auth.Mount(mux)
 	api := auth.Handler()
@@ -65,6 +68,9 @@ func routes(auth *admit.Auth, s store.Store, mailbox http.Handler) http.Handler 
 	mux.Handle("GET /app/admin", auth.RequireRole(admit.RoleAdmin)(http.HandlerFunc(adminOnly)))
 	owner := func(r *http.Request) string { return r.PathValue("owner") }
 	mux.Handle("GET /app/notes/{owner}", auth.RequirePolicy("admin | self", owner)(http.HandlerFunc(notes)))
+	if o.pages {
+		mux.Handle("GET /app/page", auth.RequirePage(http.HandlerFunc(page)))
+	}
 	mux.Handle("GET /passkey.js", passkey.ScriptHandler())
 	mux.HandleFunc("GET /app/passkeys", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -82,6 +88,15 @@ func routes(auth *admit.Auth, s store.Store, mailbox http.Handler) http.Handler 
 	if mailbox != nil {
 		mux.Handle("GET /dev/", mailbox)
 	}
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "This server runs.\n\nThe API is under /v1, its keys are at /.well-known/jwks.json.")
+		if o.pages {
+			fmt.Fprintln(w, "Sign up or sign in at /auth/sign-in.")
+		}
+		if mailbox != nil {
+			fmt.Fprintln(w, "Mails are shown at /dev/mailbox.")
+		}
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/v1/") {
 			// Not through the multiplexer, which redirects from /v1//auth/me to
@@ -96,6 +111,24 @@ func routes(auth *admit.Auth, s store.Store, mailbox http.Handler) http.Handler 
 func hello(w http.ResponseWriter, r *http.Request) {
 	user, _ := admit.UserFrom(r.Context())
 	writeJSON(w, map[string]string{"hello": user.Name, "userId": user.ID})
+}
+
+// pageText is a page of the host, for whoever is signed in.
+var pageText = template.Must(template.New("page").Parse(`<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Hello</title>
+<h1>Hello {{.Name}}</h1>
+<p><a href="/auth/account">Your account</a></p>
+<form method="post" action="/auth/sign-out"><button>Sign out</button></form>
+</html>
+`))
+
+func page(w http.ResponseWriter, r *http.Request) {
+	user, _ := admit.UserFrom(r.Context())
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	if err := pageText.Execute(w, user); err != nil {
+		slog.Debug("a client hung up", "error", err)
+	}
 }
 
 func adminOnly(w http.ResponseWriter, _ *http.Request) {

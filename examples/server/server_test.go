@@ -117,7 +117,7 @@ func TestEveryProblemOfTheCommandLineIsToldAtOnce(t *testing.T) {
 	}
 	for _, want := range []string{
 		"-staleness", "-nope", "Sessions.AccessTTL",
-		"-google-client-secret: this feature is not built yet", "-addr", "-store", "-admin", "-trusted-proxies",
+		"-google-client-id and -google-client-secret: both are needed", "-addr", "-store", "-admin", "-trusted-proxies",
 		"AllowedOrigins", "AllowedRedirects", "Mailer: Addr", "Mailer: From", "Secrets: secret 1: 8 bytes",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -134,7 +134,9 @@ func TestEveryProblemOfTheCommandLineIsToldAtOnce(t *testing.T) {
 
 func TestFlagsThatCannotWorkAreUsageErrors(t *testing.T) {
 	for _, args := range [][]string{
-		{"-oidc", "name=https://issuer.example,id,secret"},
+		{"-oidc", "name=https://issuer.example,id"},
+		{"-google-issuer", "https://issuer.example"},
+		{"-github-client-id", "id"},
 		{"-store", "sqlite:"},
 		{"-store", "postgres://u:p@h:99999999/d"},
 		{"-admin", "a@x.test:short"},
@@ -194,6 +196,17 @@ func TestAFirstStartPrintsItsKeysAndMakesItsAdministratorOnce(t *testing.T) {
 	}
 	if err := stop(); err != nil {
 		t.Errorf("it stopped with %v", err)
+	}
+}
+
+// The home page, to which end pages lead, says that the server runs, and where.
+func TestFieldTheHomePageSaysThatTheServerRuns(t *testing.T) {
+	url, _, _ := serve(t, t.TempDir(), "-store", "memory:")
+	status, body := ask(t, "GET", url+"/", "")
+	for _, said := range []string{"runs", "/v1", "/auth/sign-in", "/dev/mailbox"} {
+		if status != http.StatusOK || !strings.Contains(body, said) {
+			t.Errorf("the home page answered %d %q, without %q", status, body, said)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -51,5 +52,20 @@ func openStore(text string) (*database, error) {
 		s := postgres.New(db)
 		return &database{s, s.Migrate, func() { _ = db.Close() }}, nil
 	}
-	return inMemory, errors.New("must be sqlite:file, memory: or a postgres:// URL")
+	return inMemory, errors.New(misnamed(text))
+}
+
+// misnamed says what came where a store was expected, and what was most likely
+// meant. What may hold a password is not repeated.
+func misnamed(text string) string {
+	const must = "must be sqlite:file, memory: or a postgres:// URL"
+	switch {
+	case strings.ContainsAny(text, "@ ") || strings.Contains(text, "//"):
+		return must
+	case text == "memory":
+		return `"memory" ` + must + "; did you mean memory:?"
+	case strings.Contains(text, ":"):
+		return fmt.Sprintf("%q %s", text, must)
+	}
+	return fmt.Sprintf("%q %s; did you mean sqlite:%s?", text, must, text)
 }

@@ -48,7 +48,7 @@ func options(t testing.TB) Options {
 
 func ann(now time.Time) (*store.Session, *store.User) {
 	return &store.Session{
-			ID: "0194f000-0000-7000-8000-000000000001", Generation: 7, AuthTime: now.Add(-time.Minute), AMR: "pwd otp", OrganizationID: "acme",
+			ID: "0194f000-0000-7000-8000-000000000001", Generation: 7, AuthTime: now.Add(-time.Minute), AMR: "pwd otp", OrganizationID: "acme", OrganizationRole: "admin",
 		}, &store.User{
 			ID: "0194f000-0000-7000-8000-000000000002", Role: "user",
 		}
@@ -171,7 +171,7 @@ func TestClaimsAreThoseOfRFC9068(t *testing.T) {
 	want := map[string]any{
 		"iss": issuer, "aud": issuer, "sub": "0194f000-0000-7000-8000-000000000002", "client_id": issuer,
 		"sid": "0194f000-0000-7000-8000-000000000001", "iat": now, "exp": now + 3600, "auth_time": now - 60,
-		"amr": []any{"pwd", "otp"}, "acr": "aal1", "role": "user", "org": "acme", "plan": "gold",
+		"amr": []any{"pwd", "otp"}, "acr": "aal1", "role": "user", "org": "acme", "org_role": "admin", "plan": "gold",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -180,6 +180,29 @@ func TestClaimsAreThoseOfRFC9068(t *testing.T) {
 	if id := part(t, New(o).issueTo(t, s, nil, start), 1)["client_id"]; id != "app" {
 		t.Errorf("client_id is %v, want app", id)
 	}
+}
+
+func TestATokenForAnActorEndsWithItsSession(t *testing.T) {
+	s, tokens := memory.New(), New(options(t))
+	key, err := tokens.Signer(t.Context(), s, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, user := ann(start)
+	session.AuthTime, session.ExpiresAt = time.Time{}, start.Add(20*time.Minute)
+	raw, err := tokens.IssueFor(key, session, user, "0194f000-0000-7000-8000-000000000003", nil, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := part(t, raw, 1)
+	if act, _ := claims["act"].(map[string]any); len(act) != 1 || act["sub"] != "0194f000-0000-7000-8000-000000000003" {
+		t.Errorf("act is %v", claims["act"])
+	}
+	if claims["auth_time"] != 0.0 || claims["exp"] != float64(session.ExpiresAt.Unix()) {
+		t.Errorf("the claims are %v", claims)
+	}
+	tokens.expect(t, s, raw, start.Add(19*time.Minute), nil)
+	tokens.expect(t, s, raw, start.Add(20*time.Minute), ErrExpired)
 }
 
 // Each claim of the library is refused if it comes from a host.

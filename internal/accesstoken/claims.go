@@ -38,10 +38,15 @@ type claims struct {
 	Role    string `json:"role"`
 	Org     string `json:"org,omitempty"`
 	OrgRole string `json:"org_role,omitempty"`
+	Act     *actor `json:"act,omitzero"`
 }
 
-// reserved are the claims that a host cannot set: the claims above, and act,
-// which says that somebody acts for the subject (RFC 8693).
+// actor is the claim act (RFC 8693, section 4.1): who acts as the subject.
+type actor struct {
+	Subject string `json:"sub"`
+}
+
+// reserved are the claims that a host cannot set: the claims above.
 var reserved = map[string]bool{
 	"iss": true, "aud": true, "sub": true, "client_id": true, "sid": true, "iat": true, "exp": true, "nbf": true,
 	"jti": true, "auth_time": true, "amr": true, "acr": true, "role": true, "org": true, "org_role": true, "act": true,
@@ -54,7 +59,17 @@ var reserved = map[string]bool{
 // Issue returns ErrNotIssued if extra has a reserved claim, and if Verify would
 // refuse the token.
 func (t *Tokens) Issue(key *Key, session *store.Session, user *store.User, extra map[string]any, now time.Time) (string, error) {
-	raw, token, err := t.sign(key, session, user, extra, now)
+	return t.issue(key, session, user, "", now.Add(t.options.TTL), extra, now)
+}
+
+// IssueFor is Issue for a session in which the account with the id by acts as the
+// user. The token has the claim act, and is valid until the session expires.
+func (t *Tokens) IssueFor(key *Key, session *store.Session, user *store.User, by string, extra map[string]any, now time.Time) (string, error) {
+	return t.issue(key, session, user, by, session.ExpiresAt, extra, now)
+}
+
+func (t *Tokens) issue(key *Key, session *store.Session, user *store.User, by string, until time.Time, extra map[string]any, now time.Time) (string, error) {
+	raw, token, err := t.sign(key, session, user, by, until, extra, now)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNotIssued, err)
 	}
@@ -62,16 +77,25 @@ func (t *Tokens) Issue(key *Key, session *store.Session, user *store.User, extra
 	return raw, nil
 }
 
-func (t *Tokens) sign(key *Key, session *store.Session, user *store.User, extra map[string]any, now time.Time) (string, *Token, error) {
+func (t *Tokens) sign(key *Key, session *store.Session, user *store.User, by string, until time.Time, extra map[string]any, now time.Time) (string, *Token, error) {
 	var nonce [16]byte
 	if _, err := rand.Read(nonce[:]); err != nil {
 		return "", nil, err
 	}
+	organization, organizationRole := session.OrganizationID, session.OrganizationRole
+	if organizationRole == "" {
+		organization = "" // the account is no member
+	}
+	var act *actor
+	if by != "" {
+		act = &actor{by}
+	}
 	payload, err := json.Marshal(claims{
 		Issuer: t.options.Issuer, Audience: t.options.Audience, Subject: user.ID, ClientID: t.options.ClientID, Session: session.ID,
-		IssuedAt: now.Unix(), Expires: now.Add(t.options.TTL).Unix(),
+		IssuedAt: now.Unix(), Expires: until.Unix(),
 		ID:       place(session) + "." + base64.RawURLEncoding.EncodeToString(nonce[:]),
-		AuthTime: authTime(session, now), AMR: strings.Fields(session.AMR), ACR: session.ACR(), Role: user.Role, Org: session.OrganizationID,
+		AuthTime: authTime(session, now), AMR: strings.Fields(session.AMR), ACR: session.ACR(), Role: user.Role,
+		Org: organization, OrgRole: organizationRole, Act: act,
 	})
 	if err != nil {
 		return "", nil, err
@@ -96,9 +120,10 @@ func (t *Tokens) sign(key *Key, session *store.Session, user *store.User, extra 
 }
 
 // authTime returns the claim auth_time. A proof of identity in the future is
-// wrong. It counts as very old, so that nobody treats it as recent.
+// wrong. It counts as very old, so that nobody treats it as recent. So does no
+// proof at all.
 func authTime(session *store.Session, now time.Time) int64 {
-	if ahead(session.AuthTime, now) {
+	if session.AuthTime.IsZero() || ahead(session.AuthTime, now) {
 		return 0
 	}
 	return session.AuthTime.Unix()

@@ -135,6 +135,19 @@ func (t *Tokens) Signer(ctx context.Context, s store.Keys, now time.Time) (*Key,
 	return nil, ErrNoKey
 }
 
+// SigningSince returns when the key was made that signs at now. Zero if there is no
+// key yet.
+func (t *Tokens) SigningSince(ctx context.Context, s store.Keys, now time.Time) (time.Time, error) {
+	if err := t.load(ctx, s, now, keyCheck); err != nil {
+		return time.Time{}, err
+	}
+	current, _, _ := t.signingAt(now)
+	if current == nil {
+		return time.Time{}, nil
+	}
+	return current.record.CreatedAt, nil
+}
+
 // signingAt returns the key that signs at now, the newest key, and the highest
 // sequence. A key with a start too far in the future does not sign and does not
 // prevent a new key.

@@ -1,11 +1,13 @@
-// Package activity writes when sessions were last used, in batches and away from
-// the requests that use them. A crash loses at most one batch of a value that is
+// Package activity writes when sessions and API keys were last used, in batches
+// and away from the requests that use them. A crash loses at most one batch of a value that is
 // only displayed.
 package activity
 
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,12 +15,12 @@ import (
 )
 
 const (
-	// every is the age at which the last activity of a session is written
-	// again. delay is how long writes are collected into a batch.
+	// every is the age at which the last activity is written again. delay is how
+	// long writes are collected into a batch.
 	every = 5 * time.Minute
 	delay = time.Second
-	// batchSize is how many sessions one write updates. maxPending is how many
-	// sessions can wait.
+	// batchSize is how many last uses one write updates. maxPending is how many
+	// can wait.
 	batchSize  = 500
 	maxPending = 100 * batchSize
 	// flushTimeout bounds the writes of one flush.
@@ -27,14 +29,17 @@ const (
 
 // Options are the settings of a Writer.
 type Options struct {
-	Store store.Sessions
-	// Tenant owns the sessions.
+	// Write writes one batch.
+	Write func(ctx context.Context, batch []store.Activity) error
+	// What names in the log what was used.
+	What string
+	// Tenant owns what was used.
 	Tenant string
 	// Logger gets a line for each batch that could not be written.
 	Logger *slog.Logger
 }
 
-// Writer records the activity of sessions. It may be used concurrently.
+// Writer records the activity of sessions or of API keys. It may be used concurrently.
 type Writer struct {
 	options Options
 
@@ -49,11 +54,11 @@ func New(options Options) *Writer {
 	return &Writer{options: options, pending: map[string]time.Time{}}
 }
 
-// Seen records that a session was used. It does nothing if the recorded time is
-// younger than five minutes, or is in the future because the clock was set
-// back: the store never lowers the time.
-func (w *Writer) Seen(session *store.Session, now time.Time) {
-	if now.Sub(session.LastActivityAt) < every {
+// Seen records a use at now. It does nothing if the recorded time last is younger
+// than five minutes, or is in the future because the clock was set back: the store
+// never lowers the time.
+func (w *Writer) Seen(id string, last, now time.Time) {
+	if now.Sub(last) < every {
 		return
 	}
 	w.mu.Lock()
@@ -61,15 +66,15 @@ func (w *Writer) Seen(session *store.Session, now time.Time) {
 	if w.closed || len(w.pending) >= maxPending {
 		return
 	}
-	w.pending[session.ID] = now
+	w.pending[id] = now
 	if w.timer == nil {
 		w.timer = time.AfterFunc(delay, func() { _ = w.Flush(context.Background()) })
 	}
 }
 
 // Flush writes the pending activity and returns the error of the store.
-// Activity that cannot be written is dropped: the next request of the session
-// records it again.
+// Activity that cannot be written is dropped: the next use records it again. Each
+// batch is in the order of the ids, so that two batches never wait for each other.
 func (w *Writer) Flush(ctx context.Context) error {
 	w.mu.Lock()
 	pending := w.pending
@@ -77,18 +82,15 @@ func (w *Writer) Flush(ctx context.Context) error {
 	w.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
-	batch := make([]store.Activity, 0, min(len(pending), batchSize))
-	for id, at := range pending {
-		batch = append(batch, store.Activity{Tenant: w.options.Tenant, ID: id, At: at})
-		delete(pending, id)
-		if len(batch) < batchSize && len(pending) > 0 {
-			continue
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(pending)), batchSize) {
+		batch := make([]store.Activity, len(ids))
+		for i, id := range ids {
+			batch[i] = store.Activity{Tenant: w.options.Tenant, ID: id, At: pending[id]}
 		}
-		if err := w.options.Store.TouchSessions(ctx, batch); err != nil {
-			w.options.Logger.WarnContext(ctx, "could not note the activity of sessions", "sessions", len(batch), "error", err)
+		if err := w.options.Write(ctx, batch); err != nil {
+			w.options.Logger.WarnContext(ctx, "could not note the activity of "+w.options.What, w.options.What, len(batch), "error", err)
 			return err
 		}
-		batch = batch[:0]
 	}
 	return nil
 }

@@ -45,20 +45,18 @@ func (s *touched) take() (sizes []int) {
 
 func open() (*Writer, *touched) {
 	s := &touched{Store: memory.New()}
-	return New(Options{Store: s, Tenant: "acme", Logger: slog.New(slog.DiscardHandler)}), s
+	return New(Options{Write: s.TouchSessions, What: "sessions", Tenant: "acme", Logger: slog.New(slog.DiscardHandler)}), s
 }
 
-func session(i int, last time.Time) *store.Session {
-	return &store.Session{ID: fmt.Sprintf("session-%d", i), LastActivityAt: last}
-}
+func session(i int) string { return fmt.Sprintf("session-%d", i) }
 
 func TestActivityIsWrittenTogetherAfterASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := open()
 		begun := time.Now()
 		for i := range 3 {
-			w.Seen(session(i, start), start.Add(time.Hour))
-			w.Seen(session(i, start), start.Add(time.Hour))
+			w.Seen(session(i), start, start.Add(time.Hour))
+			w.Seen(session(i), start, start.Add(time.Hour))
 		}
 		<-time.After(delay - 1)
 		synctest.Wait()
@@ -75,7 +73,7 @@ func TestActivityIsWrittenTogetherAfterASecond(t *testing.T) {
 		}
 		// The next one starts a timer of its own.
 		s.take()
-		w.Seen(session(7, start), start.Add(time.Hour))
+		w.Seen(session(7), start, start.Add(time.Hour))
 		<-time.After(delay)
 		synctest.Wait()
 		if sizes := s.take(); len(sizes) != 1 {
@@ -87,7 +85,7 @@ func TestActivityIsWrittenTogetherAfterASecond(t *testing.T) {
 func TestOnlyAnOldActivityIsWritten(t *testing.T) {
 	for age, want := range map[time.Duration]int{every - 1: 0, every: 1, 0: 0, -8 * 24 * time.Hour: 0} {
 		w, s := open()
-		w.Seen(session(1, start), start.Add(age))
+		w.Seen(session(1), start, start.Add(age))
 		if err := w.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +98,7 @@ func TestOnlyAnOldActivityIsWritten(t *testing.T) {
 func TestAWriteHasABoundedSize(t *testing.T) {
 	w, s := open()
 	for i := range 2*batchSize + 1 {
-		w.Seen(session(i, start), start.Add(time.Hour))
+		w.Seen(session(i), start, start.Add(time.Hour))
 	}
 	if err := w.Close(t.Context()); err != nil {
 		t.Fatal(err)
@@ -121,7 +119,7 @@ func TestWhatIsPendingIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // in which no second passes meanwhile
 		w, _ := open()
 		for i := range maxPending + 10 {
-			w.Seen(session(i, start), start.Add(time.Hour))
+			w.Seen(session(i), start, start.Add(time.Hour))
 		}
 		if len(w.pending) != maxPending {
 			t.Errorf("%d are pending, want %d", len(w.pending), maxPending)
@@ -133,7 +131,7 @@ func TestWhatIsPendingIsBounded(t *testing.T) {
 func TestWhatCannotBeWrittenIsDropped(t *testing.T) {
 	w, s := open()
 	s.err = errors.New("the store is down")
-	w.Seen(session(1, start), start.Add(time.Hour))
+	w.Seen(session(1), start, start.Add(time.Hour))
 	if err := w.Flush(t.Context()); !errors.Is(err, s.err) {
 		t.Errorf("got %v", err)
 	}
@@ -146,14 +144,14 @@ func TestWhatCannotBeWrittenIsDropped(t *testing.T) {
 func TestCloseWritesWhatIsPendingAndEndsTheTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := open()
-		w.Seen(session(1, start), start.Add(time.Hour))
+		w.Seen(session(1), start, start.Add(time.Hour))
 		if err := w.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if sizes := s.take(); len(sizes) != 1 {
 			t.Errorf("Close wrote %v", sizes)
 		}
-		w.Seen(session(2, start), start.Add(time.Hour))
+		w.Seen(session(2), start, start.Add(time.Hour))
 		<-time.After(time.Minute)
 		synctest.Wait()
 		if err := w.Close(t.Context()); err != nil {

@@ -27,7 +27,8 @@ type EventStore interface {
 	store.Leases
 }
 
-// Events are the options of a Dispatcher. All fields are required.
+// Events are the options of a Dispatcher. All fields except Before and OnEvent are
+// required.
 type Events struct {
 	// Store keeps the events, under Tenant.
 	Store  EventStore
@@ -36,6 +37,10 @@ type Events struct {
 	Holder string
 	Now    func() time.Time
 	Logger *slog.Logger
+	// Before gets the pending events before OnEvent does, in order. If the call fails,
+	// the same events come again. It also gets events again that OnEvent has not
+	// accepted yet.
+	Before func(ctx context.Context, events []store.Event) error
 	// OnEvent gets one event at a time, in order. If the call fails or panics,
 	// the same event comes again, and later events wait.
 	OnEvent func(ctx context.Context, e store.Event) error
@@ -76,6 +81,11 @@ func (d *Dispatcher) deliver(ctx context.Context, stop func() bool) error {
 		if err != nil || len(pending) == 0 {
 			return err
 		}
+		if d.Before != nil {
+			if err := d.Before(ctx, pending); err != nil {
+				return err
+			}
+		}
 		done, failed := d.handOn(ctx, pending)
 		if len(done) > 0 {
 			if err := d.Store.DeliverEvents(ctx, d.Tenant, done); err != nil {
@@ -107,6 +117,9 @@ func (d *Dispatcher) handOn(ctx context.Context, pending []store.Event) (done []
 }
 
 func (d *Dispatcher) call(ctx context.Context, e store.Event) (err error) {
+	if d.OnEvent == nil {
+		return nil
+	}
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("OnEvent panicked: %v", cause)

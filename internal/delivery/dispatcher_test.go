@@ -222,3 +222,41 @@ func TestCloseHandsOnWhatIsPending(t *testing.T) {
 		}
 	})
 }
+
+// What Before could not take comes again, and the host is told of nothing until then.
+func TestBeforeGetsEventsFirstAndAgainAfterAnError(t *testing.T) {
+	var got [][]string
+	fails := true
+	r := newRig(t, memory.New(), func(o *Events) {
+		o.Before = func(_ context.Context, events []store.Event) error {
+			var ids []string
+			for _, e := range events {
+				ids = append(ids, e.ID)
+			}
+			got = append(got, ids)
+			if fails {
+				return errHost
+			}
+			return nil
+		}
+	})
+	r.add(1, 2)
+	if err := r.deliver(t.Context(), never); !errors.Is(err, errHost) || r.pending() != 2 || len(r.handed) != 0 {
+		t.Errorf("got %v, %d events wait, handed on %v", err, r.pending(), r.handed)
+	}
+	fails = false
+	if err := r.deliver(t.Context(), never); err != nil || r.pending() != 0 || len(r.handed) != 2 {
+		t.Errorf("got %v, %d events wait, handed on %v", err, r.pending(), r.handed)
+	}
+	if len(got) != 2 || !slices.Equal(got[0], got[1]) || len(got[0]) != 2 {
+		t.Errorf("Before got %v", got)
+	}
+}
+
+func TestEventsAreDeliveredWithoutAHost(t *testing.T) {
+	r := newRig(t, memory.New(), func(o *Events) { o.OnEvent = nil })
+	r.add(1, 3)
+	if err := r.deliver(t.Context(), never); err != nil || r.pending() != 0 {
+		t.Errorf("got %v, %d events wait", err, r.pending())
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/admit-go/admit/internal/uuid"
 	"github.com/admit-go/admit/internal/worker"
 	"github.com/admit-go/admit/store"
 )
@@ -20,21 +19,26 @@ const (
 type SweptStore interface {
 	store.Leases
 	Sweep(ctx context.Context, now time.Time, limit int) (int, error)
-	DeleteEventsBefore(ctx context.Context, tenant, id string, limit int) (int, error)
 }
 
-// Sweeps are the options of a Sweeper. All fields are required.
+// Sweeps are the options of a Sweeper. All fields but Expire, Purge and More are required.
 type Sweeps struct {
 	// Store is swept, for all tenants. The lease belongs to Tenant.
 	Store  SweptStore
 	Tenant string
 	// Holder names this process in the lease.
 	Holder string
-	// EventRetention is how long events of the tenant are kept; zero is for ever.
-	// Events that wait for their delivery are kept longer.
-	EventRetention time.Duration
-	Now            func() time.Time
-	Logger         *slog.Logger
+	// Expire deletes old events, until none is left or stop returns true. Nil deletes
+	// none.
+	Expire func(ctx context.Context, stop func() bool) error
+	// Purge removes what the caller keeps for a time, a batch of it, from after on,
+	// and returns where to go on, or "" at the end. Nil removes nothing.
+	Purge  func(ctx context.Context, now time.Time, after string) (next string, err error)
+	Now    func() time.Time
+	Logger *slog.Logger
+	// More sweeps what is kept elsewhere. It is called under the lease, first, and
+	// its error does not stop the rest. Nil is nothing more.
+	More func(ctx context.Context) error
 }
 
 // Sweeper deletes records that no rule needs any longer, every ten minutes.
@@ -67,12 +71,33 @@ func (s *Sweeper) sweep(ctx context.Context) error {
 	if err != nil || !held {
 		return err
 	}
+	if s.More != nil {
+		if err := s.More(ctx); err != nil {
+			s.Logger.WarnContext(ctx, "a part of the sweep goes on later", "error", err)
+		}
+	}
 	err = s.untilNone(func() (int, error) { return s.Store.Sweep(ctx, now, sweepBatch) })
-	if err != nil || s.EventRetention == 0 {
+	if err == nil {
+		err = s.purge(ctx, now)
+	}
+	if err != nil || s.Expire == nil {
 		return err
 	}
-	kept := uuid.First(now.Add(-s.EventRetention))
-	return s.untilNone(func() (int, error) { return s.Store.DeleteEventsBefore(ctx, s.Tenant, kept, sweepBatch) })
+	return s.Expire(ctx, s.worker.IsStopping)
+}
+
+// purge calls Purge until nothing is left.
+func (s *Sweeper) purge(ctx context.Context, now time.Time) error {
+	if s.Purge == nil {
+		return nil
+	}
+	for after := ""; !s.worker.IsStopping(); {
+		var err error
+		if after, err = s.Purge(ctx, now, after); err != nil || after == "" {
+			return err
+		}
+	}
+	return nil
 }
 
 // untilNone removes batch after batch until nothing is left.

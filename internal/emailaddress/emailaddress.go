@@ -227,6 +227,15 @@ func lowerASCII(s string) (lower string, plain bool) {
 	return strings.ToLower(s), true
 }
 
+// Domain returns the canonical form of the domain of addresses, which is typed
+// alone: lower-case ASCII without a dot at the end.
+func Domain(s string) (string, error) {
+	if len(s) > maxInput {
+		return "", errTooLong
+	}
+	return canonicalDomain(strings.TrimSuffix(norm.NFC.String(strings.TrimFunc(s, blank)), "."))
+}
+
 // canonicalDomain writes a domain in lower-case ASCII. An ASCII name needs no
 // mapping, unless one of its labels starts with "xn--".
 func canonicalDomain(domain string) (string, error) {

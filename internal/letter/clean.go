@@ -22,6 +22,10 @@ func clean(v mailer.Values) mailer.Values {
 	v.IPAddress = cut(visible(v.IPAddress))
 	v.UserEmail = plainAddress(v.UserEmail)
 	v.NewEmail = plainAddress(v.NewEmail)
+	v.InviterName = defang(v.InviterName)
+	v.InviterEmail = plainAddress(v.InviterEmail)
+	v.InviterLabel = defang(v.InviterLabel)
+	v.ResourceName = defang(v.ResourceName)
 	return v
 }
 

@@ -24,7 +24,8 @@ func TestAC021NamesThatLookLikeLinksAreDefanged(t *testing.T) {
 	}
 	for _, lure := range lures {
 		v := sample()
-		v.UserName, v.Device, v.NewEmail, v.UserEmail, v.IPAddress = lure, lure, "", "", ""
+		v.UserName, v.Device, v.NewEmail, v.UserEmail, v.IPAddress, v.InviterEmail = lure, lure, "", "", "", ""
+		v.InviterName, v.InviterLabel, v.ResourceName = lure, lure, lure
 		for _, kind := range mailer.Kinds() {
 			subject, text, source := render(t, s, kind, v)
 			p := readPage(t, source)

@@ -3,84 +3,27 @@ package letter
 import (
 	"fmt"
 	"html/template"
-	"maps"
-	"slices"
 	"strings"
-	"time"
 
-	"github.com/admit-go/admit/internal/locale"
+	"github.com/admit-go/admit/internal/texts"
+	"github.com/admit-go/admit/internal/wording"
 	"github.com/admit-go/admit/mailer"
 )
-
-// language has all texts in one language. A new language is a file like
-// english.go and an entry in languages.
-type language struct {
-	// tag is the BCP 47 name, in the form of locale.Parse.
-	tag string
-	// greeting names the reader, anonymous does not. "" means no greeting.
-	greeting, anonymous string
-	// fonts come before the usual fonts, for scripts that these lack. "" means
-	// none.
-	fonts template.CSS
-	// device and ipAddress are the labels of the origin of a request.
-	device, ipAddress string
-	// copyLink stands before the link in the text part. footer ends every
-	// message.
-	copyLink, footer string
-	// moment writes a point in time. lasts writes how long something works, and
-	// the time at which it was made, if that is known.
-	moment  func(t time.Time) string
-	lasts   func(from, until time.Time) string
-	letters map[mailer.Kind]words
-}
-
-// words are the texts of one kind of message. {site}, {name}, {email},
-// {newEmail} and {lasts} are placeholders for facts. A paragraph with a missing
-// fact is left out.
-type words struct {
-	subject string
-	// preheader is the text that mail programs show next to the subject.
-	preheader, heading string
-	opening            []string
-	// when is the label of the time. Without it, the time, the device and the
-	// address are not shown.
-	when string
-	// aboveButton, button and belowButton are shown if there is a link,
-	// withoutLink is shown if there is none, and aboveCode is shown if there is
-	// a code.
-	aboveButton, belowButton, withoutLink []string
-	button, aboveCode                     string
-	codeOnly                              codeOnly
-	// closing tells, in smaller letters, what a reader can do who did not ask
-	// for the message.
-	closing []string
-	// needsLink says that the message needs a link, or a code if it shows one.
-	needsLink bool
-	// named greets the reader by name if the account's address is verified
-	// (mailer.Values). A message to another address does not.
-	named bool
-}
-
-// codeOnly are the texts of a message whose link signs nobody in
-// (mailer.Values.CodeOnly). The code comes first, and the button says that it
-// explains the code.
-type codeOnly struct {
-	preheader, button string
-	opening           []string
-}
 
 // fact is one labelled value.
 type fact struct{ Label, Value string }
 
 // content is a message in parts, for the text part and the HTML part.
 type content struct {
-	Language, Subject, Preheader, Heading, Greeting string
-	Opening                                         []string
-	Facts                                           []fact
-	AboveButton                                     []string
-	Button                                          string
-	BelowButton                                     []string
-	AboveCode, Code                                 string
+	// Language (BCP 47) and Direction ("ltr", "rtl") are for the html element.
+	Language, Direction                   string
+	Subject, Preheader, Heading, Greeting string
+	Opening                               []string
+	Facts                                 []fact
+	AboveButton                           []string
+	Button                                string
+	BelowButton                           []string
+	AboveCode, Code                       string
 	// CodeFirst puts the code first, and the button after it.
 	CodeFirst bool
 	// FactsLast puts the facts below the button. In a request the action is
@@ -95,82 +38,74 @@ type content struct {
 	Link template.URL
 }
 
-// languages are the languages with texts.
-var languages = map[string]*language{english.tag: &english, german.tag: &german, japanese.tag: &japanese}
-
-// languageOf returns the texts for the first locale that has texts. The default
-// is English.
-func languageOf(locales ...string) *language {
-	if l, ok := languages[locale.Match(locales, tags)]; ok {
-		return l
-	}
-	return &english
-}
-
-// hasTexts reports whether a tag has texts.
-func hasTexts(tag string) bool { return locale.Match([]string{tag}, tags) != "" }
-
-var tags = slices.Sorted(maps.Keys(languages))
-
 // compose puts the cleaned facts into the texts of kind.
-func compose(l *language, kind mailer.Kind, v mailer.Values) content {
-	w := l.letters[kind]
-	facts := placeholders{"{site}", v.SiteName, "{name}", v.UserName, "{email}", v.UserEmail, "{newEmail}", v.NewEmail, "{lasts}", ""}
+func compose(l *texts.Catalogue, kind mailer.Kind, v mailer.Values) content {
+	facts := placeholders{direction: l.Direction, values: []string{
+		"site", v.SiteName, "name", v.UserName, "email", v.UserEmail, "newEmail", v.NewEmail, "provider", v.Provider,
+		"inviter", v.InviterName, "inviterEmail", v.InviterEmail, "label", v.InviterLabel, "resource", v.ResourceName, "lasts", "",
+	}}
 	if !v.ExpiresAt.IsZero() {
-		facts[len(facts)-1] = l.lasts(v.At, v.ExpiresAt)
+		facts.values[len(facts.values)-1] = wording.Lasts(l, v.At, v.ExpiresAt)
 	}
+	w, rules := words{l, kind, facts}, rulesOf(kind)
 	c := content{
-		Language: l.tag, Subject: facts.fill(w.subject), Preheader: facts.fill(w.preheader),
-		Heading: facts.fill(w.heading), Greeting: l.anonymous, Opening: facts.paragraphs(w.opening),
-		Closing: facts.paragraphs(w.closing), SiteName: v.SiteName, Footer: facts.fill(l.footer), Fonts: l.fonts,
-		FactsLast: w.needsLink,
+		Language: l.Tag, Direction: l.Direction, Subject: w.one("subject"), Preheader: w.one("preheader"),
+		Heading: w.one("heading"), Greeting: w.common("anonymous"), Opening: w.each("opening"),
+		Closing: w.each("closing"), SiteName: v.SiteName, Footer: w.common("footer"), Fonts: fontsOf(l.Tag),
+		FactsLast: rules.needsLink,
 	}
-	if w.named && v.Verified && v.UserName != "" {
-		c.Greeting = facts.fill(l.greeting)
+	if rules.named && v.Verified && v.UserName != "" {
+		c.Greeting = w.common("greeting")
 	}
-	if w.when != "" {
-		c.Facts = origin(l, w.when, v)
+	if when := w.one("when"); when != "" {
+		c.Facts = origin(w, when, v)
 	}
-	if v.Link != "" && w.button != "" {
-		c.AboveButton, c.BelowButton = facts.paragraphs(w.aboveButton), facts.paragraphs(w.belowButton)
-		c.Link, c.Button, c.CopyLink = template.URL(v.Link), facts.fill(w.button), l.copyLink
+	if button := w.one("button"); v.Link != "" && button != "" {
+		c.AboveButton, c.BelowButton = w.each("aboveButton"), w.each("belowButton")
+		c.Link, c.Button, c.CopyLink = template.URL(v.Link), button, w.common("copyLink")
 	} else {
-		c.AboveButton = facts.paragraphs(w.withoutLink)
+		c.AboveButton = w.each("withoutLink")
 	}
-	if v.Code != "" && w.aboveCode != "" {
-		c.AboveCode, c.Code = facts.fill(w.aboveCode), v.Code
+	if above := w.one("aboveCode"); v.Code != "" && above != "" {
+		c.AboveCode, c.Code = above, v.Code
 	}
 	if c.Code != "" && (v.CodeOnly || c.Link == "") {
-		c.CodeFirst, c.AboveCode, c.Preheader = true, "", facts.fill(w.codeOnly.preheader)
-		c.Opening, c.BelowButton = facts.paragraphs(w.codeOnly.opening), nil
+		c.CodeFirst, c.AboveCode, c.Preheader = true, "", w.one("code.preheader")
+		c.Opening, c.BelowButton = w.each("code.opening"), nil
 		if c.Link != "" {
-			c.Button = facts.fill(w.codeOnly.button)
+			c.Button = w.one("code.button")
 		}
 	}
 	return c
 }
 
 // origin lists when, with which device and from where something was asked for.
-func origin(l *language, when string, v mailer.Values) []fact {
+func origin(w words, when string, v mailer.Values) []fact {
 	var facts []fact
 	at := v.At
 	if !v.SignedUpAt.IsZero() {
 		at = v.SignedUpAt
 	}
 	if !at.IsZero() {
-		facts = append(facts, fact{when, l.moment(at)})
+		facts = append(facts, fact{when, wording.FullMoment(w.Catalogue, at)})
 	}
 	if v.Device != "" {
-		facts = append(facts, fact{l.device, locale.Device(l.tag, v.Device)})
+		facts = append(facts, fact{w.common("device"), wording.Device(w.Catalogue, v.Device)})
 	}
 	if v.IPAddress != "" {
-		facts = append(facts, fact{l.ipAddress, v.IPAddress})
+		facts = append(facts, fact{w.common("ipAddress"), v.IPAddress})
+	}
+	for i := range facts {
+		facts[i].Value = texts.Isolate(facts[i].Value, w.Direction)
 	}
 	return facts
 }
 
-// placeholders are pairs of a placeholder and its value.
-type placeholders []string
+// placeholders are facts: names and values in turn, for a sentence of a direction.
+type placeholders struct {
+	direction string
+	values    []string
+}
 
 // fill replaces the placeholders in one pass. A placeholder inside a value is
 // not replaced.
@@ -178,7 +113,15 @@ func (p placeholders) fill(s string) string {
 	if !strings.Contains(s, "{") {
 		return s
 	}
-	return strings.NewReplacer(p...).Replace(s)
+	var pairs []string
+	for i := 0; i < len(p.values); i += 2 {
+		value := p.values[i+1]
+		if p.values[i] != "lasts" { // words of the language itself
+			value = texts.Isolate(value, p.direction)
+		}
+		pairs = append(pairs, "{"+p.values[i]+":text}", value)
+	}
+	return strings.NewReplacer(pairs...).Replace(s)
 }
 
 // paragraphs fills the paragraphs and leaves out those with a missing fact.
@@ -186,8 +129,8 @@ func (p placeholders) paragraphs(all []string) []string {
 	var filled []string
 next:
 	for _, paragraph := range all {
-		for i := 0; i < len(p); i += 2 {
-			if p[i+1] == "" && strings.Contains(paragraph, p[i]) {
+		for i := 0; i < len(p.values); i += 2 {
+			if p.values[i+1] == "" && strings.Contains(paragraph, "{"+p.values[i]+":text}") {
 				continue next
 			}
 		}
@@ -255,21 +198,3 @@ func (c content) html(layout *template.Template) (string, error) {
 	}
 	return b.String(), nil
 }
-
-// amount rounds a duration down to minutes, hours or days. A duration that is
-// less than a full minute only by the moments in which the message was made
-// counts as the full minute.
-func amount(d time.Duration) (count int, unit time.Duration) {
-	d = d.Round(time.Minute)
-	unit = time.Minute
-	switch {
-	case d > 48*time.Hour:
-		unit = 24 * time.Hour
-	case d >= 2*time.Hour:
-		unit = time.Hour
-	}
-	return max(1, int(d/unit)), unit
-}
-
-// Languages lists the languages with texts, in the form of locale.Match.
-func Languages() []string { return slices.Clone(tags) }

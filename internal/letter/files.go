@@ -132,7 +132,7 @@ func samples(kind mailer.Kind) []data {
 	at := time.Date(2026, time.May, 1, 11, 0, 0, 0, time.UTC)
 	return []data{
 		{Kind: kind, Locale: "en", Link: "https://app.example/page?token=sample", Values: mailer.Values{
-			SiteName: "App", UserName: "Ada", UserEmail: "ada@example.com", Verified: true, NewEmail: "new@example.com",
+			SiteName: "App", UserName: "Ada", UserEmail: "ada@example.com", Verified: true, NewEmail: "new@example.com", Provider: "Google",
 			Link: "https://app.example/page?token=sample", Code: "123456", Device: "Firefox on Linux",
 			IPAddress: "192.0.2.1", At: at, SignedUpAt: at, ExpiresAt: at.Add(time.Hour),
 		}},

@@ -44,7 +44,7 @@ func TestFilesReplacePartsOfAMessage(t *testing.T) {
 		t.Errorf("HTML %q", source)
 	}
 	subject, text, _, err = s.Render(mailer.MagicLink, "pt_br", v)
-	if err != nil || subject != "Entrar" || !strings.Contains(text, "code") {
+	if err != nil || subject != "Entrar" || !strings.Contains(text, "código") {
 		t.Errorf("a part without a file must keep the built-in text: %q %q %v", subject, text, err)
 	}
 	if subject, _, _ = render(t, s, mailer.PasswordReset, v); subject != "Choose a new password for Notebook" {

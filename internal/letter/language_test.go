@@ -1,11 +1,15 @@
 package letter
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"unicode"
 
+	"github.com/admit-go/admit/internal/texts"
+	"github.com/admit-go/admit/internal/wording"
 	"github.com/admit-go/admit/mailer"
 )
 
@@ -13,7 +17,7 @@ func TestMailTheLanguageIsTheBestMatchOfTheLocale(t *testing.T) {
 	s := newSet(t, Options{})
 	for locale, want := range map[string][2]string{
 		"de": {"de", "neues Passwort"}, "de-AT": {"de", "neues Passwort"}, "de_CH": {"de", "neues Passwort"}, "gsw": {"de", "neues Passwort"},
-		"ja": {"ja", "パスワード"}, "ja-JP": {"ja", "パスワード"}, "en-GB": {"en", "new password"}, "": {"en", "new password"}, "fr": {"en", "new password"},
+		"ja": {"ja", "パスワード"}, "ja-JP": {"ja", "パスワード"}, "en-GB": {"en", "new password"}, "": {"en", "new password"}, "nl": {"en", "new password"}, "fr": {"fr", "nouveau mot de passe"}, "zh-TW": {"zh", "新密码"}, "ar-EG": {"ar", "كلمة مرور"},
 	} {
 		subject, text, source, err := s.Render(mailer.PasswordReset, locale, sample())
 		if err != nil {
@@ -24,7 +28,7 @@ func TestMailTheLanguageIsTheBestMatchOfTheLocale(t *testing.T) {
 				t.Errorf("%q: %q is missing", locale, want[1])
 			}
 		}
-		if !strings.Contains(source, `<html lang="`+want[0]+`">`) || !strings.Contains(subject, "Notebook") {
+		if !strings.Contains(source, `<html lang="`+want[0]+`"`) || !strings.Contains(subject, "Notebook") {
 			t.Errorf("%q: subject %q, not the language %s", locale, subject, want[0])
 		}
 	}
@@ -36,7 +40,7 @@ var englishWords = regexp.MustCompile(`(?i)\b(the|you|your|was|this|asked|works|
 
 func TestMailNoMessageMixesLanguages(t *testing.T) {
 	s := newSet(t, Options{})
-	for _, tag := range []string{"de", "ja"} {
+	for _, tag := range []string{"ar", "de", "es", "fr", "ja", "ko", "pt", "zh"} {
 		for _, kind := range mailer.Kinds() {
 			for _, change := range []func(*mailer.Values){
 				func(*mailer.Values) {},
@@ -65,6 +69,21 @@ func TestMailNoMessageMixesLanguages(t *testing.T) {
 	}
 }
 
+// wordsBy are the built-in texts by a default language.
+func wordsBy(t *testing.T, language string) *texts.Set {
+	t.Helper()
+	set, err := wording.Load(texts.Options{Default: language})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// inWords is a built-in text of a kind.
+func inWords(s *Set, tag string, kind mailer.Kind, part string) string {
+	return s.options.Texts.Find([]string{tag}).Raw("mail." + string(kind) + "." + part)
+}
+
 func TestMailTheWayOutStandsBelowWhatIsAskedFor(t *testing.T) {
 	s := newSet(t, Options{})
 	for _, tag := range []string{"en", "de", "ja"} {
@@ -73,8 +92,8 @@ func TestMailTheWayOutStandsBelowWhatIsAskedFor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			closing := languages[tag].letters[kind].closing[0]
-			opening, _, _ := strings.Cut(strings.Split(closing, "{site}")[0], "“")
+			closing := inWords(s, tag, kind, "closing")
+			opening, _, _ := strings.Cut(strings.Split(closing, "{site:text}")[0], "“")
 			if link, out := strings.Index(text, sampleLink), strings.Index(text, opening); link < 0 || out < link {
 				t.Errorf("%s %s: the way out at %d, the link at %d", tag, kind, out, link)
 			}
@@ -82,7 +101,7 @@ func TestMailTheWayOutStandsBelowWhatIsAskedFor(t *testing.T) {
 				t.Errorf("%s %s: the way out is as loud as the rest", tag, kind)
 			}
 			// An ordinary mail to a customer must not look like a fraud alarm.
-			head := subject + languages[tag].letters[kind].heading + languages[tag].letters[kind].opening[0] + languages[tag].letters[kind].preheader
+			head := subject + inWords(s, tag, kind, "heading") + inWords(s, tag, kind, "opening") + inWords(s, tag, kind, "preheader")
 			for _, alarm := range []string{"Was this you", "Somebody", "we hope", "not you", "nicht Sie", "Jemand", "心当たり"} {
 				if strings.Contains(head, alarm) {
 					t.Errorf("%s %s opens with %q", tag, kind, alarm)
@@ -101,7 +120,7 @@ func TestMailTheButtonOfAMagicLinkSaysWhatHappens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(source, ">"+button+"</a>") || strings.Contains(source, ">"+languages[tag].letters[mailer.MagicLink].button+"</a>") {
+		if !strings.Contains(source, ">"+button+"</a>") || strings.Contains(source, ">"+inWords(s, tag, mailer.MagicLink, "button")+"</a>") {
 			t.Errorf("%s: the button does not say %q", tag, button)
 		}
 		for name, part := range map[string]string{"text": text, "HTML": source} {
@@ -123,21 +142,21 @@ func TestMailFilesAreChosenByLocale(t *testing.T) {
 	)
 	for _, c := range []struct{ defaultLocale, locale, want string }{
 		{"", "de", "de"}, {"", "de-AT", "de-AT"}, {"", "de_at", "de-AT"}, {"", "de-CH", "de"}, {"", "pt-BR", "pt-BR"}, {"", "pt_br", "pt-BR"},
-		{"", "zh-Hant-HK", "zh-Hant"}, {"", "zh", "en"}, {"", "", "en"}, {"", "ja", "any"},
-		{"fr", "", "fr"}, {"fr", "xx", "fr"}, {"fr", "de-CH", "de"}, {"fr", "ja", "any"}, {"fr-CA", "es", "fr"},
+		{"", "zh-Hant-HK", "zh-Hant"}, {"", "zh", "any"}, {"", "", "en"}, {"", "ja", "any"},
+		{"de", "", "de"}, {"de", "xx", "de"}, {"de", "en-GB", "en"}, {"de", "ja", "any"}, {"de-CH", "nl", "de"},
 	} {
-		s := newSet(t, Options{Files: templates, DefaultLocale: c.defaultLocale})
+		s := newSet(t, Options{Files: templates, Texts: wordsBy(t, c.defaultLocale)})
 		if subject, _, _, err := s.Render(mailer.MagicLink, c.locale, sample()); err != nil || subject != c.want {
 			t.Errorf("locale %q by default %q gets %q, want %q (%v)", c.locale, c.defaultLocale, subject, c.want, err)
 		}
 	}
-	s := newSet(t, Options{DefaultLocale: "de-CH"})
-	for locale, want := range map[string]string{"": "Anmelden bei Notebook", "fr": "Anmelden bei Notebook", "en": "Sign in to Notebook", "ja": "【Notebook】ログインのご案内"} {
+	s := newSet(t, Options{Texts: wordsBy(t, "de-CH")})
+	for locale, want := range map[string]string{"": "Anmelden bei Notebook", "nl": "Anmelden bei Notebook", "en": "Sign in to Notebook", "ja": "【Notebook】ログインのご案内"} {
 		if subject, _, _, _ := s.Render(mailer.MagicLink, locale, sample()); subject != want {
 			t.Errorf("%q by default German gets %q", locale, subject)
 		}
 	}
-	if _, err := New(Options{DefaultLocale: "German"}); err == nil {
+	if _, err := wording.Load(texts.Options{Default: "German"}); err == nil {
 		t.Error("a default locale that is none was taken")
 	}
 }
@@ -157,5 +176,53 @@ func TestMailAFunctionSetsReplyToAndHeaders(t *testing.T) {
 	}
 	if m.To != "ada@example.com" || m.ID != "1" || m.Kind != mailer.MagicLink || m.Values != sample() || !strings.HasPrefix(m.Subject, "Anmelden") {
 		t.Errorf("the function changed more than it may: %+v", m)
+	}
+}
+
+// A host's language that lacks a text of a mail writes no mail of that kind.
+func TestMailAMessageThatALanguageLacksIsInAnother(t *testing.T) {
+	nl := map[string]string{}
+	built := wordsBy(t, "").English()
+	for _, key := range built.Keys() {
+		if strings.HasPrefix(key, "mail.") && key != "mail.magic_link.closing" {
+			nl[key] = "NL " + built.Raw(key)
+		}
+	}
+	raw, err := json.Marshal(nl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := wording.Load(texts.Options{Own: fstest.MapFS{"nl.json": {Data: raw}}, Default: "de"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSet(t, Options{Texts: set})
+	for kind, want := range map[mailer.Kind]string{mailer.PasswordReset: "NL Choose a new password for Notebook", mailer.MagicLink: "Anmelden bei Notebook"} {
+		if subject, _, _, err := s.Render(kind, "nl", sample()); err != nil || subject != want {
+			t.Errorf("%s: %q, %v", kind, subject, err)
+		}
+	}
+}
+
+// In a mail from right to left, addresses, codes and links stand apart.
+func TestMailAMailFromRightToLeft(t *testing.T) {
+	s := newSet(t, Options{})
+	subject, text, source, err := s.Render(mailer.EmailVerification, "ar", sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`<html lang="ar" dir="rtl">`, `<body class="page" dir="rtl"`, `lang="ar" dir="rtl"`, "\u2068ada@example.com\u2069", `<a class="faint" dir="ltr"`} {
+		if !strings.Contains(source, want) {
+			t.Errorf("the mail lacks %q", want)
+		}
+	}
+	if strings.ContainsAny(subject, "\u2068\u2069") || !strings.Contains(text, "\u2068192.0.2.17\u2069") || !strings.Contains(text, "\n"+sampleLink+"\n") {
+		t.Errorf("%s\n%s", subject, text)
+	}
+	if _, _, source, _ = s.Render(mailer.MagicLink, "ar", sample()); !strings.Contains(source, `<td class="box ink" dir="ltr"`) {
+		t.Error("a code has the direction of the mail")
+	}
+	if _, _, source, _ = s.Render(mailer.MagicLink, "de", sample()); strings.Contains(source, "rtl") || strings.ContainsAny(source, "\u2068\u2069") {
+		t.Error("a German mail has marks of direction")
 	}
 }

@@ -14,10 +14,12 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 
-	"github.com/admit-go/admit/internal/locale"
+	"github.com/admit-go/admit/internal/texts"
+	"github.com/admit-go/admit/internal/wording"
 	"github.com/admit-go/admit/mailer"
 )
 
@@ -38,9 +40,9 @@ type Options struct {
 	// puts into HTML. If it panics, this is logged and the message is sent
 	// unchanged.
 	Rewrite func(m mailer.Message) mailer.Message
-	// DefaultLocale is the language for readers whose language is unknown or
-	// has no texts. Default: English.
-	DefaultLocale string
+	// Texts are the built-in texts, with the changes of the host. Default: the
+	// built-in texts.
+	Texts *texts.Set
 	// Logger gets a line for each template that fails. Default: [slog.Default].
 	Logger *slog.Logger
 }
@@ -66,8 +68,10 @@ func New(o Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.DefaultLocale != "" && locale.Parse(o.DefaultLocale) == "" {
-		return nil, fmt.Errorf("DefaultLocale %q is no language tag such as \"de\" or \"pt-BR\"", o.DefaultLocale)
+	if o.Texts == nil {
+		if o.Texts, err = wording.Load(texts.Options{}); err != nil {
+			return nil, err
+		}
 	}
 	s := &Set{options: o, layout: layout}
 	if o.Files != nil {
@@ -79,8 +83,8 @@ func New(o Options) (*Set, error) {
 }
 
 // Render makes a message. If a locale (BCP 47) has no texts, it uses those of
-// the locale's language, of Options.DefaultLocale, or English. Render fails if
-// v lacks a fact that the kind needs.
+// the locale's language, of the default language of Options.Texts, or English.
+// Render fails if v lacks a fact that the kind needs.
 func (s *Set) Render(kind mailer.Kind, locale string, v mailer.Values) (subject, text, html string, err error) {
 	m, err := s.RenderMessage(mailer.Message{Kind: kind, Locale: locale, Values: v})
 	return m.Subject, m.Text, m.HTML, err
@@ -90,12 +94,12 @@ func (s *Set) Render(kind mailer.Kind, locale string, v mailer.Values) (subject,
 // and HTML, and with the ReplyTo, EnvelopeSender and Headers from
 // Options.Rewrite.
 func (s *Set) RenderMessage(m mailer.Message) (mailer.Message, error) {
-	if err := check(m.Kind, m.Values); err != nil {
+	if err := s.check(m.Kind, m.Values); err != nil {
 		return m, fmt.Errorf("letter %s: %w", m.Kind, err)
 	}
 	shown := m
 	shown.Values = clean(m.Values)
-	language := languageOf(m.Locale, s.options.DefaultLocale)
+	language := s.languageOf(m.Locale, m.Kind)
 	c := compose(language, m.Kind, shown.Values)
 	html, err := c.html(s.layout)
 	if err != nil {
@@ -104,17 +108,34 @@ func (s *Set) RenderMessage(m mailer.Message) (mailer.Message, error) {
 	shown.Subject, shown.Text, shown.HTML = c.Subject, c.text(), html
 	// The reader's own language takes precedence over the default language of
 	// the host.
-	locales := []string{m.Locale, language.tag}
-	if !hasTexts(m.Locale) {
-		locales = []string{m.Locale, s.options.DefaultLocale, language.tag}
+	locales := []string{m.Locale, language.Tag}
+	if s.options.Texts.Find([]string{m.Locale}) == nil {
+		locales = []string{m.Locale, s.options.Texts.Default().Tag, language.Tag}
 	}
 	s.replaceParts(&shown, locales)
+	return s.finished(m, shown), nil
+}
+
+// finished is a message with what is shown of it, after the host's function has had
+// its say.
+func (s *Set) finished(m, shown mailer.Message) mailer.Message {
 	if s.options.Rewrite != nil {
 		s.rewrite(&shown)
 	}
 	m.Subject, m.Text, m.HTML = visible(shown.Subject), shown.Text, shown.HTML
 	m.ReplyTo, m.EnvelopeSender, m.Headers = shown.ReplyTo, shown.EnvelopeSender, shown.Headers
-	return m, nil
+	return m
+}
+
+// languageOf returns the language of a message: that of the reader, else the default
+// of the host, else English, whichever has all texts of the message.
+func (s *Set) languageOf(locale string, kind mailer.Kind) *texts.Catalogue {
+	for _, l := range []*texts.Catalogue{s.options.Texts.Match([]string{locale}), s.options.Texts.Default()} {
+		if speaks(l, kind) {
+			return l
+		}
+	}
+	return s.options.Texts.English()
 }
 
 // rewrite applies the changes of the host's function. It changes nothing if the
@@ -131,14 +152,14 @@ func (s *Set) rewrite(m *mailer.Message) {
 }
 
 // check refuses values that lack a fact which the texts of kind need.
-func check(kind mailer.Kind, v mailer.Values) error {
-	w, known := english.letters[kind]
+func (s *Set) check(kind mailer.Kind, v mailer.Values) error {
+	w := words{Catalogue: s.options.Texts.English(), kind: kind}
 	switch {
-	case !known:
+	case !slices.Contains(mailer.Kinds(), kind):
 		return errors.New("there is no such kind of message")
 	case visible(v.SiteName) == "":
 		return errors.New("SiteName is missing")
-	case w.needsLink && v.Link == "" && (v.Code == "" || w.aboveCode == ""):
+	case rulesOf(kind).needsLink && v.Link == "" && (v.Code == "" || w.raw("aboveCode") == ""):
 		return errors.New("Link is missing")
 	case v.Link != "" && !isLink(v.Link):
 		return errors.New("Link is no absolute URL")

@@ -1,7 +1,6 @@
 package letter
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +15,8 @@ const sampleLink = "https://app.example/v1/auth/confirm?email=ada%40example.com&
 func sample() mailer.Values {
 	at := time.Date(2026, time.May, 1, 11, 0, 0, 0, time.UTC)
 	return mailer.Values{
-		SiteName: "Notebook", UserName: "Ada Lovelace", UserEmail: "ada@example.com", Verified: true, NewEmail: "ada.new@example.com",
+		SiteName: "Notebook", UserName: "Ada Lovelace", UserEmail: "ada@example.com", Verified: true, NewEmail: "ada.new@example.com", Provider: "Google",
+		InviterName: "Grace Hopper", InviterEmail: "grace@example.com", InviterLabel: "Navy", ResourceName: "Compilers",
 		Link: sampleLink, Code: "482915", Device: "Firefox on Linux", IPAddress: "192.0.2.17",
 		At: at, ExpiresAt: at.Add(24 * time.Hour),
 	}
@@ -76,59 +76,31 @@ func readPage(t testing.TB, source string) page {
 	return p
 }
 
-func TestEveryKindHasWordsInEveryLanguage(t *testing.T) {
-	placeholder := regexp.MustCompile(`\{[^}]*\}?`)
-	known := map[string]bool{"{site}": true, "{name}": true, "{email}": true, "{newEmail}": true, "{lasts}": true}
-	for tag, l := range languages {
-		if l.tag != tag || l.greeting == "" || l.device == "" || l.ipAddress == "" || l.copyLink == "" || l.footer == "" {
-			t.Errorf("%s lacks words that every message has", tag)
+func TestEveryKindHasItsWords(t *testing.T) {
+	english := newSet(t, Options{}).options.Texts.English()
+	for _, kind := range mailer.Kinds() {
+		for _, part := range []string{"subject", "preheader", "heading", "opening", "when"} {
+			if !english.HasOwn("mail." + string(kind) + "." + part) {
+				t.Errorf("%s has no %s", kind, part)
+			}
 		}
-		if len(l.letters) != len(mailer.Kinds()) {
-			t.Errorf("%s has words for %d kinds, there are %d", l.tag, len(l.letters), len(mailer.Kinds()))
-		}
-		for _, kind := range mailer.Kinds() {
-			w, e := l.letters[kind], english.letters[kind]
-			if w.subject == "" || w.preheader == "" || w.heading == "" || len(w.opening) == 0 || w.when == "" {
-				t.Errorf("%s %s lacks subject, preheader, heading, opening or the label of the time", l.tag, kind)
-			}
-			if w.needsLink && w.button == "" {
-				t.Errorf("%s %s needs a link and has no button for it", l.tag, kind)
-			}
-			// A text that one language has, every language has.
-			for name, words := range map[string][2]string{
-				"button": {w.button, e.button}, "aboveCode": {w.aboveCode, e.aboveCode}, "codeOnly": {w.codeOnly.button + w.codeOnly.preheader, e.codeOnly.button},
-				"aboveButton": {all(w.aboveButton), all(e.aboveButton)}, "withoutLink": {all(w.withoutLink), all(e.withoutLink)},
-				"belowButton": {all(w.belowButton), all(e.belowButton)}, "closing": {all(w.closing), all(e.closing)},
-			} {
-				if (words[0] == "") != (words[1] == "") || l != &english && words[0] == words[1] && words[0] != "" {
-					t.Errorf("%s %s: %s is missing or English", l.tag, kind, name)
-				}
-			}
-			if w.needsLink != e.needsLink || w.named != e.named {
-				t.Errorf("%s %s has other rules than English", l.tag, kind)
-			}
-			all := []string{w.subject, w.preheader, w.heading, w.button, w.aboveCode}
-			for _, paragraphs := range [][]string{w.opening, w.aboveButton, w.belowButton, w.withoutLink, w.closing} {
-				all = append(all, paragraphs...)
-			}
-			for _, name := range placeholder.FindAllString(strings.Join(all, "\n"), -1) {
-				if !known[name] {
-					t.Errorf("%s %s names %s, which nothing fills", l.tag, kind, name)
-				}
-			}
+		if rulesOf(kind).needsLink && !english.HasOwn("mail."+string(kind)+".button") {
+			t.Errorf("%s needs a link and has no button for it", kind)
 		}
 	}
 }
 
-// all joins paragraphs.
-func all(paragraphs []string) string { return strings.Join(paragraphs, "\n") }
+// withoutLink says whether messages of a kind need no link.
+func withoutLink(kind mailer.Kind) bool {
+	return kind == mailer.AccountDeleted || kind == mailer.WebhookDisabled
+}
 
 func TestEveryKindTellsItsFactsInTextAndHTML(t *testing.T) {
 	s := newSet(t, Options{})
 	for _, kind := range mailer.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
 			v := sample()
-			if kind == mailer.AccountDeleted {
+			if withoutLink(kind) {
 				v.Link = ""
 			}
 			subject, text, source := render(t, s, kind, v)
@@ -168,7 +140,7 @@ func TestHTMLLoadsNothingAndLinksOnlyToTheLink(t *testing.T) {
 	for _, kind := range mailer.Kinds() {
 		_, _, source := render(t, s, kind, sample())
 		p := readPage(t, source)
-		if kind != mailer.AccountDeleted && len(p.links) != 2 {
+		if !withoutLink(kind) && len(p.links) != 2 {
 			t.Errorf("%s has %d links, want the button and the link as text", kind, len(p.links))
 		}
 		for _, link := range p.links {
@@ -217,42 +189,6 @@ func TestAParagraphAboutAMissingFactIsLeftOut(t *testing.T) {
 	}
 }
 
-func TestExpiryIsALengthOrAMoment(t *testing.T) {
-	at := time.Date(2026, time.May, 1, 11, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		from  time.Time
-		until time.Time
-		want  string
-	}{
-		{at, at.Add(10 * time.Minute), "for 10 minutes"},
-		{at, at.Add(time.Minute), "for 1 minute"},
-		{at, at.Add(time.Second), "for 1 minute"},
-		{at, at.Add(90 * time.Minute), "for 90 minutes"},
-		{at, at.Add(24 * time.Hour), "for 24 hours"},
-		{at.Add(3 * time.Millisecond), at.Add(24 * time.Hour), "for 24 hours"},
-		{at, at.Add(7 * 24 * time.Hour), "for 7 days"},
-		{time.Time{}, at, "until 1 May 2026, 11:00 UTC"},
-		{at, at.Add(-time.Hour), "until 1 May 2026, 10:00 UTC"},
-	} {
-		if got := english.lasts(c.from, c.until); got != c.want {
-			t.Errorf("from %v until %v: %q, want %q", c.from, c.until, got, c.want)
-		}
-	}
-	for life, want := range map[time.Duration][2]string{
-		time.Minute: {"1 Minute lang", "1分間"}, 10 * time.Minute: {"10 Minuten lang", "10分間"}, 24 * time.Hour: {"24 Stunden lang", "24時間"}, 7 * 24 * time.Hour: {"7 Tage lang", "7日間"},
-	} {
-		if got := [2]string{german.lasts(at, at.Add(life)), japanese.lasts(at, at.Add(life))}; got != want {
-			t.Errorf("%v: %q, want %q", life, got, want)
-		}
-	}
-	if got := german.lasts(time.Time{}, at); got != "bis zum 1. Mai 2026, 11:00 Uhr (UTC)" {
-		t.Error(got)
-	}
-	if got := japanese.lasts(time.Time{}, at); got != "2026年5月1日 11:00（UTC）まで" {
-		t.Error(got)
-	}
-}
-
 func TestRenderRefusesWhatItCannotSayRight(t *testing.T) {
 	s := newSet(t, Options{})
 	for _, c := range []struct {
@@ -289,9 +225,10 @@ func TestRenderRefusesWhatItCannotSayRight(t *testing.T) {
 }
 
 func TestLocaleFallsBackToEnglish(t *testing.T) {
-	for _, locale := range []string{"", "en", "en-GB", "EN_us", "xx", "fr-CA", "-", "../en", "de\x00", "deutsch"} {
-		if l := languageOf(locale); l.tag != "en" {
-			t.Errorf("%q gets %s", locale, l.tag)
+	s := newSet(t, Options{})
+	for _, locale := range []string{"", "en", "en-GB", "EN_us", "xx", "nl-BE", "-", "../en", "de\x00", "deutsch"} {
+		if l := s.languageOf(locale, mailer.MagicLink); l.Tag != "en" {
+			t.Errorf("%q gets %s", locale, l.Tag)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package locale chooses among the languages that have texts. The mails and the
-// pages use it.
+// Package locale reads the names of languages and chooses among the languages that
+// have texts. The mails, the pages and the errors use it.
 package locale
 
 import (
@@ -8,12 +8,6 @@ import (
 	"strconv"
 	"strings"
 )
-
-// kin are the languages whose readers also read another language, as CLDR lists
-// them.
-var kin = map[string]string{
-	"gsw": "de", "nds": "de", "lb": "de", "ksh": "de", "bar": "de", "ain": "ja", "ryu": "ja",
-}
 
 // longest is how many characters of a tag, and of a header, are read.
 const (
@@ -62,25 +56,6 @@ func Chain(tag string) []string {
 	return chain
 }
 
-// Match returns the first language of have that fits the first possible entry
-// of wanted, or "". The languages of have are in the form of Parse.
-func Match(wanted []string, have []string) string {
-	for _, tag := range wanted {
-		chain := Chain(tag)
-		for _, candidate := range chain {
-			if slices.Contains(have, candidate) {
-				return candidate
-			}
-		}
-		if len(chain) > 0 {
-			if relative := kin[chain[len(chain)-1]]; slices.Contains(have, relative) {
-				return relative
-			}
-		}
-	}
-	return ""
-}
-
 // Accepted lists the tags of an Accept-Language header, the most wanted first.
 // It leaves out unreadable tags, refused tags (q=0) and "*".
 func Accepted(header string) []string {
@@ -109,4 +84,64 @@ func Accepted(header string) []string {
 		tags = append(tags, c.tag)
 	}
 	return tags
+}
+
+// Direction returns "rtl" for a language that is written from right to left, and
+// "ltr" for any other.
+func Direction(tag string) string {
+	switch first, rest, _ := strings.Cut(Parse(tag), "-"); {
+	case strings.HasPrefix(rest, "latn"):
+	case slices.Contains([]string{"ar", "fa", "he", "iw", "ur", "ps", "sd", "ug", "yi", "dv", "ckb", "syr"}, first), strings.HasPrefix(rest, "arab"), strings.HasPrefix(rest, "hebr"):
+		return "rtl"
+	}
+	return "ltr"
+}
+
+// renamed are the codes of languages that have a newer code (RFC 5646, section
+// 4.5).
+var renamed = map[string]string{"iw": "he", "in": "id", "ji": "yi", "jw": "jv", "mo": "ro"}
+
+// Canonical returns a BCP 47 tag in the spelling that RFC 5646 recommends
+// (section 2.1.1), with "-" between its parts: "zh-Hant-HK", "en-GB". A language that
+// has a newer code gets the newer code. It returns "" for a text that is no tag in
+// the syntax of section 2.1.
+func Canonical(tag string) string {
+	tag = Parse(tag)
+	if tag == "" {
+		return ""
+	}
+	parts := strings.Split(tag, "-")
+	if newer := renamed[parts[0]]; newer != "" {
+		parts[0] = newer
+	}
+	// The order of the kinds of part: extended language, script, region, variant,
+	// extension, private use.
+	const language, script, region, variant, extension, private = 0, 1, 2, 3, 4, 5
+	at := language
+	for i, part := range parts[1:] {
+		digits := strings.Trim(part, "0123456789") == ""
+		letters := strings.Trim(part, "abcdefghijklmnopqrstuvwxyz") == ""
+		switch n := len(part); {
+		case at == private:
+		case n == 1:
+			if i+2 == len(parts) || len(parts[i+2]) == 1 && part != "x" {
+				return "" // nothing follows
+			}
+			at = extension
+			if part == "x" {
+				at = private
+			}
+		case at == extension:
+		case n == 3 && letters && at == language && i < 3:
+		case n == 4 && letters && at < script:
+			parts[i+1], at = strings.ToUpper(part[:1])+part[1:], script
+		case (n == 2 && letters || n == 3 && digits) && at < region:
+			parts[i+1], at = strings.ToUpper(part), region
+		case (n >= 5 || n == 4 && part[0] <= '9') && at <= variant:
+			at = variant
+		default:
+			return ""
+		}
+	}
+	return strings.Join(parts, "-")
 }

@@ -238,19 +238,27 @@ func (o *Outbox[M]) final(err error) bool {
 	return errors.Is(err, ErrExpired) || errors.Is(err, errUnreadable) || o.Permanent(err)
 }
 
+// Open returns the content of a stored message.
+func (o *Outbox[M]) Open(mail store.Mail) (message M, err error) {
+	plain, err := o.Ring.Open(Purpose, []byte(mail.ID), mail.Sealed)
+	if err == nil {
+		err = json.Unmarshal(plain, &message)
+	}
+	if err != nil {
+		return message, fmt.Errorf("%w: %w", errUnreadable, err)
+	}
+	return message, nil
+}
+
 func (o *Outbox[M]) deliver(ctx context.Context, mail store.Mail) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("sending panicked: %v", cause)
 		}
 	}()
-	plain, err := o.Ring.Open(Purpose, []byte(mail.ID), mail.Sealed)
+	message, err := o.Open(mail)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errUnreadable, err)
-	}
-	var message M
-	if err := json.Unmarshal(plain, &message); err != nil {
-		return fmt.Errorf("%w: %w", errUnreadable, err)
+		return err
 	}
 	if mail.Kind == Decoy {
 		return nil

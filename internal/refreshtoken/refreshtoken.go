@@ -35,6 +35,7 @@ const (
 
 	refreshPurpose   = "refresh-token"
 	successorPurpose = "refresh-successor"
+	switchedPurpose  = "refresh-switched"
 	version          = 1
 	length           = 1 + 4 + 16 + 8 + 32 + 32
 )
@@ -136,6 +137,26 @@ func (s *Sealer) Successor(t *Token, session *store.Session) [32]byte {
 			return other
 		}
 	}
+	for _, keyID := range s.ring.KeyIDs() {
+		if other := s.switched(t.Session, t.Generation, Hash(t.Secret), keyID); isHashOf(session.SecretHash, other) {
+			return other
+		}
+	}
+	return next
+}
+
+// Switched is the random part of the token that follows the current one of a
+// session that moves without its token, because its client has sent an access
+// token. It follows from the stored hash of the current token and from the first
+// secret. So the current token is given the same successor by Successor if the
+// answer was lost, and neither the store nor the secret alone makes a token.
+func (s *Sealer) Switched(session *store.Session) [32]byte {
+	id, _ := uuid.Parse(session.ID)
+	return s.switched(id, session.Generation, session.SecretHash, s.ring.Primary())
+}
+
+func (s *Sealer) switched(id [16]byte, generation int64, hash []byte, keyID [4]byte) [32]byte {
+	next, _ := s.ring.Derive(switchedPurpose, keyID, id[:], binary.BigEndian.AppendUint64(nil, uint64(generation)), hash)
 	return next
 }
 

@@ -152,6 +152,12 @@ func IsForm(r *http.Request) bool {
 	return kind == "application/x-www-form-urlencoded"
 }
 
+// IsUpload says whether a body is a form that can have files.
+func IsUpload(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "multipart/form-data"
+}
+
 // Form reads a body that is a form. It does not include fields of the query.
 func Form(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.ContentLength > MaxBody {

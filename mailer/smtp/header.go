@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -38,6 +39,17 @@ func (s settings) of(m mailer.Message) (settings, error) {
 			return s, fmt.Errorf("ReplyTo of the message: %w", err)
 		}
 		s.replyTo = replyTo
+	}
+	if m.SenderName != "" || m.SenderEmail != "" {
+		from := mail.Address{Name: cmp.Or(m.SenderName, s.from.Name), Address: s.from.Address}
+		if m.SenderEmail != "" {
+			address, err := readAddress(m.SenderEmail)
+			if err != nil || address.Name != "" {
+				return s, errors.New("SenderEmail of the message: must be one plain address")
+			}
+			from.Address = address.Address
+		}
+		s.from = &from
 	}
 	if m.EnvelopeSender != "" {
 		sender, err := readEnvelope(m.EnvelopeSender)

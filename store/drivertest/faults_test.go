@@ -50,6 +50,18 @@ func flows() []flow {
 		{"DeleteUser", func(ctx context.Context, s store.Store) error {
 			return done(s.DeleteUser(ctx, "", userID(0), epoch, later))
 		}},
+		{"RestoreUser", func(ctx context.Context, s store.Store) error {
+			if err := done(s.DeleteUser(ctx, "", userID(1), epoch, time.Time{})); err != nil {
+				return err
+			}
+			return s.RestoreUser(ctx, "", userID(1), later)
+		}},
+		{"PurgeUser", func(ctx context.Context, s store.Store) error {
+			if err := done(s.DeleteUser(ctx, "", userID(0), epoch, later)); err != nil {
+				return err
+			}
+			return done(s.PurgeUser(ctx, store.UserPurge{UserID: userID(0), Now: epoch}))
+		}},
 		{"RotateSession", func(ctx context.Context, s store.Store) error {
 			return done(s.RotateSession(ctx, store.Rotation{
 				ID: sessionID(0), Generation: 1, SecretHash: secretHash(0, 1), NextHash: secretHash(0, 2), Now: epoch, ExpiresAt: later,
@@ -154,7 +166,7 @@ func dump(t *testing.T, db *sql.DB) string {
 // empty removes every record.
 func empty(t *testing.T, db *sql.DB) {
 	t.Helper()
-	for _, table := range []string{"users", "addresses", "passwords", "sessions", "tokens", "record_keys", "record_refs", "records", "events", "counters", "outbox"} {
+	for _, table := range []string{"users", "addresses", "passwords", "sessions", "tokens", "record_keys", "record_refs", "records", "organizations", "members", "events", "counters", "outbox"} {
 		if _, err := db.Exec("DELETE FROM admit_" + table); err != nil {
 			t.Fatal(err)
 		}

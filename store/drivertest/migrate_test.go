@@ -16,13 +16,13 @@ import (
 )
 
 // released is how many steps the schema has.
-const released = 4
+const released = 11
 
 // later are steps as a later release would add them.
 var later = fstest.MapFS{
-	"0005_greetings.sql": {Data: []byte(`CREATE TABLE admit_greetings (id BIGINT PRIMARY KEY, text VARCHAR(10) NOT NULL);
+	"0012_greetings.sql": {Data: []byte(`CREATE TABLE admit_greetings (id BIGINT PRIMARY KEY, text VARCHAR(10) NOT NULL);
 		INSERT INTO admit_greetings (id, text) VALUES (1, 'hello');`)},
-	"0006_more.sql": {Data: []byte(`INSERT INTO admit_greetings (id, text) VALUES (2, 'good day');
+	"0013_more.sql": {Data: []byte(`INSERT INTO admit_greetings (id, text) VALUES (2, 'good day');
 		CREATE INDEX admit_greetings_text ON admit_greetings (text);`)},
 }
 
@@ -76,7 +76,7 @@ func TestMigrateAppliesWhatIsPendingOnce(t *testing.T) {
 		for _, at := range []struct {
 			version int
 			pending string
-		}{{released, "0001_init 0002_records 0003_answers 0004_factors"}, {released, ""}, {released + 2, "0005_greetings 0006_more"}, {released + 2, ""}} {
+		}{{released, "0001_init 0002_records 0003_answers 0004_factors 0005_users 0006_identities 0007_keys 0008_people 0009_organizations 0010_farewell 0011_audit"}, {released, ""}, {released + 2, "0012_greetings 0013_more"}, {released + 2, ""}} {
 			s := d.engine(t, db, at.version)
 			if pending, err := s.Pending(ctx); err != nil || strings.Join(pending, " ") != at.pending {
 				t.Errorf("pending are %q, %v; should be %q", pending, err, at.pending)
@@ -112,11 +112,11 @@ func TestMigrateRefusesASchemaThatItDoesNotKnow(t *testing.T) {
 			t.Errorf("Check found %v, %v; should find schema-newer", findings, err)
 		}
 
-		if _, err := db.Exec("UPDATE admit_migrations SET checksum = 'another' WHERE name = '0005_greetings'"); err != nil {
+		if _, err := db.Exec("UPDATE admit_migrations SET checksum = 'another' WHERE name = '0012_greetings'"); err != nil {
 			t.Fatal(err)
 		}
-		if err := d.engine(t, db, released+2).Migrate(ctx); err == nil || !strings.Contains(err.Error(), "0005_greetings") {
-			t.Errorf("a step of another text gave %v, which should name 0005_greetings", err)
+		if err := d.engine(t, db, released+2).Migrate(ctx); err == nil || !strings.Contains(err.Error(), "0012_greetings") {
+			t.Errorf("a step of another text gave %v, which should name 0012_greetings", err)
 		}
 	})
 }
@@ -126,13 +126,13 @@ func TestMigrateUndoesAStepThatFails(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, d database) {
 		db := d.connect(t, d.source(t))
 		broken := steps(t, d.dialect, released+1).(fstest.MapFS)
-		good := broken["0005_greetings.sql"].Data
-		broken["0005_greetings.sql"] = &fstest.MapFile{Data: append(slices.Clip(good), "INSERT INTO admit_nowhere VALUES (1);"...)}
+		good := broken["0012_greetings.sql"].Data
+		broken["0012_greetings.sql"] = &fstest.MapFile{Data: append(slices.Clip(good), "INSERT INTO admit_nowhere VALUES (1);"...)}
 		if err := sqlstore.New(db, d.dialect, sqlstore.Options{Steps: broken}).Migrate(ctx); err == nil {
 			t.Fatal("a broken step was applied")
 		}
 		s := d.engine(t, db, released+1)
-		if pending, err := s.Pending(ctx); err != nil || strings.Join(pending, " ") != "0005_greetings" {
+		if pending, err := s.Pending(ctx); err != nil || strings.Join(pending, " ") != "0012_greetings" {
 			t.Errorf("pending are %q, %v", pending, err)
 		}
 		if err := s.Migrate(ctx); err != nil {
@@ -249,7 +249,7 @@ func TestAC213_AProcessKilledInTheMiddleOfAMigrationLeavesNothingHalf(t *testing
 		}
 		fill(t, d.engine(t, db, released), 0, 10)
 		given := texts(t, steps(t, d.dialect, released+1))
-		given["0005_greetings.sql"] += slow(d.dialect)
+		given["0012_greetings.sql"] += slow(d.dialect)
 		killed := d.another(t, source, order{Role: "migrate", Steps: given, Workers: 1})
 		killed.goOn(t)
 		eventually(t, "the process is in the middle of the step", func() bool { return d.migrationRuns(t, db) })

@@ -20,33 +20,56 @@ const rows = 100_000
 // readsAll are the statements that read as many rows as they answer for, and so
 // may walk a whole tenant.
 var readsAll = map[string]string{
-	"count API keys":     "the total of a list that an administrator pages through",
-	"count records":      "the total of a list that an administrator pages through",
-	"count waiting mail": "the total of a list that an administrator pages through",
-	"count dead mail":    "the total of a list that an administrator pages through",
-	"list keys":          "all signing keys, of which a tenant has a handful",
+	"search users by created":             "2,000 accounts at most",
+	"search users by created descending":  "2,000 accounts at most",
+	"search users by name":                "2,000 accounts at most",
+	"search users by name descending":     "2,000 accounts at most",
+	"search users by e-mail":              "2,000 accounts at most",
+	"search users by e-mail descending":   "2,000 accounts at most",
+	"sort users with record":              "the accounts with the record, where a walk over 2,000 accounts has found few",
+	"sort users with record descending":   "the accounts with the record, where a walk over 2,000 accounts has found few",
+	"count users with record":             "the total of a list, up to a bound",
+	"search users with record":            "2,000 accounts at most",
+	"search users with record descending": "2,000 accounts at most",
+	"count users":                         "the total of a list that an administrator pages through, up to a bound",
+	"find users with text":                "SQLite has no index of texts",
+	"find users with text descending":     "SQLite has no index of texts",
+	"count API keys":                      "the total of a list that an administrator pages through",
+	"count records":                       "the total of a list that an administrator pages through",
+	"count waiting mail":                  "the total of a list that an administrator pages through",
+	"count dead mail":                     "the total of a list that an administrator pages through",
+	"count members":                       "the total of a list that a member pages through",
+	"count members of role":               "the total of a list that a member pages through",
+	"list keys":                           "all signing keys, of which a tenant has a handful",
 }
 
 // uncounted are the statements that may touch much on PostgreSQL until their
 // table is counted, and why nobody is kept waiting.
 var uncounted = map[string]string{
-	"list users":           "an operator waits, not a request, and there are many accounts only long after the table was counted",
-	"claim mail":           "a worker sorts the mail that is due, of which there is much only after an outage",
-	"delete events before": "a sweeper sorts what it may remove, of which there is much only long after the table was counted",
+	"list users":                       "an operator waits, not a request, and there are many accounts only long after the table was counted",
+	"list users by created":            "an administrator waits, and there are many accounts only long after the table was counted",
+	"list users by created descending": "an administrator waits, and there are many accounts only long after the table was counted",
+	"list users by name":               "an administrator waits, and there are many accounts only long after the table was counted",
+	"list users by name descending":    "an administrator waits, and there are many accounts only long after the table was counted",
+	"list users by e-mail":             "an administrator waits, and there are many accounts only long after the table was counted",
+	"list users by e-mail descending":  "an administrator waits, and there are many accounts only long after the table was counted",
+	"claim mail":                       "a worker sorts the mail that is due, of which there is much only after an outage",
 }
 
 // picksBy are the statements that pick a few records out of an ordered list,
 // with the index that has only those: without it they would find them too, on a
 // walk that no plan shows as one.
 var picksBy = map[string]string{
-	"end oldest sessions":             "admit_sessions_user",
-	"list dead mail":                  "admit_outbox_dead",
-	"list waiting mail":               "admit_outbox_waiting",
-	"list events of kind":             "admit_events_kind",
-	"list events of subject":          "admit_events_subject",
-	"list events of subject and kind": "admit_events_subject",
-	"list pending events":             "admit_events_pending",
-	"list sessions":                   "admit_sessions_user",
+	"end oldest sessions":    "admit_sessions_user",
+	"list deleted users":     "admit_users_deleted",
+	"list dead mail":         "admit_outbox_dead",
+	"list waiting mail":      "admit_outbox_waiting",
+	"list events of kind":    "admit_events_kind",
+	"list events of subject": "admit_events_subject",
+	"list unchained events":  "admit_events_unchained",
+	"list chained events":    "admit_events_chained",
+	"list pending events":    "admit_events_pending",
+	"list sessions":          "admit_sessions_user",
 }
 
 // TestEveryStatementHasAnIndexBehindIt explains every statement of the engine
@@ -132,6 +155,8 @@ func planArguments() map[string][]any {
 	const now, later, user, id, email = rows / 2, rows, "u150000", "i150000", "e150000"
 	hash := []byte("h150000")
 	page := []any{20, 40}
+	page3 := []any{"", 20, 40}
+	listed := []any{"", "user/u150000", "kind", "%5%", now, 20, 0}
 	userRow := []any{"", "new", "e", "new", 0, "", "", "", "", "", "", 0, 0, 0, "", 0, 0, 0, 1, 0}
 	sessionRow := []any{"", "new", user, 1, hash, 1, 0, 0, "", "", "", "", 0, 0, 0, 0, 0, "", 0, 0, 0}
 	activity, ids := `[["","i150000",100001],["","i150002",100001]]`, `["i150000","i150001"]`
@@ -144,10 +169,27 @@ func planArguments() map[string][]any {
 		"lock user and consume token": {"", "k", hash, now}, "read token and user": {"", "k", hash},
 		"make room for session": {"", user, now, "", "r", 10, "a", "b", "l"},
 		"list users":            {"", user, 20, "", 0, 0, ""},
-		"update user":           {"", user, 1, 0, "", "", "", "", "", "", 0, 0, 0, "", 0, 0},
-		"prove session":         {"", id, now, "pwd"},
-		"look for user":         {"", user}, "verify e-mail": {"", user, email, now},
+		"list users of role":    {"", user, 20, "admin", 0, 0, ""},
+		"list users by created": page3, "search users by created": {"", 2000, "%5%", "", 20, 0},
+		"list users by created descending": page3, "search users by created descending": {"", 2000, "%5%", "", 20, 0},
+		"list users by name": page3, "search users by name": {"", 2000, "%5%", "", 20, 0},
+		"list users by name descending": page3, "search users by name descending": {"", 2000, "%5%", "", 20, 0},
+		"list users by e-mail": page3, "search users by e-mail": {"", 2000, "%5%", "", 20, 0},
+		"list users by e-mail descending": page3, "search users by e-mail descending": {"", 2000, "%5%", "", 20, 0},
+		"find users with text": {"", "%150000%", "", "", 20, 0}, "find users with text descending": {"", "%150000%", "", "", 20, 0},
+		"list users with record": listed, "list users with record descending": listed,
+		"sort users with record": listed, "sort users with record descending": listed,
+		"search users with record": append(listed[:7:7], 2000), "search users with record descending": append(listed[:7:7], 2000),
+		"count users with record": {"", "user/u150000", "kind", "", now, 1000},
+		"count users":             {"", "", "", 10_000},
+		"update user":             {"", user, 1, 0, "", "", "", "", "", "", 0, 0, 0, "", 0, 0},
+		"prove session":           {"", id, now, "pwd"},
+		"look for user":           {"", user}, "verify e-mail": {"", user, email, now},
 		"change e-mail": {"", user, email, "n", "n", now, now}, "delete user": {"", user, now},
+		"list deleted users": {"", user, now, 20}, "restore user": {"", user, now}, "purge user": {"", user},
+		"purge sessions": {"", user}, "purge ended sessions": {"", user}, "purge tokens": {"", user}, "purge used tokens": {"", user},
+		"purge API keys": {"", user}, "purge addresses": {"", user, email, now},
+		"clear events of subject": {"", user, `["k7"]`}, "clear events of actor": {"", user}, "purge mail": {"", ids},
 		"claim address": {"", "n", user, now}, "reserve address": {"", email, user, later}, "free address": {"", email, user},
 		"read password": {"", user}, "put password": {"", user, "h", now}, "swap password": {"", user, "p", "q", now}, "delete password": {"", user},
 		"create session": sessionRow, "read session and user": {"", id}, "rotate session": {"", id, 1, hash, []byte("n"), now, later},
@@ -158,8 +200,9 @@ func planArguments() map[string][]any {
 		"create token": {"", "k", []byte("n"), user, email, nil, 0, 0, nil, 0, 0, 0}, "read token": {"", "k", hash},
 		"consume token": {"", "k", hash, now}, "try token": {"", "k", hash, now},
 		"delete tokens of user": {"", user, `["k"]`}, "delete tokens of e-mail": {"", email, `[]`}, "delete tokens before": {"", now, 20},
-		"create API key":         {"", "new", []byte("n"), "", "", "", "", "", nil, "", 0, 0, 0, 0},
-		"read API key and owner": {"", hash}, "list API keys": append([]any{""}, page...), "count API keys": {""},
+		"create API key":         {"", "new", []byte("n"), "", "", "", "", "", nil, "", "", 0, 0, 0, 0},
+		"read API key and owner": {"", hash}, "list API keys": append([]any{""}, page...), "count API keys": {""}, "read API key": {"", id},
+		"list API keys of owner": append([]any{"", user, ""}, page...), "count API keys of owner": {"", user, ""},
 		"revoke API key": {"", id, now}, "look for API key": {"", id}, "revoke API keys of owner": {"", user, now}, "touch API key": {"", id, later},
 		"create key": {"", "new", "p", 0, "", []byte("s"), 0, 0, 0}, "list keys": {""},
 		"reseal key":    {"", id, hash, []byte("n")},
@@ -172,12 +215,25 @@ func planArguments() map[string][]any {
 		"delete record":      {"", "identity", id}, "delete records of ref": {"", user, `["identity"]`}, "sweep records": {now, 20},
 		"take record's keys": {"", "identity", id, `["n", "m"]`}, "free record's keys": {"", "identity", id},
 		"add record's refs": {"", "identity", id, `["n", "m"]`}, "drop record's refs": {"", "identity", id},
-		"append event": {"", "new", "k", "", "", "", "", "", nil, 0, 0}, "list events": {"", id, 20},
-		"list events of subject": {"", "", 20, user}, "list events of kind": {"", id, 20, "k7"},
-		"list events of subject and kind": {"", "", 20, user, "k7"}, "list pending events": {"", 20}, "deliver events": {"", ids}, "delete events before": {"", id, 20},
+		"create organization": {"", "new", "n", "new", 0, 0, 0, 0, 1}, "read organization": {"", id}, "lock organization": {"", id},
+		"update organization": {"", id, 1, "n", "new", 0, 0, now}, "look for organization": {"", id},
+		"list organizations of user": append([]any{"", user}, page...), "count organizations of user": {"", user},
+		"add member": {"", id, "new", "member", 0, 0}, "read member": {"", id, user}, "set role of member": {"", id, user, "admin", now, "member"},
+		"remove member": {"", id, user}, "remove memberships of user": {"", user}, "enter organization": {"", id, id},
+		"list members": append([]any{"", id}, page...), "count members": {"", id},
+		"list members of role": append([]any{"", id, "member"}, page...), "count members of role": {"", id, "member"},
+		"sweep members": {now, 20}, "sweep organizations": {now, 20},
+		"append event": {"", "new", "k", "", "", "", "", "", nil, 0, 0, 0, "s", "", ""},
+		"list events":  {"", id, "i160000", 20}, "list events, newest first": {"", "", id, 20},
+		"list events of subject": {"", "", "j", 20, user, "k7", ""}, "list events of subject, newest first": {"", "", "j", 20, user, "", ""},
+		"list events of kind": {"", id, "j", 20, "k7"}, "list events of kind, newest first": {"", "", id, 20, "k7"},
+		"list events of actor": {"", "", "j", 20, user, ""}, "list events of actor, newest first": {"", "", "j", 20, user, "k7"},
+		"list events of itself": {"", "", "j", 20, user, ""}, "list events of itself, newest first": {"", "", "j", 20, user, "k7"},
+		"list pending events": {"", 20}, "deliver events": {"", ids}, "list unchained events": {"", 20},
+		"chain events": {`[["","i150000",900000,"s","c","d"],["","i150001",900001,"s","c","d"]]`}, "list chained events": {"", now, 20}, "delete chained events": {"", now, 20},
 		"hit counters": {now, counters}, "find full counter": {now, counters}, "unhit counters": {"", ids}, "clear counters": {"", ids},
 		"add mail": {"", "new", "mail", "", []byte("s"), 0, 0, 0, 0, "", "", 0}, "claim mail": {"", "webhook", "w", now, later, 20},
-		"remove mail": {"", id, "w"}, "defer mail": {"", id, "w", later, "r"}, "bury mail": {"", id, "w", now, "r"},
+		"remove mail": {"", id, "w"}, "delete mail": {"", id}, "defer mail": {"", id, "w", later, "r"}, "bury mail": {"", id, "w", now, "r"},
 		"find next mail": {"", "webhook"}, "revive mail": {"", id, now}, "reseal mail": {"", id, hash, []byte("n")},
 		"list waiting mail": append([]any{"", "webhook"}, page...), "count waiting mail": {"", "webhook"},
 		"list dead mail": append([]any{"", "webhook"}, page...), "count dead mail": {"", "webhook"},
@@ -188,11 +244,11 @@ func planArguments() map[string][]any {
 
 // tables are the tables that hold records, without their prefix. One that refers
 // to another comes after it.
-var tables = []string{"users", "addresses", "passwords", "sessions", "tokens", "api_keys", "keys", "records", "record_keys", "record_refs", "events", "counters", "outbox",
+var tables = []string{"users", "addresses", "passwords", "sessions", "tokens", "api_keys", "keys", "records", "record_keys", "record_refs", "organizations", "members", "events", "counters", "outbox",
 	"leases"}
 
 // count has the database count what its tables hold.
-func count(t *testing.T, db *sql.DB) {
+func count(t testing.TB, db *sql.DB) {
 	t.Helper()
 	if _, err := db.Exec("ANALYZE"); err != nil {
 		t.Fatal(err)
@@ -213,19 +269,21 @@ func fillTables(t *testing.T, d database, db *sql.DB) {
 		"users":     `'', USER, MAIL, MAIL, i % 2, 'name', '', '', 'en', 'user', 'completed', 0, 0, 0, '', 0, i, i, 1, 0`,
 		"addresses": `'', MAIL, USER, CASE WHEN i % 10 = 0 THEN i ELSE 0 END`,
 		"passwords": `'', USER, 'p', i`,
-		"sessions": `'', ID, USER, 1, HASH, 1, i, i, 'pwd', '', 'Mozilla/5.0 (X11; Linux x86_64)', '203.0.113.7', i, i, 100000 + i, 100000 + i,
+		"sessions": `'', ID, USER, 1, HASH, 1, i, i, 'pwd', ID, 'Mozilla/5.0 (X11; Linux x86_64)', '203.0.113.7', i, i, 100000 + i, 100000 + i,
 			CASE WHEN i % 2 = 0 THEN 0 ELSE i END, '', 0, -1, -1`,
 		"tokens":   `'', 'k', HASH, USER, MAIL, NULL, 0, 5, NULL, i, 100000 + i, CASE WHEN i % 2 = 0 THEN 0 ELSE i END`,
-		"api_keys": `'', ID, HASH, 'secret', 'sk_test', 'abcd', 'name', 'prod', NULL, USER, i, 0, i, CASE WHEN i % 4 = 1 THEN i ELSE 0 END`,
+		"api_keys": `'', ID, HASH, 'secret', 'sk_test', 'abcd', 'name', 'prod', NULL, USER, i, 0, i, CASE WHEN i % 4 = 1 THEN i ELSE 0 END, ''`,
 		"keys":     `'', ID, 'p', i, 'ES256', HASH, i, i, i`,
-		"events":   `'', ID, 'k' || (i % 50), '', USER, '203.0.113.7', 'Mozilla/5.0', '', NULL, i, CASE WHEN i % 100 = 0 THEN 0 ELSE 1 END`,
+		"events":   `'', ID, 'k' || (i % 50), '', USER, '203.0.113.7', 'Mozilla/5.0', '', NULL, i, CASE WHEN i % 100 = 0 THEN 0 ELSE 1 END, CASE WHEN i % 100 = 0 THEN 0 ELSE i + 1 END, 's', 'c', 'd'`,
 		"counters": `'', ID, 1, 5, i`,
 		"outbox": `'', ID, 'k', HASH, 0, i, i, CASE WHEN i % 100 = 1 THEN i ELSE 0 END, CASE WHEN i % 100 = 1 THEN 'w' ELSE '' END, '',
 			CASE WHEN i % 10 = 0 THEN i + 1 ELSE 0 END, CASE WHEN i % 1000 < 10 THEN 'webhook' ELSE 'mail' END`,
-		"records":     `'', 'identity', ID, '["i' || (100000 + i) || '"]', '["u' || (100000 + i) || '"]', HASH, 1, i, i, i`,
-		"record_keys": `'', 'identity', ID, ID`,
-		"record_refs": `'', USER, 'identity', ID`,
-		"leases":      `'', ID, 'w', i`,
+		"records":       `'', 'identity', ID, '["i' || (100000 + i) || '"]', '["u' || (100000 + i) || '"]', HASH, 1, i, i, i`,
+		"record_keys":   `'', 'identity', ID, ID`,
+		"record_refs":   `'', USER, 'identity', ID`,
+		"organizations": `'', ID, 'name', ID, 0, CASE WHEN i % 10 = 0 THEN i ELSE 0 END, i, i, 1`,
+		"members":       `'', ID, USER, 'member', i, i`,
+		"leases":        `'', ID, 'w', i`,
 	}
 	for _, table := range tables {
 		columns := filled[table]
@@ -326,7 +384,9 @@ func TestEveryIndexIsBehindAStatement(t *testing.T) {
 			for _, q := range sqlstore.Statements(d.dialect) {
 				missed += len(faultsOfPlan(t, tx, q, arguments[q.Name]))
 			}
-			if missed == 0 {
+			// The owners of an organisation are found without reading all its members. A plan
+			// names the same columns either way.
+			if missed == 0 && name != "admit_members_role" {
 				t.Errorf("no statement misses %s", name)
 			}
 			if err := tx.Rollback(); err != nil {

@@ -49,15 +49,31 @@ func (s *Store) APIKeyOwner(ctx context.Context, tenant string, hash []byte) (st
 	return k, store.User{}, nil
 }
 
+// APIKey is described at store.APIKeys.
+func (s *Store) APIKey(ctx context.Context, tenant, id string) (store.APIKey, error) {
+	st, err := s.read(ctx, text.Key(tenant, id))
+	if err != nil {
+		return store.APIKey{}, err
+	}
+	k := st.apiKeys.get(place(tenant, id))
+	if k == nil {
+		return store.APIKey{}, store.ErrNotFound
+	}
+	return handAPIKey(*k), nil
+}
+
 // ListAPIKeys is described at store.APIKeys.
-func (s *Store) ListAPIKeys(ctx context.Context, tenant string, page store.Page) ([]store.APIKey, int, error) {
-	st, err := s.read(ctx, text.Key(tenant))
+func (s *Store) ListAPIKeys(ctx context.Context, tenant string, owner store.KeyOwner, page store.Page) ([]store.APIKey, int, error) {
+	st, err := s.read(ctx, text.Key(tenant, owner.Kind, owner.ID))
 	if err != nil {
 		return nil, 0, err
 	}
 	var listed []store.APIKey
 	total := 0
 	for _, k := range st.apiKeys.in(under(tenant)) {
+		if owner != (store.KeyOwner{}) && (owner.ID == "" || owner != store.KeyOwner{Kind: k.OwnerKind, ID: k.OwnerID}) {
+			continue
+		}
 		if onPage(total, page) {
 			listed = append(listed, handAPIKey(k))
 		}
@@ -83,7 +99,7 @@ func (s *Store) RevokeAPIKey(ctx context.Context, tenant, id string, at time.Tim
 func (s *Store) RevokeAPIKeysOf(ctx context.Context, tenant, ownerID string, at time.Time) (revoked int, err error) {
 	err = s.write(ctx, text.Key(tenant, ownerID), func(st *state) error {
 		for _, k := range st.apiKeys.in(under(tenant)) {
-			if k.OwnerID == ownerID && st.revoke(k, cut(at)) {
+			if k.OwnerID == ownerID && ownerID != "" && st.revoke(k, cut(at)) {
 				revoked++
 			}
 		}
@@ -92,9 +108,10 @@ func (s *Store) RevokeAPIKeysOf(ctx context.Context, tenant, ownerID string, at 
 	return revoked, err
 }
 
-// revoke revokes a key and reports whether it was not revoked before.
+// revoke revokes a key from a time on and reports whether it was not revoked from
+// that time on already.
 func (st *state) revoke(k store.APIKey, at time.Time) bool {
-	if !k.RevokedAt.IsZero() {
+	if !k.RevokedAt.IsZero() && !k.RevokedAt.After(at) {
 		return false
 	}
 	k.RevokedAt = at

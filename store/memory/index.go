@@ -82,6 +82,26 @@ func (n *node[V]) walk(prefix, start string, yield func(string, V) bool) bool {
 		n.right.walk(prefix, start, yield)
 }
 
+// down walks over the keys with the prefix, from the last to the first.
+func (t index[V]) down(prefix string) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) { t.root.walkDown(prefix, yield) }
+}
+
+// walkDown passes over the keys that do not have the prefix: those that sort after
+// it are greater than every key with the prefix.
+func (n *node[V]) walkDown(prefix string, yield func(string, V) bool) bool {
+	if n == nil {
+		return true
+	}
+	if strings.HasPrefix(n.key, prefix) {
+		return n.right.walkDown(prefix, yield) && yield(n.key, n.value) && n.left.walkDown(prefix, yield)
+	}
+	if n.key < prefix {
+		return n.right.walkDown(prefix, yield)
+	}
+	return n.left.walkDown(prefix, yield)
+}
+
 func (n *node[V]) weight() int {
 	if n == nil {
 		return 0

@@ -203,6 +203,16 @@ func (s *Store) ReviveMail(ctx context.Context, tenant, id string, now time.Time
 	return revived, err
 }
 
+// DeleteMail is described at store.Outbox.
+func (s *Store) DeleteMail(ctx context.Context, tenant, id string) (deleted bool, err error) {
+	err = s.write(ctx, text.Key(tenant, id), func(st *state) error {
+		deleted = st.mail.get(place(tenant, id)) != nil
+		st.dropMail(tenant, id)
+		return nil
+	})
+	return deleted, err
+}
+
 // ResealMail is described at store.Outbox.
 func (s *Store) ResealMail(ctx context.Context, tenant, id string, old, sealed []byte) (resealed bool, err error) {
 	err = s.write(ctx, text.Key(tenant, id), func(st *state) error {

@@ -13,7 +13,7 @@ import (
 // ownSession gives a session the form in which it is kept, and bytes that
 // nobody else holds.
 func ownSession(x store.Session) store.Session {
-	x.SecretHash = clone(x.SecretHash)
+	x.SecretHash, x.OrganizationRole = clone(x.SecretHash), ""
 	x.RotatedAt, x.AuthTime = cut(x.RotatedAt), cut(x.AuthTime)
 	x.CreatedAt, x.LastActivityAt = cut(x.CreatedAt), cut(x.LastActivityAt)
 	x.ExpiresAt, x.AbsoluteExpiresAt, x.EndedAt = cut(x.ExpiresAt), cut(x.AbsoluteExpiresAt), cut(x.EndedAt)
@@ -92,6 +92,7 @@ func (s *Store) SessionUser(ctx context.Context, tenant, id string) (x store.Ses
 		if owner := st.users.get(row{tenant, kept.UserID}); owner != nil {
 			x, u = *kept, *owner
 			x.SecretHash = clone(kept.SecretHash)
+			x.OrganizationRole = st.roleIn(tenant, kept.OrganizationID, kept.UserID)
 			return x, u, nil
 		}
 	}
@@ -130,6 +131,7 @@ func (s *Store) RotateSessionUser(ctx context.Context, r store.Rotation) (rotate
 		st.putSession(x)
 		rotatedTo, owner, rotated = x, *u, true
 		rotatedTo.SecretHash = clone(x.SecretHash)
+		rotatedTo.OrganizationRole = st.roleIn(x.Tenant, x.OrganizationID, x.UserID)
 		return nil
 	})
 	return rotatedTo, owner, rotated, err

@@ -24,6 +24,7 @@ type recordKey struct{ tenant, kind, key string }
 type state struct {
 	users     table[row, store.User]
 	listed    index[row]          // accounts by id, while not deleted
+	deleted   index[row]          // accounts by id, while deleted
 	addresses table[row, address] // by e-mail key
 	reserved  index[row]          // addresses reserved, by the end of that
 
@@ -52,8 +53,19 @@ type state struct {
 	recordRefs      index[string]            // places in records, by ref, kind and id
 	recordsExpiring index[string]
 
+	organizations table[row, store.Organization]
+	slugs         table[row, string] // ids of organisations, by slug
+	purging       index[row]         // organisations that will be purged, by PurgeAt
+
+	members     table[memberRow, store.Member]
+	membersOf   index[memberRow] // by organisation and account
+	membersIn   index[memberRow] // by organisation, role and account
+	memberships index[memberRow] // by account and organisation
+
 	events        index[store.Event] // by id
 	eventsPending index[struct{}]    // places in events
+	unchained     index[struct{}]    // places in events
+	chained       index[string]      // places in events, by Seq
 
 	counters         table[row, counter]
 	countersExpiring index[row]
@@ -69,16 +81,19 @@ type state struct {
 func newState() *state {
 	seed := maphash.MakeSeed()
 	return &state{
-		users:        newTable[row, store.User](seed),
-		addresses:    newTable[row, address](seed),
-		passwords:    newTable[row, store.Password](seed),
-		sessions:     newTable[row, store.Session](seed),
-		tokens:       newTable[tokenRow, store.Token](seed),
-		apiKeyHashes: newTable[row, string](seed),
-		keyPlaces:    newTable[row, string](seed),
-		recordKeys:   newTable[recordKey, string](seed),
-		counters:     newTable[row, counter](seed),
-		leases:       newTable[row, lease](seed),
+		users:         newTable[row, store.User](seed),
+		addresses:     newTable[row, address](seed),
+		passwords:     newTable[row, store.Password](seed),
+		sessions:      newTable[row, store.Session](seed),
+		tokens:        newTable[tokenRow, store.Token](seed),
+		apiKeyHashes:  newTable[row, string](seed),
+		keyPlaces:     newTable[row, string](seed),
+		recordKeys:    newTable[recordKey, string](seed),
+		organizations: newTable[row, store.Organization](seed),
+		slugs:         newTable[row, string](seed),
+		members:       newTable[memberRow, store.Member](seed),
+		counters:      newTable[row, counter](seed),
+		leases:        newTable[row, lease](seed),
 	}
 }
 

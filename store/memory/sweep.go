@@ -14,6 +14,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, limit int) (removed in
 			sweep(st.recordsExpiring, now, limit, st.dropRecord) +
 			sweep(st.sessionsExpiring, now, limit, st.dropSession) +
 			sweep(st.countersExpiring, now, limit, st.dropCounter) +
+			sweep(st.purging, now, limit, st.dropOrganization) +
 			sweep(st.reserved, now, limit, func(at row) { st.release(at.tenant, at.id) })
 		return nil
 	})

@@ -1,7 +1,9 @@
 package memory
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,10 +71,12 @@ func (st *state) living(tenant, id string) *store.User {
 // putUser keeps the account as it is given.
 func (st *state) putUser(u store.User) {
 	at := row{u.Tenant, u.ID}
-	if old := st.users.get(at); u.Deleted() {
-		st.listed = st.listed.drop(place(u.Tenant, u.ID))
-	} else if old == nil {
-		st.listed = st.listed.put(place(u.Tenant, u.ID), at)
+	old, listed := st.users.get(at), place(u.Tenant, u.ID)
+	switch {
+	case u.Deleted():
+		st.listed, st.deleted = st.listed.drop(listed), st.deleted.put(listed, at)
+	case old == nil || old.Deleted():
+		st.listed, st.deleted = st.listed.put(listed, at), st.deleted.drop(listed)
 	}
 	st.users = st.users.put(at, u)
 }
@@ -213,6 +217,65 @@ func selects(q store.UserQuery, u store.User) bool {
 	holds := func(in string) bool { return strings.Contains(strings.ToLower(in), strings.ToLower(q.Search)) }
 	return (q.Role == "" || u.Role == q.Role) && (!q.Unverified || u.EmailVerifiedAt.IsZero()) &&
 		(q.BannedAt.IsZero() || u.Banned(q.BannedAt)) && (holds(u.EmailKey) || holds(u.Name))
+}
+
+// FindUsers is described at store.Users. Letters of all alphabets match in either
+// case.
+func (s *Store) FindUsers(ctx context.Context, q store.UserSearch) ([]store.User, int, error) {
+	st, err := s.read(ctx, text.UserSearch(q))
+	if err != nil {
+		return nil, 0, err
+	}
+	var found []store.User
+	for _, at := range st.listed.from(under(q.Tenant), place(q.Tenant, "")) {
+		if u := st.users.get(at); searched(q, *u) && st.hasRecord(q, *u) {
+			found = append(found, *u)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b store.User) int {
+		order := cmp.Or(strings.Compare(sortKey(q.SortBy, a), sortKey(q.SortBy, b)), strings.Compare(a.ID, b.ID))
+		if q.Descending {
+			return -order
+		}
+		return order
+	})
+	first := min(q.Offset, len(found))
+	return found[first:min(first+q.Limit, len(found))], min(len(found), q.Count), nil
+}
+
+// sortKey is what a search orders an account by before its id.
+func sortKey(by string, u store.User) string {
+	switch by {
+	case store.SortName:
+		return asciiLower(u.Name)
+	case store.SortEmail:
+		return asciiLower(u.EmailKey)
+	}
+	return ""
+}
+
+func asciiLower(in string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, in)
+}
+
+// searched answers whether a search wants an account that is not deleted.
+func searched(q store.UserSearch, u store.User) bool {
+	holds := func(in string) bool { return strings.Contains(strings.ToLower(in), strings.ToLower(q.Search)) }
+	return q.In != "name" && holds(u.EmailKey) || q.In != "email" && holds(u.Name)
+}
+
+// hasRecord answers whether an account has the record that a search asks for, if it
+// asks for one.
+func (st *state) hasRecord(q store.UserSearch, u store.User) bool {
+	if q.RecordRef == "" {
+		return true
+	}
+	return st.recordRefs.get(place(q.Tenant, q.RecordRef, q.RecordKind, u.ID)) != nil && !u.Banned(q.UnbannedAt)
 }
 
 // DeleteUser is described at store.Users.

@@ -73,7 +73,11 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if err := touch(c.path); err != nil {
 		return nil, fmt.Errorf("store/sqlite: %w", err)
 	}
-	return c.driver.Open(c.name)
+	connection, err := c.driver.Open(c.name)
+	if err != nil {
+		return nil, fmt.Errorf("store/sqlite: open %s: %w", c.path, err)
+	}
+	return connection, nil
 }
 
 // Driver implements driver.Connector.

@@ -15,12 +15,32 @@ var apiKeyChecks = []check{
 		for _, scopes := range [][]string{nil, {}, {"one"}, {"a,b", `"`, " ", "å"}} {
 			k := s.newAPIKey(u)
 			k.Scopes, k.RevokedAt = scopes, after(-1)
+			if scopes == nil {
+				k.OwnerKind = ""
+			}
 			s.must(s.store.CreateAPIKey(s.ctx, k))
 			got, owner, err := s.store.APIKeyOwner(s.ctx, s.tenant, k.Hash)
 			s.must(err)
 			equal(s, got, k)
 			equal(s, owner, u)
+			got, err = s.store.APIKey(s.ctx, s.tenant, k.ID)
+			s.must(err)
+			equal(s, got, k)
 		}
+	}},
+	{"APIKey finds a key in its own tenant only", func(s *scene) {
+		k := s.apiKey(s.user())
+		_, err := s.store.APIKey(s.ctx, s.elsewhere().tenant, k.ID)
+		s.is(err, store.ErrNotFound)
+		_, err = s.store.APIKey(s.ctx, s.tenant, "unknown")
+		s.is(err, store.ErrNotFound)
+	}},
+	{"ListAPIKeys lists no key of an owner without an id", func(s *scene) {
+		k := s.newAPIKey(store.User{})
+		s.must(s.store.CreateAPIKey(s.ctx, k))
+		got, total, err := s.store.ListAPIKeys(s.ctx, s.tenant, store.KeyOwner{Kind: k.OwnerKind}, store.Page{Number: 1, Limit: 10})
+		s.count(0)(total, err)
+		equalAll(s, got, nil)
 	}},
 	{"CreateAPIKey refuses an id or a hash that is taken", func(s *scene) {
 		k := s.apiKey(s.user())
@@ -29,7 +49,7 @@ var apiKeyChecks = []check{
 		s.is(s.store.CreateAPIKey(s.ctx, sameID), store.ErrConflict)
 		s.is(s.store.CreateAPIKey(s.ctx, sameHash), store.ErrConflict)
 		equal(s, s.keptAPIKey(k), k)
-		_, total, err := s.store.ListAPIKeys(s.ctx, s.tenant, store.Page{Number: 1, Limit: 10})
+		_, total, err := s.store.ListAPIKeys(s.ctx, s.tenant, store.KeyOwner{}, store.Page{Number: 1, Limit: 10})
 		s.count(1)(total, err)
 	}},
 	{"APIKeyOwner gives no account when there is none or it is deleted", func(s *scene) {
@@ -67,6 +87,20 @@ var apiKeyChecks = []check{
 		s.no(s.store.RevokeAPIKey(s.ctx, s.tenant, k.ID, after(1)))
 		k.RevokedAt = now
 		equal(s, s.keptAPIKey(k), k)
+	}},
+	{"RevokeAPIKey and RevokeAPIKeysOf bring a later revocation forward, and put none off", func(s *scene) {
+		u := s.user()
+		one, two := s.apiKey(u), s.apiKey(u)
+		for _, k := range []store.APIKey{one, two} {
+			s.yes(s.store.RevokeAPIKey(s.ctx, s.tenant, k.ID, after(9)))
+			s.no(s.store.RevokeAPIKey(s.ctx, s.tenant, k.ID, after(10)))
+		}
+		s.yes(s.store.RevokeAPIKey(s.ctx, s.tenant, one.ID, now))
+		s.no(s.store.RevokeAPIKey(s.ctx, s.tenant, one.ID, after(9)))
+		s.count(1)(s.store.RevokeAPIKeysOf(s.ctx, s.tenant, u.ID, now))
+		one.RevokedAt, two.RevokedAt = now, now
+		equal(s, s.keptAPIKey(one), one)
+		equal(s, s.keptAPIKey(two), two)
 	}},
 	{"RevokeAPIKeysOf revokes the keys that one account made", func(s *scene) {
 		u, other := s.user(), s.user()

@@ -106,7 +106,7 @@ func (s *scene) password(u store.User) store.Password {
 func (s *scene) newAPIKey(u store.User) store.APIKey {
 	return store.APIKey{
 		Tenant: s.tenant, ID: s.id(), Hash: s.hash(), Type: "secret", Prefix: "sk_live", Suffix: "9a8b",
-		Name: "deploy", Environment: "prod", Scopes: []string{"read", "write:all"}, OwnerID: u.ID,
+		Name: "deploy", Environment: "prod", Scopes: []string{"read", "write:all"}, OwnerKind: "user", OwnerID: u.ID,
 		CreatedAt: after(-20), ExpiresAt: after(20), LastUsedAt: after(-19),
 	}
 }
@@ -146,7 +146,7 @@ func (s *scene) newEvent() store.Event {
 	return store.Event{
 		Tenant: s.tenant, ID: s.id(), Kind: "session.created", ActorID: "actor", SubjectID: "subject",
 		IPAddress: "192.0.2.7", UserAgent: "Agent/2", RequestID: "request-1",
-		Data: []byte(`{ "b":1,  "a":"\u0000" }`), At: after(-1),
+		Data: []byte(`{ "b":1,  "a":"\u0000" }`), At: after(-1), Seal: "seal",
 	}
 }
 

@@ -137,6 +137,25 @@ var outboxChecks = []check{
 			equal(s, kept, want)
 		}
 	}},
+	{"DeleteMail removes what waits, what is claimed and what was given up", func(s *scene) {
+		dead := s.claimed("two")
+		s.yes(s.store.BuryMail(s.ctx, s.tenant, dead.ID, "two", now, "550"))
+		held := s.claimed("one")
+		waits := s.mail()
+		for _, m := range []store.Mail{waits, held, dead} {
+			s.no(s.store.DeleteMail(s.ctx, s.elsewhere().tenant, m.ID))
+			s.yes(s.store.DeleteMail(s.ctx, s.tenant, m.ID))
+			s.no(s.store.DeleteMail(s.ctx, s.tenant, m.ID))
+			s.no(s.store.ReviveMail(s.ctx, s.tenant, m.ID, now))
+		}
+		s.no(s.store.RemoveMail(s.ctx, s.tenant, held.ID, "one"))
+		s.no(s.store.DeleteMail(s.ctx, s.tenant, "unknown"))
+		for _, dead := range []bool{true, false} {
+			if _, total, err := s.store.ListMail(s.ctx, s.tenant, store.QueueMail, dead, page); err != nil || total != 0 {
+				s.Errorf("%d messages are left, %v", total, err)
+			}
+		}
+	}},
 	{"RemoveMail removes while the claim stands", func(s *scene) {
 		m := s.mail()
 		s.no(s.store.RemoveMail(s.ctx, s.tenant, m.ID, ""))

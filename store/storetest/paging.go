@@ -57,16 +57,22 @@ var pagingChecks = []check{
 		})
 	}},
 	{"ListAPIKeys is ordered by the bytes of the id, each on one page", func(s *scene) {
-		u := s.user()
+		u, other := s.user(), s.user()
 		added, sorted := s.idsThatSort()
-		for _, id := range added {
-			k := s.newAPIKey(u)
-			k.ID = id
+		own := map[store.KeyOwner][]string{{}: sorted}
+		for i, id := range added {
+			k := s.newAPIKey([]store.User{u, u, other}[i%3])
+			k.ID, k.OwnerKind = id, []string{"", "user", "user"}[i%3]
 			s.must(s.store.CreateAPIKey(s.ctx, k))
+			owner := store.KeyOwner{Kind: k.OwnerKind, ID: k.OwnerID}
+			own[owner] = append(own[owner], id)
 		}
-		pages(s, sorted, func(k store.APIKey) string { return k.ID }, func(p store.Page) ([]store.APIKey, int, error) {
-			return s.store.ListAPIKeys(s.ctx, s.tenant, p)
-		})
+		for owner, want := range own {
+			slices.Sort(want)
+			pages(s, want, func(k store.APIKey) string { return k.ID }, func(p store.Page) ([]store.APIKey, int, error) {
+				return s.store.ListAPIKeys(s.ctx, s.tenant, owner, p)
+			})
+		}
 	}},
 	{"ListRecords is ordered by the bytes of the id, each on one page", func(s *scene) {
 		u := s.user()
@@ -127,7 +133,7 @@ var pagingChecks = []check{
 			before = append(before, s.apiKey(u))
 		}
 		for number := 1; number <= 3; number++ {
-			got, total, err := s.store.ListAPIKeys(s.ctx, s.tenant, store.Page{Number: number, Limit: 2})
+			got, total, err := s.store.ListAPIKeys(s.ctx, s.tenant, store.KeyOwner{}, store.Page{Number: number, Limit: 2})
 			s.count(5+number)(total, err)
 			equalAll(s, got, before[2*number-2:2*number])
 			s.apiKey(u)
@@ -136,7 +142,7 @@ var pagingChecks = []check{
 	{"a page beyond the end is empty and still tells the total", func(s *scene) {
 		s.apiKey(s.user())
 		for _, p := range []store.Page{{Number: 2, Limit: 1}, {Number: 1 << 20, Limit: 1 << 20}} {
-			got, total, err := s.store.ListAPIKeys(s.ctx, s.tenant, p)
+			got, total, err := s.store.ListAPIKeys(s.ctx, s.tenant, store.KeyOwner{}, p)
 			s.count(1)(total, err)
 			equalAll(s, got, nil)
 		}

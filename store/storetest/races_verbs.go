@@ -31,7 +31,7 @@ func several[T any](number int, makeOne func() T) []T {
 }
 
 // races are those of many calls of one verb.
-var races = slices.Concat(verbRaces, recordRaces)
+var races = slices.Concat(verbRaces, recordRaces, organizationRaces, deletionRaces, eventRaces)
 
 // verbRaces are those of every role but store.Records.
 var verbRaces = []race{
@@ -154,13 +154,9 @@ var verbRaces = []race{
 			}
 		})
 	}},
-	{"DeleteEventsBefore counts each event once", func(s *scene) contest {
-		e := s.newEvent()
-		e.Delivered = true
-		s.must(s.store.AppendEvent(s.ctx, e))
-		return one(func(int) (int, error) {
-			return s.store.DeleteEventsBefore(s.ctx, s.tenant, e.ID+"!", 10)
-		}, nil)
+	{"DeleteMail happens once", func(s *scene) contest {
+		m := s.mail()
+		return one(func(int) (int, error) { return won(s.store.DeleteMail(s.ctx, s.tenant, m.ID)) }, nil)
 	}},
 	{"AnswerSession gives each number once", func(s *scene) contest {
 		x := s.session(s.user())
@@ -295,8 +291,8 @@ var verbRaces = []race{
 	}},
 	{"RevokeAPIKey happens once", func(s *scene) contest {
 		k := s.apiKey(s.user())
-		return one(func(racer int) (int, error) {
-			return won(s.store.RevokeAPIKey(s.ctx, s.tenant, k.ID, after(racer)))
+		return one(func(int) (int, error) {
+			return won(s.store.RevokeAPIKey(s.ctx, s.tenant, k.ID, now))
 		}, nil)
 	}},
 	{"RevokeAPIKeysOf counts each key once", func(s *scene) contest {

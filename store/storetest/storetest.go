@@ -84,12 +84,14 @@ type check struct {
 func sections(rounds int) []section {
 	return []section{
 		{name: "users", checks: userChecks},
+		{name: "deletion", checks: deletionChecks},
 		{name: "credentials", checks: credentialChecks},
 		{name: "sessions", checks: sessionChecks},
 		{name: "tokens", checks: tokenChecks},
 		{name: "api keys", checks: apiKeyChecks},
 		{name: "keys", checks: keyChecks},
 		{name: "records", checks: recordChecks},
+		{name: "organizations", checks: organizationChecks},
 		{name: "events", checks: eventChecks},
 		{name: "counters", checks: counterChecks},
 		{name: "outbox", checks: outboxChecks},

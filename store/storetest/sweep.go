@@ -55,6 +55,35 @@ var plainSweepChecks = []check{
 			}
 		}
 	}},
+	{"Sweep removes organisations after their PurgeAt, with their members", func(s *scene) {
+		u := s.user()
+		due, later, never := s.newOrganization(), s.newOrganization(), s.organization(u)
+		for o, at := range map[*store.Organization]time.Time{&due: after(-1), &later: after(1)} {
+			o.DeletedAt, o.PurgeAt = after(-9), at
+			s.must(s.store.CreateOrganization(s.ctx, *o, s.newMember(*o, u, "owner")))
+			for range 3 {
+				s.member(*o, s.user(), "member")
+			}
+		}
+		for {
+			n, err := s.store.Sweep(s.ctx, now, 2)
+			s.must(err)
+			if n == 0 {
+				break
+			}
+		}
+		_, err := s.store.Organization(s.ctx, s.tenant, due.ID)
+		s.is(err, store.ErrNotFound)
+		s.hasMembers(due, "")
+		equal(s, s.keptOrganization(later), later)
+		equal(s, s.keptOrganization(never), never)
+		s.count(4)(func() (int, error) {
+			_, total, err := s.store.ListMembers(s.ctx, store.MemberQuery{Tenant: s.tenant, OrganizationID: later.ID}, page)
+			return total, err
+		}())
+		due.PurgeAt = time.Time{} // its slug is free
+		s.must(s.store.CreateOrganization(s.ctx, due, s.newMember(due, u, "owner")))
+	}},
 	{"AC-211 Sweep keeps ended and expired sessions until their absolute end", func(s *scene) {
 		u := s.user()
 		over, ended, expired, live := s.newSession(u), s.newSession(u), s.newSession(u), s.session(u)

@@ -272,6 +272,28 @@ var transactionChecks = []check{
 			s.Errorf("%d transactions left %q, version %d", turns, got.Name, got.Version)
 		}
 	}},
+	{"a key that a transaction has touched is not revoked before its end, however late its last use", func(s *scene) {
+		k := s.apiKey(s.user())
+		s.must(s.store.TouchAPIKey(s.ctx, s.tenant, k.ID, after(9)))
+		var revoker sync.WaitGroup
+		s.must(s.tx(func(in *scene) error {
+			in.must(in.store.TouchAPIKey(in.ctx, in.tenant, k.ID, now))
+			revoked := make(chan struct{})
+			revoker.Go(func() {
+				defer close(revoked)
+				s.yes(s.store.RevokeAPIKey(s.ctx, s.tenant, k.ID, now))
+			})
+			select {
+			case <-revoked:
+				s.Errorf("the key was revoked meanwhile")
+			case <-time.After(100 * time.Millisecond):
+			}
+			return nil
+		}))
+		revoker.Wait()
+		k.LastUsedAt, k.RevokedAt = after(9), now
+		equal(s, s.keptAPIKey(k), k)
+	}},
 	{"transactions that lock two accounts in opposite orders all go through", func(s *scene) {
 		// A database ends a deadlock by failing one of the two, which the store
 		// must run again. Two are enough: noticing a deadlock may take the

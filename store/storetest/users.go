@@ -227,6 +227,133 @@ var userChecks = []check{
 		s.must(err)
 		equalAll(s, got, nil)
 	}},
+	{"FindUsers searches, sorts, pages and counts", func(s *scene) {
+		var all []store.User
+		for i, name := range []string{"bob 100% _", "Ann O'Hara", "ann \\", "Zoë", "Bob"} {
+			u := s.newUser()
+			u.EmailKey, u.Name = fmt.Sprintf("user%d.%s@example.com", 9-i, s.id()), name
+			s.must(s.store.CreateUser(s.ctx, u))
+			all = append(all, s.kept(u))
+		}
+		gone := s.user()
+		s.yes(s.store.DeleteUser(s.ctx, gone.Tenant, gone.ID, now, time.Time{}))
+		pick := func(at ...int) (picked []store.User) {
+			for _, i := range at {
+				picked = append(picked, all[i])
+			}
+			return picked
+		}
+		for _, c := range []struct {
+			query store.UserSearch
+			want  []store.User
+			count int
+		}{
+			{store.UserSearch{Limit: 9, Count: 9}, all, 5},
+			{store.UserSearch{Limit: 9, Count: 3}, all, 3},
+			{store.UserSearch{Limit: 9}, all, 0},
+			{store.UserSearch{Limit: 2, Offset: 3, Count: 9, Descending: true}, pick(1, 0), 5},
+			{store.UserSearch{Limit: 2, Offset: 7, Count: 9}, nil, 5},
+			{store.UserSearch{SortBy: store.SortName, Limit: 9, Count: 9}, pick(2, 1, 4, 0, 3), 5},
+			{store.UserSearch{SortBy: store.SortName, Descending: true, Limit: 2, Offset: 1, Count: 9}, pick(0, 4), 5},
+			{store.UserSearch{SortBy: store.SortEmail, Limit: 9, Count: 9}, pick(4, 3, 2, 1, 0), 5},
+			{store.UserSearch{SortBy: store.SortEmail, Descending: true, Limit: 1, Count: 9}, pick(0), 5},
+			{store.UserSearch{Search: "BOB", SortBy: store.SortName, Limit: 9, Count: 9}, pick(4, 0), 2},
+			{store.UserSearch{Search: "BOB", SortBy: store.SortName, Descending: true, Limit: 9, Count: 1}, pick(0, 4), 1},
+			{store.UserSearch{Search: "bob", Limit: 1, Count: 9}, pick(0), 2},
+			{store.UserSearch{Search: "bob", Limit: 9, Offset: 3000, Count: 9}, nil, 2},
+			{store.UserSearch{Search: "bob", In: "email", Limit: 9, Count: 9}, nil, 0},
+			{store.UserSearch{Search: "USER8.", In: "email", Limit: 9, Count: 9}, pick(1), 1},
+			{store.UserSearch{Search: "user8.", In: "name", Limit: 9, Count: 9}, nil, 0},
+			{store.UserSearch{Search: "0% _", Limit: 9, Count: 9}, pick(0), 1}, // no pattern
+			{store.UserSearch{Search: "b_b", Limit: 9, Count: 9}, nil, 0},
+			{store.UserSearch{Search: "u%r", Limit: 9, Count: 9}, nil, 0},
+			{store.UserSearch{Search: "o'h", Limit: 9, Count: 9}, pick(1), 1},
+			{store.UserSearch{Search: "\\", Limit: 9, Count: 9}, pick(2), 1},
+			{store.UserSearch{Search: `"`, Limit: 9, Count: 9}, nil, 0},
+			{store.UserSearch{Search: "zo\u00eb", Limit: 9, Count: 9}, pick(3), 1},
+		} {
+			c.query.Tenant = s.tenant
+			got, count, err := s.store.FindUsers(s.ctx, c.query)
+			s.must(err)
+			equalAll(s, got, c.want)
+			if count != c.count {
+				s.Errorf("%+v counts %d, want %d", c.query, count, c.count)
+			}
+		}
+		got, count, err := s.store.FindUsers(s.ctx, store.UserSearch{Tenant: s.elsewhere().tenant, Limit: 9, Count: 9})
+		s.must(err)
+		equalAll(s, got, nil)
+		if count != 0 {
+			s.Errorf("another tenant counts %d", count)
+		}
+	}},
+	{"FindUsers finds accounts with a record", func(s *scene) {
+		var all []store.User
+		for i, name := range []string{"bob 100% _", "Ann O'Hara", "ann \\", "Zoë", "Bob", "bob private", "bob of another kind", "bob without"} {
+			u := s.newUser()
+			u.EmailKey, u.Name = fmt.Sprintf("user%d.%s@example.com", 9-i, s.id()), name
+			if i == 3 {
+				u.BannedAt, u.BanExpiresAt = now, after(5)
+			}
+			s.must(s.store.CreateUser(s.ctx, u))
+			all = append(all, s.kept(u))
+			r := store.Record{Tenant: s.tenant, Kind: "page", ID: u.ID, Refs: []string{"listed", "user/" + u.ID}, Data: []byte("{}"), CreatedAt: now, UpdatedAt: now}
+			switch i {
+			case 5:
+				r.Refs = r.Refs[1:]
+			case 6:
+				r.Kind = "shop"
+			case 7:
+				continue
+			}
+			s.must(s.store.CreateRecord(s.ctx, r))
+		}
+		gone := s.user()
+		s.must(s.store.CreateRecord(s.ctx, store.Record{Tenant: s.tenant, Kind: "page", ID: gone.ID, Refs: []string{"listed"}, Data: []byte("{}"), CreatedAt: now, UpdatedAt: now}))
+		s.yes(s.store.DeleteUser(s.ctx, gone.Tenant, gone.ID, now, time.Time{}))
+		pick := func(at ...int) (picked []store.User) {
+			for _, i := range at {
+				picked = append(picked, all[i])
+			}
+			return picked
+		}
+		for _, c := range []struct {
+			query store.UserSearch
+			want  []store.User
+			count int
+		}{
+			{store.UserSearch{Limit: 9, Count: 9}, pick(0, 1, 2, 4), 4},
+			{store.UserSearch{Limit: 9, Count: 9, UnbannedAt: after(5)}, pick(0, 1, 2, 3, 4), 5}, // the ban has ended
+			{store.UserSearch{Limit: 2, Offset: 1, Count: 3, Descending: true}, pick(2, 1), 3},
+			{store.UserSearch{Limit: 9}, pick(0, 1, 2, 4), 0},
+			{store.UserSearch{Limit: 2, Offset: 7, Count: 9}, nil, 4},
+			{store.UserSearch{SortBy: store.SortName, Limit: 9, Count: 9}, pick(2, 1, 4, 0), 4},
+			{store.UserSearch{SortBy: store.SortName, Limit: 2, Offset: 1, Count: 9}, pick(1, 4), 4},
+			{store.UserSearch{SortBy: store.SortName, Descending: true, Limit: 2, Offset: 1, Count: 9}, pick(4, 1), 4},
+			{store.UserSearch{SortBy: store.SortName, Limit: 2, Offset: 3000, Count: 9}, nil, 4},
+			{store.UserSearch{Search: "BOB", Limit: 9, Count: 9}, pick(0, 4), 2},
+			{store.UserSearch{Search: "bob", SortBy: store.SortName, Descending: true, Limit: 1, Count: 1}, pick(0), 1},
+			{store.UserSearch{Search: "user8.", Limit: 9, Count: 9}, nil, 0}, // not by address
+			{store.UserSearch{Search: "0% _", Limit: 9, Count: 9}, pick(0), 1},
+			{store.UserSearch{Search: "b_b", Limit: 9, Count: 9}, nil, 0},
+			{store.UserSearch{Search: "o'h", Limit: 9, Count: 9}, pick(1), 1},
+			{store.UserSearch{Search: "\\", SortBy: store.SortName, Limit: 9, Count: 9}, pick(2), 1},
+		} {
+			c.query.Tenant, c.query.In, c.query.RecordKind, c.query.RecordRef = s.tenant, "name", "page", "listed"
+			if c.query.UnbannedAt.IsZero() {
+				c.query.UnbannedAt = after(4)
+			}
+			got, count, err := s.store.FindUsers(s.ctx, c.query)
+			s.must(err)
+			equalAll(s, got, c.want)
+			if count != c.count {
+				s.Errorf("%+v counts %d, want %d", c.query, count, c.count)
+			}
+		}
+		got, _, err := s.store.FindUsers(s.ctx, store.UserSearch{Tenant: s.elsewhere().tenant, In: "name", RecordKind: "page", RecordRef: "listed", UnbannedAt: now, Limit: 9})
+		s.must(err)
+		equalAll(s, got, nil)
+	}},
 	{"DeleteUser does it once and keeps the account", func(s *scene) {
 		u := s.user()
 		s.yes(s.store.DeleteUser(s.ctx, u.Tenant, u.ID, now, time.Time{}))

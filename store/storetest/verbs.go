@@ -2,10 +2,8 @@ package storetest
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/admit-go/admit/store"
 )
@@ -23,13 +21,16 @@ type verb struct {
 // added, so that every verb has something to act upon.
 type cast struct {
 	*scene
-	user    store.User
-	session store.Session
+	// gone is deleted.
+	user, gone store.User
+	session    store.Session
 	// token is usable, stale has expired.
 	token, stale store.Token
 	apiKey       store.APIKey
 	key          store.Key
 	record       store.Record
+	// organization has the account as its owner.
+	organization store.Organization
 	// event waits to be delivered; an older one was.
 	event store.Event
 	// due may be claimed, held is claimed by "holder", dead was given up.
@@ -37,14 +38,16 @@ type cast struct {
 	password        store.Password
 	// next holds the records to be added.
 	next struct {
-		user    store.User
-		session store.Session
-		token   store.Token
-		apiKey  store.APIKey
-		key     store.Key
-		record  store.Record
-		event   store.Event
-		mail    store.Mail
+		user         store.User
+		session      store.Session
+		token        store.Token
+		apiKey       store.APIKey
+		key          store.Key
+		record       store.Record
+		organization store.Organization
+		member       store.Member
+		event        store.Event
+		mail         store.Mail
 	}
 
 	// spoilt names the text that is replaced by bad; asked collects the names
@@ -56,12 +59,13 @@ type cast struct {
 // newCast adds a record of each sort.
 func newCast(s *scene) cast {
 	c := cast{scene: s, asked: new([]string)}
-	c.user = s.user()
+	c.user, c.gone = s.user(), s.user()
+	s.yes(s.store.DeleteUser(s.ctx, s.tenant, c.gone.ID, now, after(5)))
 	c.password, c.session, c.token = s.password(c.user), s.newSession(c.user), s.token(c.user)
 	c.session.Generation = 2
 	s.must(s.store.CreateSession(s.ctx, c.session))
 	delivered := s.newEvent()
-	delivered.Delivered = true
+	delivered.Delivered, delivered.Seq = true, 1
 	s.must(s.store.AppendEvent(s.ctx, delivered))
 	c.apiKey, c.key, c.record, c.event = s.apiKey(c.user), s.key(1), s.record(c.user), s.event()
 	c.dead = s.claimed("holder")
@@ -75,6 +79,8 @@ func newCast(s *scene) cast {
 	c.next.user, c.next.session, c.next.token = s.newUser(), s.newSession(c.user), s.newToken(c.user)
 	c.next.apiKey, c.next.key, c.next.event, c.next.mail = s.newAPIKey(c.user), s.newKey(2), s.newEvent(), s.newMail()
 	c.next.record = s.newRecord(c.user)
+	c.organization, c.next.organization = s.organization(c.user), s.newOrganization()
+	c.next.member = s.newMember(c.organization, s.user(), "member")
 	return c
 }
 
@@ -114,7 +120,7 @@ func texts[T any](c cast, record T) T {
 
 // keyFields are the fields that hold keys, in any record.
 var keyFields = []string{
-	"Tenant", "ID", "UserID", "OwnerID", "ActorID", "SubjectID", "OrganizationID", "Except", "After",
+	"Tenant", "ID", "UserID", "OwnerID", "ActorID", "SubjectID", "OrganizationID", "Slug", "Except", "After", "Before",
 	"EmailKey", "FromKey", "Kind", "Kinds", "Purpose", "Key", "Keys", "Refs", "Queue", "Holder",
 }
 
@@ -127,8 +133,8 @@ func failed2[T, U any](_ T, _ U, err error) error { return err }
 // page holds all that a check ever adds.
 var page = store.Page{Number: 1, Limit: 100}
 
-// verbs are all the methods of store.Store that take a context.
-var verbs = []verb{
+// otherVerbs are all verbs but organizationVerbs and deletionVerbs.
+var otherVerbs = []verb{
 	{"CreateUser", true, func(ctx context.Context, s store.Store, c cast) error {
 		return s.CreateUser(ctx, texts(c, c.next.user))
 	}},
@@ -248,7 +254,9 @@ var verbs = []verb{
 	{"DeleteTokensBefore", true, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.DeleteTokensBefore(ctx, c.scope(), now, 10))
 	}},
-
+	{"APIKey", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.APIKey(ctx, c.scope(), c.text("ID", c.apiKey.ID)))
+	}},
 	{"CreateAPIKey", true, func(ctx context.Context, s store.Store, c cast) error {
 		return s.CreateAPIKey(ctx, texts(c, c.next.apiKey))
 	}},
@@ -256,7 +264,7 @@ var verbs = []verb{
 		return failed2(s.APIKeyOwner(ctx, c.scope(), c.apiKey.Hash))
 	}},
 	{"ListAPIKeys", false, func(ctx context.Context, s store.Store, c cast) error {
-		return failed2(s.ListAPIKeys(ctx, c.scope(), page))
+		return failed2(s.ListAPIKeys(ctx, c.scope(), store.KeyOwner{Kind: c.text("Kind", c.apiKey.OwnerKind), ID: c.text("OwnerID", c.user.ID)}, page))
 	}},
 	{"RevokeAPIKey", true, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.RevokeAPIKey(ctx, c.scope(), c.text("ID", c.apiKey.ID), now))
@@ -305,14 +313,29 @@ var verbs = []verb{
 	{"ListUsers", false, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.ListUsers(ctx, texts(c, store.UserQuery{Tenant: c.tenant, Limit: 10})))
 	}},
+	{"FindUsers", false, func(ctx context.Context, s store.Store, c cast) error {
+		_, _, err := s.FindUsers(ctx, texts(c, store.UserSearch{Tenant: c.tenant, Limit: 10}))
+		return err
+	}},
 	{"ListEvents", false, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.ListEvents(ctx, texts(c, store.EventQuery{Tenant: c.tenant, Limit: 10})))
 	}},
 	{"PendingEvents", false, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.PendingEvents(ctx, c.scope(), 10))
 	}},
-	{"DeleteEventsBefore", true, func(ctx context.Context, s store.Store, c cast) error {
-		return failed(s.DeleteEventsBefore(ctx, c.scope(), c.text("ID", c.event.ID), 1))
+	{"UnchainedEvents", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.UnchainedEvents(ctx, c.scope(), 10))
+	}},
+	{"ChainEvents", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.ChainEvents(ctx, c.scope(), []store.EventLink{{
+			ID: c.text("ID", c.event.ID), Seq: 2, Seal: c.text("seal", "seal"), ClientSalt: c.text("salt", "salt"), DataSalt: c.text("salt", "salt"),
+		}}))
+	}},
+	{"ChainedEvents", false, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.ChainedEvents(ctx, c.scope(), 0, 10))
+	}},
+	{"DeleteChainedEvents", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.DeleteChainedEvents(ctx, c.scope(), 1, 1))
 	}},
 	{"DeliverEvents", true, func(ctx context.Context, s store.Store, c cast) error {
 		return s.DeliverEvents(ctx, c.scope(), []string{c.event.ID, c.text("ID", c.event.ID)})
@@ -348,6 +371,9 @@ var verbs = []verb{
 	}},
 	{"ListMail", false, func(ctx context.Context, s store.Store, c cast) error {
 		return failed2(s.ListMail(ctx, c.scope(), c.text("Queue", store.QueueMail), true, page))
+	}},
+	{"DeleteMail", true, func(ctx context.Context, s store.Store, c cast) error {
+		return failed(s.DeleteMail(ctx, c.scope(), c.text("ID", c.dead.ID)))
 	}},
 	{"ReviveMail", true, func(ctx context.Context, s store.Store, c cast) error {
 		return failed(s.ReviveMail(ctx, c.scope(), c.text("ID", c.dead.ID), now))
@@ -387,58 +413,3 @@ var verbs = []verb{
 func (c cast) ending() store.SessionEnd {
 	return store.SessionEnd{Tenant: c.tenant, UserID: c.user.ID, At: now, Reason: "revoked"}
 }
-
-// snapshot is all that verbs on the cast could change, as text.
-func snapshot(c cast) string {
-	c.Helper()
-	var b strings.Builder
-	note := func(read ...any) { fmt.Fprintf(&b, "%+v\n", read) }
-	for _, u := range []store.User{c.user, c.next.user} {
-		note(pair(c.store.User(c.ctx, c.tenant, u.ID)))
-		note(pair(c.store.UserByEmail(c.ctx, c.tenant, u.EmailKey)))
-		note(pair(c.store.Password(c.ctx, c.tenant, u.ID)))
-	}
-	for _, x := range []store.Session{c.session, c.next.session} {
-		got, _, err := c.store.SessionUser(c.ctx, c.tenant, x.ID)
-		note(got, err)
-	}
-	for _, t := range []store.Token{c.token, c.next.token, c.stale} {
-		note(pair(c.store.Token(c.ctx, c.tenant, t.Kind, t.Hash)))
-	}
-	apiKeys, total, err := c.store.ListAPIKeys(c.ctx, c.tenant, page)
-	note(apiKeys, total, err)
-	note(pair(c.store.ListKeys(c.ctx, c.tenant)))
-	for _, r := range []store.Record{c.record, c.next.record} {
-		for _, key := range append(r.Keys, "one", "two") {
-			note(pair(c.store.RecordByKey(c.ctx, c.tenant, r.Kind, key)))
-		}
-		for _, ref := range append(r.Refs, "one", "two", "") {
-			records, total, err := c.store.ListRecords(c.ctx, c.tenant, r.Kind, ref, page)
-			note(records, total, err)
-		}
-	}
-	note(pair(c.store.ListUsers(c.ctx, store.UserQuery{Tenant: c.tenant, Limit: 100})))
-	note(pair(c.store.ListEvents(c.ctx, store.EventQuery{Tenant: c.tenant, Limit: 100})))
-	note(pair(c.store.PendingEvents(c.ctx, c.tenant, 100)))
-	note(pair(c.store.NextMail(c.ctx, c.tenant, store.QueueMail)))
-	for _, dead := range []bool{false, true} {
-		mail, total, err := c.store.ListMail(c.ctx, c.tenant, store.QueueMail, dead, page)
-		note(mail, total, err)
-	}
-	// Counters and leases can be read only by using them, which is undone.
-	c.is(c.tx(func(in *scene) error {
-		for _, key := range []string{"counter", "fresh"} {
-			for range 3 {
-				note(pair(in.store.Hit(in.ctx, now, in.counter(key, 2))))
-			}
-		}
-		for _, name := range []string{"free", "taken"} {
-			note(pair(in.store.AcquireLease(in.ctx, in.tenant, name, "reader", now, after(5))))
-		}
-		return errOwn
-	}), errOwn)
-	return b.String()
-}
-
-// pair makes one value of an answer and its error.
-func pair[T any](answer T, err error) any { return []any{answer, err} }

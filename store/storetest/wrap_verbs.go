@@ -235,9 +235,15 @@ func (w wrapped) APIKeyOwner(ctx context.Context, tenant string, hash []byte) (s
 	})
 }
 
-func (w wrapped) ListAPIKeys(ctx context.Context, tenant string, page store.Page) ([]store.APIKey, int, error) {
+func (w wrapped) APIKey(ctx context.Context, tenant, id string) (store.APIKey, error) {
+	return answer(ctx, w, "APIKey", func(ctx context.Context, to store.Store) (store.APIKey, error) {
+		return to.APIKey(ctx, tenant, id)
+	})
+}
+
+func (w wrapped) ListAPIKeys(ctx context.Context, tenant string, owner store.KeyOwner, page store.Page) ([]store.APIKey, int, error) {
 	return answers(ctx, w, "ListAPIKeys", func(ctx context.Context, to store.Store) ([]store.APIKey, int, error) {
-		return to.ListAPIKeys(ctx, tenant, page)
+		return to.ListAPIKeys(ctx, tenant, owner, page)
 	})
 }
 
@@ -317,30 +323,12 @@ func (w wrapped) ListUsers(ctx context.Context, q store.UserQuery) ([]store.User
 	return answer(ctx, w, "ListUsers", func(ctx context.Context, to store.Store) ([]store.User, error) { return to.ListUsers(ctx, q) })
 }
 
-func (w wrapped) AppendEvent(ctx context.Context, e store.Event) error {
-	return w.via(ctx, w.inner, "AppendEvent", func(ctx context.Context, to store.Store) error { return to.AppendEvent(ctx, e) })
-}
-
-func (w wrapped) ListEvents(ctx context.Context, q store.EventQuery) ([]store.Event, error) {
-	return answer(ctx, w, "ListEvents", func(ctx context.Context, to store.Store) ([]store.Event, error) {
-		return to.ListEvents(ctx, q)
+func (w wrapped) FindUsers(ctx context.Context, q store.UserSearch) (page []store.User, count int, err error) {
+	err = w.via(ctx, w.inner, "FindUsers", func(ctx context.Context, to store.Store) error {
+		page, count, err = to.FindUsers(ctx, q)
+		return err
 	})
-}
-
-func (w wrapped) PendingEvents(ctx context.Context, tenant string, limit int) ([]store.Event, error) {
-	return answer(ctx, w, "PendingEvents", func(ctx context.Context, to store.Store) ([]store.Event, error) {
-		return to.PendingEvents(ctx, tenant, limit)
-	})
-}
-
-func (w wrapped) DeleteEventsBefore(ctx context.Context, tenant, id string, limit int) (int, error) {
-	return answer(ctx, w, "DeleteEventsBefore", func(ctx context.Context, to store.Store) (int, error) {
-		return to.DeleteEventsBefore(ctx, tenant, id, limit)
-	})
-}
-
-func (w wrapped) DeliverEvents(ctx context.Context, tenant string, ids []string) error {
-	return w.via(ctx, w.inner, "DeliverEvents", func(ctx context.Context, to store.Store) error { return to.DeliverEvents(ctx, tenant, ids) })
+	return page, count, err
 }
 
 func (w wrapped) Hit(ctx context.Context, now time.Time, counters ...store.Counter) (store.Counted, error) {
@@ -394,6 +382,12 @@ func (w wrapped) NextMail(ctx context.Context, tenant, queue string) (time.Time,
 func (w wrapped) ListMail(ctx context.Context, tenant, queue string, dead bool, page store.Page) ([]store.Mail, int, error) {
 	return answers(ctx, w, "ListMail", func(ctx context.Context, to store.Store) ([]store.Mail, int, error) {
 		return to.ListMail(ctx, tenant, queue, dead, page)
+	})
+}
+
+func (w wrapped) DeleteMail(ctx context.Context, tenant, id string) (bool, error) {
+	return answer(ctx, w, "DeleteMail", func(ctx context.Context, to store.Store) (bool, error) {
+		return to.DeleteMail(ctx, tenant, id)
 	})
 }
 

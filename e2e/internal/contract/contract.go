@@ -1,6 +1,6 @@
-// Package contract holds an HTTP handler against openapi.yaml: every response
-// that passes through [Contract.Transport] is one that the document promises,
-// or the test fails.
+// Package contract checks an HTTP handler against openapi.yaml. The test fails
+// if a response that passes through [Contract.Transport] is not described by
+// the document.
 package contract
 
 import (
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,17 +20,17 @@ import (
 // goroutines.
 type Contract struct {
 	document *openapi3.T
-	// statuses tells the status of each code that the default response of
-	// every operation can carry.
+	// statuses has the status of each code that the default response of an
+	// operation can have.
 	statuses map[string]int
 }
 
 // Operation is one method on one path of the document.
 type Operation struct {
-	// Method and Path are as in the document; parameters stand in braces.
+	// Method and Path are as in the document, with parameters in braces.
 	Method, Path string
-	// Access is "anyone", "user" or "admin"; Scope is what an API key needs,
-	// "" where keys are not looked at.
+	// Access is "anyone", "user", "admin", or what x-access says. Scope is the scope that an API key
+	// needs, or "" if the operation does not check keys.
 	Access, Scope string
 
 	spec *openapi3.Operation
@@ -39,6 +40,7 @@ type Operation struct {
 // Load reads a document from a file and checks that it is valid and says what
 // [Contract.Check] relies on.
 func Load(file string) (*Contract, error) {
+	readJSONLines()
 	document, err := openapi3.NewLoader().LoadFromFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
@@ -78,7 +80,8 @@ func generalStatuses(document *openapi3.T) (map[string]int, error) {
 	return statuses, nil
 }
 
-// complete demands what a document may leave out, but this one must not.
+// complete checks the parts that OpenAPI makes optional and that this document
+// must have.
 func (o Operation) complete() error {
 	if o.spec.OperationID == "" || o.spec.Summary == "" || len(o.spec.Tags) != 1 {
 		return errors.New("needs an operationId, a summary and one tag")
@@ -107,14 +110,17 @@ func (c *Contract) Operations() []Operation {
 		for _, method := range slices.Sorted(maps.Keys(methods)) {
 			o := Operation{Method: method, Path: path, spec: methods[method], item: item}
 			o.Access, o.Scope = access(o.spec.Security)
+			if own, ok := o.spec.Extensions["x-access"].(string); ok {
+				o.Access = own
+			}
 			operations = append(operations, o)
 		}
 	}
 	return operations
 }
 
-// access reads who may call: without an alternative that names a scheme,
-// anyone; with the key as a full alternative to the token, an administrator.
+// access returns who may call an operation: anyone, if no alternative names a
+// scheme; an administrator, if the key alone is an alternative to the token.
 func access(security *openapi3.SecurityRequirements) (who, scope string) {
 	who = "user"
 	if security == nil {
@@ -136,12 +142,17 @@ func access(security *openapi3.SecurityRequirements) (who, scope string) {
 	return who, scope
 }
 
-// find returns the operations on the path that a request was sent to, by
-// method; none when the document does not know the path. Segments are compared
-// as sent, a literal goes before a parameter.
+// find returns the operations on the path of a request by method, or none if
+// the document does not have the path. Segments are compared as they were sent.
+// A literal segment is preferred to a parameter.
 func (c *Contract) find(path string) map[string]Operation {
 	var best string
 	paths := c.document.Paths.Map()
+	for _, template := range slices.Sorted(maps.Keys(paths)) {
+		if paths[path] == nil && strings.HasPrefix(template, path+"/") { // the last segment is a literal, not a parameter
+			return nil
+		}
+	}
 	for _, template := range slices.Sorted(maps.Keys(paths)) {
 		if matches(template, path) && (best == "" || strings.Count(template, "{") < strings.Count(best, "{")) {
 			best = template
@@ -156,12 +167,18 @@ func (c *Contract) find(path string) map[string]Operation {
 	return found
 }
 
+// providerName matches the names that a provider may have.
+var providerName = regexp.MustCompile(`^[a-z0-9-]+$`)
+
 func matches(template, path string) bool {
 	want, got := strings.Split(template, "/"), strings.Split(path, "/")
 	if len(want) != len(got) {
 		return false
 	}
 	for i := range want {
+		if want[i] == "{provider}" && !providerName.MatchString(got[i]) {
+			return false
+		}
 		if parameter := strings.HasPrefix(want[i], "{"); parameter && got[i] == "" || !parameter && got[i] != want[i] {
 			return false
 		}
@@ -208,19 +225,19 @@ func codesOf(schema *openapi3.SchemaRef) []string {
 	return codes
 }
 
-// Field is something that a request of an operation carries.
+// Field is a field of the body or the query of a request.
 type Field struct {
 	Name string
-	// Required says that no request does without it.
+	// Required says that every request must have the field.
 	Required bool
-	// Sample is a value that the document allows: an example, the first of a
-	// list, or any of the type. A field whose values the document does not bound
-	// has the text "x".
+	// Sample is a value that the document allows: an example, the first value of
+	// an enum, or a value of the type. It is "x" for a field whose values the
+	// document does not restrict.
 	Sample any
 }
 
-// Fields lists what the JSON body of a request carries, or the query where there
-// is no body, ordered by name.
+// Fields lists the fields of the JSON body of a request, or of the query if
+// there is no body, in the order of their names.
 func (o Operation) Fields() []Field {
 	var fields []Field
 	if o.spec.RequestBody == nil {

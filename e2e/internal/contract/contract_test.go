@@ -26,7 +26,7 @@ func load(t *testing.T) *contract.Contract {
 	return c
 }
 
-// reports collects what a transport reports.
+// reports collects the reports of a transport.
 type reports []string
 
 func (r *reports) Helper() {}
@@ -35,7 +35,8 @@ func (r *reports) Errorf(format string, args ...any) {
 	*r = append(*r, fmt.Sprintf(format, args...))
 }
 
-// answer is what the fake handler sends; header holds changes to the good ones.
+// answer is the response of the fake handler. header has the changes to the
+// correct headers.
 type answer struct {
 	status int
 	body   string
@@ -98,7 +99,7 @@ func refusal(code string) string {
 	return `{"error":{"code":"` + code + `","message":"No."}}`
 }
 
-// page is a page with the headers that one needs, and changes to them.
+// page returns a page with the headers that a page needs, and changes to them.
 func page(status int, change map[string]string) answer {
 	header := map[string]string{
 		"Content-Type": "text/html; charset=utf-8", "Referrer-Policy": "no-referrer",

@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-// Reporter takes what is wrong; *testing.T is one.
+// Reporter gets the differences to the document. *testing.T is a Reporter.
 type Reporter interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -16,13 +16,13 @@ type Reporter interface {
 
 type validKey struct{}
 
-// Valid marks the requests made with the context as ones that the document
-// describes, so that they are checked too.
+// Valid returns a context for requests that the document must describe, so that
+// the requests are checked too.
 func Valid(ctx context.Context) context.Context { return context.WithValue(ctx, validKey{}, true) }
 
 // Transport sends requests through next and reports every response that the
-// document does not promise. Only paths for which covers answers true are the
-// document's; nil covers all.
+// document does not describe. Only paths for which covers returns true belong
+// to the document. If covers is nil, all paths do.
 func (c *Contract) Transport(t Reporter, next http.RoundTripper, covers func(path string) bool) http.RoundTripper {
 	return &transport{contract: c, report: t, next: next, covers: covers}
 }

@@ -78,7 +78,7 @@ logfile = %s
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// It is told to end, and how it ends is nothing to report.
+		// The process is told to end. Its exit status does not matter.
 		_ = command.Process.Kill()
 		_ = command.Wait()
 	})

@@ -15,11 +15,13 @@ import (
 	"time"
 )
 
-// Cluster is a server of a test's own, which the test may stop, kill and start.
+// Cluster is a PostgreSQL server of one test. The test may stop, kill and start
+// it.
 type Cluster struct {
-	// URL is that of a user who may do everything, in the database postgres.
+	// URL is the URL of the database postgres for a superuser.
 	URL string
-	// Folder holds everything: the data in data, what the server says in log.
+	// Folder contains the data in the folder data and the server's messages in the
+	// file log.
 	Folder string
 
 	t        testing.TB
@@ -32,9 +34,10 @@ type Cluster struct {
 	guard    *exec.Cmd
 }
 
-// NewCluster makes a cluster in a folder, "" for one of its own, with the extra
-// arguments for initdb, and starts it. It ends with the test. Without the
-// programs the test is skipped, and says how to have them.
+// NewCluster makes a cluster in a folder with extra arguments for initdb, and
+// starts it. With "" it makes a new folder. The cluster ends with the test. If
+// the programs of PostgreSQL are missing, the test is skipped with a message
+// that says how to install them.
 func NewCluster(t testing.TB, folder string, initdb ...string) *Cluster {
 	t.Helper()
 	programs, err := findPrograms()
@@ -70,10 +73,10 @@ func NewCluster(t testing.TB, folder string, initdb ...string) *Cluster {
 
 func (c *Cluster) data() string { return filepath.Join(c.Folder, "data") }
 
-// Set gives the server these settings ("name=value") whenever it starts.
+// Set sets the settings ("name=value") with which the server starts.
 func (c *Cluster) Set(settings ...string) { c.settings = settings }
 
-// Start starts the server, which is stopped, and waits until it lets us in.
+// Start starts the stopped server and waits until it accepts connections.
 func (c *Cluster) Start() {
 	c.t.Helper()
 	deadline := time.Now().Add(time.Minute)
@@ -83,7 +86,8 @@ func (c *Cluster) Start() {
 		if err == nil {
 			return
 		}
-		// After a kill the parts of the old one may take a moment to go.
+		// After a kill the child processes of the old server may need a moment to
+		// end.
 		c.Stop(syscall.SIGQUIT)
 		if time.Now().After(deadline) {
 			c.t.Fatalf("the server does not start: %v\n%s", err, c.Log())
@@ -91,8 +95,8 @@ func (c *Cluster) Start() {
 	}
 }
 
-// launch starts the server, and somebody who ends it should this process end
-// before.
+// launch starts the server, and a process that ends the server if this process
+// ends before.
 func (c *Cluster) launch() {
 	c.t.Helper()
 	log, err := os.OpenFile(filepath.Join(c.Folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -125,7 +129,8 @@ func (c *Cluster) launch() {
 	}
 }
 
-// reachable waits until the server answers; an error says that it has ended.
+// reachable waits until the server answers. It returns an error if the server
+// has ended.
 func (c *Cluster) reachable() error {
 	db, err := sql.Open("pgx", c.URL)
 	if err != nil {
@@ -147,14 +152,14 @@ func (c *Cluster) reachable() error {
 	}
 }
 
-// Stop sends the server a signal and waits until it has ended: SIGINT is a fast
-// shutdown, SIGQUIT an immediate one, SIGKILL none at all. It does nothing to a
-// server that is stopped already.
+// Stop sends a signal to the server and waits until it has ended. SIGINT is a
+// fast shutdown, SIGQUIT an immediate shutdown, SIGKILL a crash. Stop does
+// nothing if the server is stopped already.
 func (c *Cluster) Stop(signal syscall.Signal) {
 	if c.server == nil {
 		return
 	}
-	// Its number may be another process's as soon as it has ended.
+	// As soon as the process has ended, another process may get its number.
 	_ = c.guard.Process.Kill()
 	_ = c.guard.Wait()
 	_ = c.server.Process.Signal(signal)
@@ -162,13 +167,13 @@ func (c *Cluster) Stop(signal syscall.Signal) {
 	c.server = nil
 }
 
-// Log is the end of what the server has said.
+// Log returns the end of the server's messages.
 func (c *Cluster) Log() string {
 	log, _ := os.ReadFile(filepath.Join(c.Folder, "log"))
 	return string(log[max(0, len(log)-4000):])
 }
 
-// Ended is closed once the server that runs now has ended.
+// Ended returns a channel that is closed when the running server has ended.
 func (c *Cluster) Ended() <-chan struct{} { return c.ended }
 
 // Database makes an empty database and returns its URL.
@@ -193,8 +198,8 @@ func (c *Cluster) Exec(statement string) {
 	execute(c.t, u, statement)
 }
 
-// Folder makes a folder that a cluster may write into, which t.TempDir lets
-// nobody else enter. It is removed at the end of the test.
+// Folder makes a folder that a cluster may write to. Other users cannot enter
+// folders of t.TempDir. The folder is removed at the end of the test.
 func Folder(t testing.TB) string {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "admit-postgres-") //nolint:usetesting // see above
@@ -210,9 +215,9 @@ func Folder(t testing.TB) string {
 	return folder
 }
 
-// command makes a command of PostgreSQL that runs as the user whose cluster it
-// is, in a group of its own, so that an interrupt meant for the tests does not
-// reach it.
+// command returns a command of PostgreSQL that runs as the owner of the
+// cluster. It has its own process group, so that an interrupt of the tests does
+// not reach it.
 func (c *Cluster) command(program string, arguments ...string) *exec.Cmd {
 	command := exec.Command(filepath.Join(c.programs, program), arguments...)
 	command.Dir = c.Folder

@@ -1,9 +1,10 @@
 // Package pgtest gives each test a PostgreSQL database, or a schema, of its own.
 //
-// The server is the one that ADMIT_TEST_POSTGRES names (a URL of a user who may
-// create databases), or else the one on 127.0.0.1:5432 if it lets the user
-// postgres in, or else one that is started for the tests from the programs in
-// /usr/lib/postgresql or on the PATH.
+// The server is the server that ADMIT_TEST_POSTGRES names (a URL of a user who
+// may create databases). Without the variable it is the server at
+// 127.0.0.1:5432 if the user postgres can connect. Otherwise the package starts
+// a server for the tests from the programs in /usr/lib/postgresql or on the
+// PATH.
 package pgtest
 
 import (
@@ -27,9 +28,10 @@ const (
 	usual    = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
 )
 
-// Open creates an empty database and returns its URL, which both pgx and lib/pq
-// take. At the end of the test it is dropped, and open connections are closed.
-// Without a server the test is skipped, and says how to have one.
+// Open creates an empty database and returns its URL, which pgx and lib/pq
+// accept. At the end of the test the database is dropped, and open connections
+// are closed. If there is no server, the test is skipped with a message that
+// says how to install one.
 func Open(t testing.TB) string {
 	t.Helper()
 	admin := need(t)
@@ -43,7 +45,7 @@ func Open(t testing.TB) string {
 
 // Schema creates an empty schema and returns the URL of its database, in which
 // the schema is the search path. Making a schema is cheaper than making a
-// database: all schemas of a process stand in one database, which [Main] drops.
+// database. All schemas of a process are in one database, which [Main] drops.
 // The schema is dropped at the end of the test.
 func Schema(t testing.TB) string {
 	t.Helper()
@@ -65,8 +67,8 @@ func Schema(t testing.TB) string {
 	return source
 }
 
-// Main runs the tests of a package that uses [Schema] and drops the database of
-// their schemas. It is called by TestMain and returns the exit code.
+// Main runs the tests of a package that uses [Schema], and drops the database
+// of their schemas. TestMain calls it. Main returns the exit code.
 func Main(m *testing.M) int {
 	shared.mu.Lock()
 	shared.dropped = true
@@ -82,10 +84,11 @@ func Main(m *testing.M) int {
 // home is the database in which the tests of a process have their schemas.
 type home struct {
 	mu sync.Mutex
-	// dropped says that somebody drops the database at the end.
+	// dropped says that [Main] drops the database at the end.
 	dropped bool
 	name    string
-	// deadlocks is what the database had counted when a source was made.
+	// deadlocks are the numbers of deadlocks that a database had counted when a
+	// source was made, by source.
 	deadlocks sync.Map
 }
 
@@ -122,10 +125,10 @@ func (h *home) drop() error {
 	return run(admin, "DROP DATABASE "+h.name+" WITH (FORCE)")
 }
 
-// CheckDeadlocks fails when transactions in a database have waited for each
-// other since [Open] or [Schema] made it. The store runs the loser again, so
-// that nothing but a second's delay tells. All connections must have been
-// closed.
+// CheckDeadlocks fails the test if there was a deadlock in a database since
+// [Open] or [Schema] made it. The store runs the transaction that lost again,
+// so a deadlock shows only as a delay of one second. All connections must be
+// closed before the call.
 func CheckDeadlocks(t testing.TB, source string) {
 	t.Helper()
 	before, _ := shared.deadlocks.Load(source)
@@ -164,7 +167,7 @@ func traces(t testing.TB, source string) (deadlocks, others int) {
 	return deadlocks, others
 }
 
-// need returns the server, without which the test is skipped.
+// need returns the server, or skips the test.
 func need(t testing.TB) *url.URL {
 	t.Helper()
 	admin, err := server()
@@ -197,7 +200,7 @@ var server = sync.OnceValues(func() (*url.URL, error) {
 	return u, nil
 })
 
-// reach answers whether the server lets us in.
+// reach returns nil if the server accepts a connection.
 func reach(u *url.URL) error {
 	db, err := sql.Open("pgx", u.String())
 	if err != nil {

@@ -15,8 +15,9 @@ import (
 	"time"
 )
 
-// keeper makes a cluster in $1 with the programs in $2 and serves it on the port
-// $3 until its input ends, which it does however this process ends.
+// keeper makes a cluster in $1 with the programs in $2 and serves it on the
+// port $3 until its input ends. The input ends when this process ends, in any
+// way.
 const keeper = `
 set -e
 trap 'rm -rf "$1"' EXIT
@@ -44,8 +45,8 @@ func start() (*url.URL, error) {
 	}
 	command := exec.Command("sh", "-c", keeper, "sh", folder, programs, strconv.Itoa(port))
 	command.Dir = folder
-	// A group of its own, so that an interrupt meant for the tests does not
-	// reach the server before its input ends.
+	// The server has its own process group, so that an interrupt of the tests does
+	// not reach the server before its input ends.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if os.Geteuid() == 0 {
 		if command.SysProcAttr.Credential, err = another(folder); err != nil {
@@ -58,7 +59,8 @@ func start() (*url.URL, error) {
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	// Waiting keeps the pipe, which the garbage collector would close.
+	// Waiting keeps a reference to the pipe. Otherwise the garbage collector would
+	// close it.
 	go func() { _ = command.Wait() }()
 	u := &url.URL{
 		Scheme: "postgres", User: url.User("postgres"), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
@@ -89,7 +91,8 @@ func findPrograms() (string, error) {
 	return folders[len(folders)-1], nil
 }
 
-// another is the user who owns folder from now on: PostgreSQL does not run as root.
+// another returns a user other than root and makes this user the owner of
+// folder, because PostgreSQL does not run as root.
 func another(folder string) (*syscall.Credential, error) {
 	u, err := user.Lookup("postgres")
 	if err != nil {

@@ -13,7 +13,7 @@ func TestStartServesUntilTheProcessEnds(t *testing.T) {
 	if err := reach(u); err != nil {
 		t.Fatal(err)
 	}
-	runtime.GC() // must not take the server along
+	runtime.GC() // must not end the server
 	runtime.GC()
 	execute(t, u, "CREATE DATABASE another")
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/admit-go/admit/store/internal/text"
 )
 
-// Write implements store.Batches. SQLite, which is no exchange away, runs
-// statement by statement.
+// Write implements store.Batches. SQLite runs the statements one by one,
+// because there a statement needs no network exchange.
 func (s *Store) Write(ctx context.Context, b store.Batch) (store.Written, error) {
 	if err := text.Batch(b); err != nil {
 		return store.Written{}, err
@@ -32,8 +32,8 @@ func (s *Store) Write(ctx context.Context, b store.Batch) (store.Written, error)
 	return w, nil
 }
 
-// parts are the statements of a batch, in its order. What they have found goes to
-// w.
+// parts returns the statements of a batch in their order. They store their
+// results in w.
 func (s *Store) parts(b store.Batch, w *store.Written) (parts []part, err error) {
 	add := func(q *query, changed func(int64), args ...any) {
 		parts = append(parts, part{q: q, args: args, changed: changed})
@@ -96,15 +96,16 @@ func (s *Store) parts(b store.Batch, w *store.Written) (parts []part, err error)
 type part struct {
 	q    *query
 	args []any
-	// changed is told how many rows the statement has changed, returned the text of
-	// each row that a statement with RETURNING id, alike has marked as alike. One of
-	// them may be set.
+	// changed is called with the number of rows that the statement has changed.
+	// returned is called with the texts that a statement with RETURNING id, alike
+	// has returned for the rows that are marked as alike. At most one of the two
+	// is set.
 	changed  func(rows int64)
 	returned func(id string)
 }
 
-// together runs statements of which none depends on what another one does, wholly
-// or not at all. PostgreSQL gets them as one.
+// together runs statements that do not depend on each other. All of them take
+// effect, or none. On PostgreSQL they are sent as one statement.
 func (s *Store) together(ctx context.Context, parts []part) error {
 	switch {
 	case len(parts) == 0:
@@ -152,7 +153,7 @@ func (s *Store) together(ctx context.Context, parts []part) error {
 	return nil
 }
 
-// asOne returns the statement that the statements of parts are together.
+// asOne returns the single statement that contains the statements of parts.
 func (s *Store) asOne(parts []part) *query {
 	var names strings.Builder
 	for _, p := range parts {
@@ -167,16 +168,16 @@ func (s *Store) asOne(parts []part) *query {
 
 var placeholder = regexp.MustCompile(`\$(\d+)`)
 
-// joinedQuery makes the one statement. Each part stands in a WITH clause of its
-// own, with placeholders of its own. What the parts have done is asked in their
-// order, which is the order in which PostgreSQL does them.
+// joinedQuery makes the single statement. Each part is a WITH clause with its
+// own placeholders. The results of the parts are selected in their order, which
+// is the order in which PostgreSQL runs the parts.
 func joinedQuery(name string, parts []part) *query {
 	q := &query{name: "write " + strings.TrimSuffix(name, "; "), writes: true}
 	with, found := make([]string, len(parts)), make([]string, len(parts))
 	for i, p := range parts {
 		at := "part" + strconv.Itoa(i)
 		statement := placeholder.ReplaceAllStringFunc(p.q.text, func(dollar string) string {
-			n, _ := strconv.Atoi(dollar[1:]) // the pattern has digits alone
+			n, _ := strconv.Atoi(dollar[1:]) // the pattern matches only digits
 			return "$" + strconv.Itoa(n+q.arguments)
 		})
 		q.arguments += p.q.arguments

@@ -23,12 +23,12 @@ const (
 	findingClock       = "clock-apart"
 )
 
-// clockTolerance is the difference between the clocks of the program and of the
-// database from which on there is a finding.
+// clockTolerance is the greatest difference between the clocks of the program
+// and of the database that is not a finding.
 const clockTolerance = 2 * time.Second
 
-// Check returns what an operator should repair, or nothing. It changes nothing.
-// An error means that Check could not look.
+// Check returns what an operator should repair. It changes nothing. An error
+// means that Check could not read the database.
 func (s *Store) Check(ctx context.Context) ([]store.Finding, error) {
 	if err := s.usableAnywhere(ctx); err != nil {
 		return nil, err

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// errOvertaken says that another transaction has added the record that a statement
-// was about to add, which looked for it before.
+// errOvertaken says that another transaction has added a record after a
+// statement had found that the record does not exist.
 var errOvertaken = errors.New("another transaction was first")
 
 // Dialect is the SQL that a database speaks.
@@ -26,9 +26,10 @@ func (d Dialect) String() string {
 	return "store/postgres"
 }
 
-// again answers whether the database refused only because others were at work,
-// and took nothing of what it was told, so that the same may be tried again.
-// Drivers are told apart by what their errors can do, so that none is imported.
+// again reports whether the database refused a statement only because of
+// concurrent work, and changed nothing, so that the statement may be tried
+// again. It recognises the errors of drivers by their methods, so that no
+// driver is imported.
 func (d Dialect) again(err error) bool {
 	if err == nil {
 		return false
@@ -44,12 +45,13 @@ func (d Dialect) again(err error) bool {
 	return strings.Contains(err.Error(), "database is locked") || strings.Contains(err.Error(), "database table is locked")
 }
 
-// deadlocked answers whether the database ended a deadlock by refusing this.
+// deadlocked reports whether the database refused the statement to end a
+// deadlock.
 func (d Dialect) deadlocked(err error) bool {
 	return d == Postgres && sqlState(err) == deadlockDetected
 }
 
-// unmigrated answers whether an error says that a table is missing.
+// unmigrated reports whether an error says that a table is missing.
 func (d Dialect) unmigrated(err error) bool {
 	if d == Postgres {
 		return sqlState(err) == undefinedTable
@@ -57,7 +59,8 @@ func (d Dialect) unmigrated(err error) bool {
 	return strings.Contains(err.Error(), "no such table")
 }
 
-// sqlState is the code in an error of a PostgreSQL driver; "" in any other.
+// sqlState returns the SQLSTATE code of an error of a PostgreSQL driver, or ""
+// for any other error.
 func sqlState(err error) string {
 	var coded interface{ SQLState() string }
 	if !errors.As(err, &coded) {

@@ -112,8 +112,8 @@ func (s *Store) takeTurn(ctx context.Context, fn work) error {
 	return err
 }
 
-// start begins a group and runs its first member. It has no savepoint: when it
-// fails, there is nothing else to keep.
+// start begins a group and runs its first member. The first member needs no
+// savepoint, because there is no other work to keep if it fails.
 func (s *Store) start(ctx context.Context, fn work) (*group, error) {
 	tx, release, err := s.begin(ctx)
 	if err != nil {
@@ -128,8 +128,8 @@ func (s *Store) start(ctx context.Context, fn work) (*group, error) {
 			s.lose(g, errGroupLost)
 		}
 	}()
-	// The transaction may have begun without the lock. Taking it before anything
-	// was read is what keeps a later write from failing.
+	// The transaction may have begun without the write lock. The lock is taken
+	// before anything is read, because a write after a read could fail.
 	if _, err := t.exec(ctx, s.q.lock); err != nil {
 		return nil, err
 	}
@@ -140,8 +140,8 @@ func (s *Store) start(ctx context.Context, fn work) (*group, error) {
 	return g, nil
 }
 
-// follow runs a later member of a group. When the member cannot be undone alone,
-// as after the database itself rolled back, the group is lost.
+// follow runs a later member of a group. If the member cannot be undone alone,
+// for example because the database itself rolled back, the group is lost.
 func (s *Store) follow(ctx context.Context, g *group, fn work) error {
 	g.members++
 	t := &Store{core: s.core, scope: &scope{tx: g.tx}}
@@ -173,8 +173,8 @@ func (s *Store) follow(ctx context.Context, g *group, fn work) error {
 	return nil
 }
 
-// do runs fn on the store of a transaction. A context that is done by then
-// undoes what fn did.
+// do runs fn on the store of a transaction. If the context is done after fn, do
+// returns its error, so that the work of fn is undone.
 func (s *Store) do(ctx context.Context, fn work) error {
 	if err := fn(context.WithValue(ctx, inside{s.core}, true), s); err != nil {
 		return err
@@ -219,7 +219,7 @@ func (s *Store) commit(g *group) {
 	s.end(g, err)
 }
 
-// lose ends a group of which nothing remains, and says why.
+// lose ends a group whose work is lost, with the reason.
 func (s *Store) lose(g *group, err error) {
 	// The error adds nothing: a connection that cannot roll back is given up.
 	_ = g.tx.Rollback()
@@ -235,8 +235,8 @@ func (s *Store) end(g *group, err error) {
 	close(g.done)
 }
 
-// single runs one statement that writes to SQLite: on its own while nobody else
-// writes, else as a member of a group.
+// single runs one statement that writes to SQLite: on its own if nobody else
+// writes, otherwise as a member of a group.
 func (s *Store) single(ctx context.Context, q *query, args []any, use func(call) error) error {
 	if err := s.lockWriter(ctx); err != nil {
 		return err
@@ -252,8 +252,8 @@ func (s *Store) single(ctx context.Context, q *query, args []any, use func(call)
 	return s.retrying(ctx, func() error { return run(ctx, q, args, use) })
 }
 
-// lockWriter waits until this process may write, in turn. Nil means that it
-// may, until unlockWriter.
+// lockWriter waits for the turn of the caller to write. After it has returned
+// nil, the caller may write until unlockWriter.
 func (c *core) lockWriter(ctx context.Context) error {
 	select {
 	case c.writer <- struct{}{}:
@@ -270,7 +270,7 @@ func (c *core) lockWriter(ctx context.Context) error {
 	}
 }
 
-// lockAlone is lockWriter for a writer that shares no transaction.
+// lockAlone is lockWriter for a writer that does not share its transaction.
 func (s *Store) lockAlone(ctx context.Context) error {
 	if s.writer == nil {
 		return nil

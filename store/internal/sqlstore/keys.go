@@ -9,7 +9,7 @@ import (
 
 const keyColumns = "tenant, id, purpose, sequence, algorithm, sealed, created_at, active_at, expires_at"
 
-// keyFields are where keyColumns are read to.
+// keyFields returns the variables that keyColumns are read into.
 func keyFields(k *store.Key) []any {
 	return []any{
 		&k.Tenant, &k.ID, &k.Purpose, &k.Sequence, &k.Algorithm, &k.Sealed,

@@ -12,7 +12,7 @@ import (
 
 const mailColumns = "tenant, id, queue, kind, sealed, tries, created_at, next_at, lease_until, holder, last_error, dead_at"
 
-// mailFields are where mailColumns are read to.
+// mailFields returns the variables that mailColumns are read into.
 func mailFields(m *store.Mail) []any {
 	return []any{
 		&m.Tenant, &m.ID, &m.Queue, &m.Kind, &m.Sealed, &m.Tries, (*moment)(&m.CreatedAt), (*moment)(&m.NextAt),
@@ -21,13 +21,13 @@ func mailFields(m *store.Mail) []any {
 }
 
 type outboxStatements struct {
-	add, claim, remove, putOff, bury, next, revive, reseal *query
+	add, claim, remove, putOff, bury, next, revive, erase, reseal *query
 
 	listWaiting, countWaiting, listDead, countDead *query
 }
 
 func newOutboxStatements(c *catalogue) outboxStatements {
-	// held is a message whose claim stands for the holder $3.
+	// held is the condition that the holder $3 has claimed the message $2.
 	held := ` WHERE tenant = $1 AND id = $2 AND holder = $3 AND holder <> '' AND ` + unset("dead_at")
 	const (
 		waiting = ` FROM admit_outbox WHERE tenant = $1 AND queue = $2 AND dead_at = 0`
@@ -38,7 +38,8 @@ func newOutboxStatements(c *catalogue) outboxStatements {
 	)
 	return outboxStatements{
 		add: c.write("add mail", `INSERT INTO admit_outbox (`+mailColumns+`) VALUES (`+values(12)+`) ON CONFLICT DO NOTHING`),
-		// Messages that another worker is claiming are passed over, not waited for.
+		// Messages that another worker is claiming at the same time are skipped
+		// without waiting.
 		claim: c.write("claim mail", c.pick(
 			claim+` WHERE tenant = $1 AND id IN (`+due+`) RETURNING `+mailColumns,
 			`WITH due AS (`+due+` FOR UPDATE SKIP LOCKED) `+claim+` FROM due WHERE m.tenant = $1 AND m.id = due.id
@@ -55,6 +56,7 @@ func newOutboxStatements(c *catalogue) outboxStatements {
 		revive: c.write("revive mail", `
 			UPDATE admit_outbox SET dead_at = 0, next_at = $3, tries = 0, holder = '', lease_until = 0
 			WHERE tenant = $1 AND id = $2 AND dead_at > 0`),
+		erase:        c.write("delete mail", `DELETE FROM admit_outbox WHERE tenant = $1 AND id = $2`),
 		reseal:       c.write("reseal mail", `UPDATE admit_outbox SET sealed = $4 WHERE tenant = $1 AND id = $2 AND sealed = $3`),
 		listWaiting:  c.read("list waiting mail", `SELECT `+mailColumns+waiting+page),
 		countWaiting: c.read("count waiting mail", `SELECT count(*)`+waiting),
@@ -140,6 +142,14 @@ func (s *Store) ReviveMail(ctx context.Context, tenant, id string, now time.Time
 		return false, err
 	}
 	return s.done(ctx, s.q.outbox.revive, tenant, id, micros(now))
+}
+
+// DeleteMail implements store.Outbox.
+func (s *Store) DeleteMail(ctx context.Context, tenant, id string) (bool, error) {
+	if err := text.Key(tenant, id); err != nil {
+		return false, err
+	}
+	return s.done(ctx, s.q.outbox.erase, tenant, id)
 }
 
 // ResealMail implements store.Outbox.

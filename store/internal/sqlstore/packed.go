@@ -9,12 +9,13 @@ import (
 	"strings"
 )
 
-// errPacked says that a packed row is not what its statement makes.
+// errPacked says that a packed row does not have the form that its statement
+// makes.
 var errPacked = errors.New("packed row cannot be read")
 
 // unpack reads a JSON array of texts, whole numbers and nulls, as the databases
-// write it, into fields. Of these, one for bytes expects hexadecimal text, and
-// null leaves any as it is. Texts share the memory of the row.
+// write it, into fields. A field for bytes expects hexadecimal text. Null
+// leaves a field unchanged. Texts share the memory of the row.
 func unpack(row string, fields []any) error {
 	rest, ok := strings.CutPrefix(row, "[")
 	for i, field := range fields {
@@ -34,7 +35,8 @@ func unpack(row string, fields []any) error {
 	return nil
 }
 
-// length returns how long the first element of rest is; 0 when it has no end.
+// length returns the length of the first element of rest, or 0 if the element
+// has no end.
 func length(rest string) int {
 	if rest == "" || rest[0] != '"' {
 		for i := range len(rest) {

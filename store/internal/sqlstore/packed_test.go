@@ -15,12 +15,12 @@ import (
 
 // packedKey is an API key and its owner as SQLite packs them; a space after each
 // comma makes it PostgreSQL's.
-const packedKey = `["","k1","00FFab","secret","sk_","x\"y\\",` + `"Zo\u00eb\n","prod","[\"a\",\"b\"]","u1",1893553445678901,0,7,-7]`
+const packedKey = `["","k1","00FFab","secret","sk_","x\"y\\",` + `"Zo\u00eb\n","prod","[\"a\",\"b\"]","user","u1",1893553445678901,0,7,-7]`
 
 func TestUnpackReadsWhatTheDatabasesPack(t *testing.T) {
 	want := store.APIKey{
 		ID: "k1", Hash: []byte{0, 0xff, 0xab}, Type: "secret", Prefix: "sk_", Suffix: `x"y\`, Name: "Zoë\n", Environment: "prod",
-		Scopes: []string{"a", "b"}, OwnerID: "u1", CreatedAt: time.UnixMicro(1893553445678901).UTC(),
+		Scopes: []string{"a", "b"}, OwnerKind: "user", OwnerID: "u1", CreatedAt: time.UnixMicro(1893553445678901).UTC(),
 		LastUsedAt: time.UnixMicro(7).UTC(), RevokedAt: time.UnixMicro(-7).UTC(),
 	}
 	for _, row := range []string{packedKey, strings.ReplaceAll(packedKey, `,`, `, `)} {

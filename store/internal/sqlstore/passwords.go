@@ -18,9 +18,8 @@ func newPasswordStatements(c *catalogue) passwordStatements {
 			JOIN admit_users u ON u.tenant = a.tenant AND u.id = a.user_id
 			LEFT JOIN admit_passwords p ON p.tenant = u.tenant AND p.user_id = u.id
 			WHERE a.tenant = $1 AND a.email_key = $2 AND a.reserved_until = 0`),
-		// PostgreSQL reads again what another transaction has changed while the
-		// statement waited, of the rows that the statement locks. So the password is
-		// locked, too.
+		// After a wait for a lock, PostgreSQL reads again only the rows that the
+		// statement locks. So the statement locks the password too.
 		lockWithUser: c.packed("lock user and password", both, "", `
 			FROM admit_users u JOIN admit_passwords p ON p.tenant = u.tenant AND p.user_id = u.id
 			WHERE u.tenant = $1 AND u.id = $2`+c.pick("", " FOR UPDATE OF u, p")),

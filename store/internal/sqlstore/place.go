@@ -40,7 +40,7 @@ func (s *Store) placed(ctx context.Context) error {
 	case s.dialect == SQLite:
 		return nil
 	case s.scope != nil && !s.scope.host:
-		return nil // its transaction was begun behind this question
+		return nil // this was checked before its transaction began
 	case s.scope != nil:
 		known, on = &s.scope.found, s.scope.tx
 	}

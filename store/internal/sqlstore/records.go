@@ -10,7 +10,7 @@ import (
 
 const recordColumns = "tenant, kind, id, keys, refs, data, version, created_at, updated_at, expires_at"
 
-// recordFields are where recordColumns are read to.
+// recordFields returns the variables that recordColumns are read into.
 func recordFields(r *store.Record) []any {
 	return []any{
 		&r.Tenant, &r.Kind, &r.ID, (*set)(&r.Keys), (*set)(&r.Refs), &r.Data, &r.Version,
@@ -18,10 +18,12 @@ func recordFields(r *store.Record) []any {
 	}
 }
 
-// recordIDFields are where the columns tenant, kind and id are read to.
+// recordIDFields returns the variables that the columns tenant, kind and id are
+// read into.
 func recordIDFields(r *store.Record) []any { return []any{&r.Tenant, &r.Kind, &r.ID} }
 
-// set is a record's keys or refs in one column: a JSON array, nil when empty.
+// set is the keys or the refs of a record in one column: a JSON array, or nil
+// if there are none.
 type set []string
 
 // Scan implements sql.Scanner.
@@ -86,7 +88,8 @@ func newRecordStatements(c *catalogue) recordStatements {
 			SELECT tenant, kind, id`+from+` WHERE expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2`)+`
 			DELETE`+from+` WHERE (tenant, kind, id) IN (SELECT tenant, kind, id FROM due)`+removed),
 
-		// A record gets a key that no record has, or that it has itself.
+		// A record gets a key if no record has the key, or if the record has the key
+		// already.
 		takeKeys: c.write("take record's keys", `
 			INSERT INTO admit_record_keys AS k (tenant, kind, id, key) SELECT $1, $2, $3, value FROM `+each+` WHERE true
 			ON CONFLICT (tenant, kind, key) DO UPDATE SET id = excluded.id WHERE k.id = excluded.id`),
@@ -125,7 +128,8 @@ func (s *Store) CreateRecord(ctx context.Context, r store.Record) error {
 	})
 }
 
-// setColumns are the keys and refs of a record as they are kept.
+// setColumns returns the keys and the refs of a record in the form of their
+// columns.
 func setColumns(r store.Record) (keys, refs string, err error) {
 	if keys, err = jsonText(append([]string{}, r.Keys...)); err != nil {
 		return "", "", err

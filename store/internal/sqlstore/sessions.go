@@ -12,7 +12,7 @@ import (
 const sessionColumns = "tenant, id, user_id, generation, secret_hash, confirmed, rotated_at, auth_time, amr, organization_id, " +
 	"user_agent, ip_address, created_at, last_activity_at, expires_at, absolute_expires_at, ended_at, end_reason, answers, used, used_before"
 
-// sessionFields are where sessionColumns are read to.
+// sessionFields returns the variables that sessionColumns are read into.
 func sessionFields(n *store.Session) []any {
 	return []any{
 		&n.Tenant, &n.ID, &n.UserID, &n.Generation, &n.SecretHash, &n.Confirmed, (*moment)(&n.RotatedAt), (*moment)(&n.AuthTime),
@@ -23,13 +23,13 @@ func sessionFields(n *store.Session) []any {
 }
 
 type sessionStatements struct {
-	create, withUser, rotate, rotateUser, confirm, answer, prove, touch, list, count *query
+	create, withUser, rotate, rotateUser, confirm, answer, prove, enter, touch, list, count *query
 
 	end, endAll, endOldest, makeRoom, endBefore *query
 }
 
 func newSessionStatements(c *catalogue) sessionStatements {
-	// live is a session of the account $2 that lives at $3.
+	// live is the condition that a session of the account $2 lives at the time $3.
 	const live = `tenant = $1 AND user_id = $2 AND ended_at = 0 AND expires_at > $3 AND absolute_expires_at > $3`
 	byUser := c.by("admit_sessions_user")
 	rotate := `
@@ -39,14 +39,14 @@ func newSessionStatements(c *catalogue) sessionStatements {
 				AND ` + unset("ended_at") + ` AND expires_at > $6 AND absolute_expires_at > $6
 				AND EXISTS (SELECT 1 FROM admit_users u WHERE u.tenant = admit_sessions.tenant AND u.id = admit_sessions.user_id
 					AND u.deleted_at = 0 AND (u.banned_at = 0 OR (u.ban_expires_at <> 0 AND u.ban_expires_at <= $6)))`
-	both := qualified("s", sessionColumns) + ", " + qualified("u", userColumns)
+	both := qualified("s", sessionColumns) + ", " + sessionRole + ", " + qualified("u", userColumns)
 	var rotateUser *query
 	if c.dialect == Postgres {
 		rotateUser = c.write("rotate session and read user", `WITH rotated AS (`+rotate+` RETURNING *) SELECT `+c.pack(both, "s.secret_hash")+`
 			FROM rotated s JOIN admit_users u ON u.tenant = s.tenant AND u.id = s.user_id`)
 		rotateUser.packed = true
 	}
-	// makeRoom is PostgreSQL's.
+	// makeRoom is used on PostgreSQL alone.
 	var makeRoom *query
 	if c.dialect == Postgres {
 		const left = `(user_agent = $7 AND ip_address = $8)`
@@ -71,6 +71,8 @@ func newSessionStatements(c *catalogue) sessionStatements {
 		prove: c.write("prove session", `
 			UPDATE admit_sessions SET auth_time = $3, amr = $4 WHERE tenant = $1 AND id = $2
 				AND `+unset("ended_at")+` AND expires_at > $3 AND absolute_expires_at > $3`),
+		enter: c.write("enter organization", `
+			UPDATE admit_sessions SET organization_id = $3 WHERE tenant = $1 AND id = $2 AND `+unset("ended_at")),
 		// Sessions are locked in one order, so that two batches cannot wait for
 		// each other.
 		touch: c.write("touch sessions", c.pick(`
@@ -93,8 +95,9 @@ func newSessionStatements(c *catalogue) sessionStatements {
 			UPDATE admit_sessions`+byUser+` SET ended_at = $3, end_reason = $5
 			WHERE tenant = $1 AND user_id = $2 AND id <> $4 AND ended_at = 0
 			RETURNING expires_at > $3 AND absolute_expires_at > $3`),
-		// The index alone tells that most accounts have not as many sessions as they
-		// may, ended ones left out; only then each is looked at.
+		// Most accounts have fewer sessions than the limit, ended sessions left out.
+		// The index alone shows this. The rows of the sessions are read only for the
+		// other accounts.
 		endOldest: c.write("end oldest sessions", `
 			UPDATE admit_sessions`+byUser+` SET ended_at = $3, end_reason = $5
 			WHERE EXISTS (SELECT 1 FROM admit_sessions`+byUser+` WHERE tenant = $1 AND user_id = $2 AND ended_at = 0
@@ -134,12 +137,13 @@ func (s *Store) SessionUser(ctx context.Context, tenant, id string) (store.Sessi
 
 // sessionUser reads a session and its account.
 func (s *Store) sessionUser(ctx context.Context, q *query, args ...any) (store.Session, store.User, error) {
-	// One block of memory for both, since every guarded request makes them.
+	// The session and the account share one allocation, because every guarded
+	// request reads them.
 	var found struct {
 		session store.Session
 		user    store.User
 	}
-	fields := append(sessionFields(&found.session), userFields(&found.user)...)
+	fields := append(append(sessionFields(&found.session), &found.session.OrganizationRole), userFields(&found.user)...)
 	if err := s.one(ctx, q, fields, args...); err != nil {
 		return store.Session{}, store.User{}, err
 	}
@@ -158,8 +162,8 @@ func rotationArguments(r store.Rotation) []any {
 	return []any{r.Tenant, r.ID, r.Generation, full(r.SecretHash), full(r.NextHash), micros(r.Now), micros(r.ExpiresAt)}
 }
 
-// RotateSessionUser implements store.Sessions. SQLite, which is no exchange away,
-// reads in a second statement.
+// RotateSessionUser implements store.Sessions. On SQLite a second statement
+// reads the account, because there a statement needs no network exchange.
 func (s *Store) RotateSessionUser(ctx context.Context, r store.Rotation) (n store.Session, u store.User, rotated bool, err error) {
 	if err := text.Key(r.Tenant, r.ID); err != nil {
 		return n, u, false, err
@@ -203,6 +207,15 @@ func (s *Store) ProveSession(ctx context.Context, tenant, id, amr string, at tim
 		return err
 	}
 	_, err := s.exec(ctx, s.q.sessions.prove, tenant, id, micros(at), amr)
+	return err
+}
+
+// EnterOrganization implements store.Sessions.
+func (s *Store) EnterOrganization(ctx context.Context, tenant, id, organizationID string) error {
+	if err := text.Key(tenant, id, organizationID); err != nil {
+		return err
+	}
+	_, err := s.exec(ctx, s.q.sessions.enter, tenant, id, organizationID)
 	return err
 }
 

@@ -9,24 +9,24 @@ import (
 	"sync/atomic"
 )
 
-// DefaultPrefix starts the names of all tables and indexes, unless the host
-// chooses another. The SQL in this package and in its migrations is written
-// with it.
+// DefaultPrefix is the start of the names of all tables and indexes, unless the
+// host chooses another prefix. The SQL in this package and in its migrations is
+// written with it.
 const DefaultPrefix = "admit_"
 
 // Statement is one of the statements that the engine runs.
 type Statement struct {
-	// Name says what it does.
+	// Name says what the statement does.
 	Name string
 	// Text is the SQL, with the dialect's placeholders.
 	Text string
-	// Arguments is how many it takes.
+	// Arguments is the number of its arguments.
 	Arguments int
 }
 
 // Statements lists every statement that the engine runs on records, in the
-// dialect and with the default prefix. Nothing else is run on them, because a
-// statement can only be made by entering it in this list.
+// dialect and with the default prefix. The list is complete, because making a
+// statement enters it in the list.
 func Statements(d Dialect) []Statement {
 	c := &catalogue{dialect: d, prefix: DefaultPrefix}
 	newStatements(c)
@@ -39,38 +39,42 @@ func Statements(d Dialect) []Statement {
 
 // statements are the engine's statements, by role.
 type statements struct {
-	lock     *query
-	users    userStatements
-	password passwordStatements
-	sessions sessionStatements
-	tokens   tokenStatements
-	apiKeys  apiKeyStatements
-	keys     keyStatements
-	records  recordStatements
-	events   eventStatements
-	counters counterStatements
-	outbox   outboxStatements
-	leases   leaseStatements
-	sweep    []*query
-	ping     *query
+	lock          *query
+	users         userStatements
+	password      passwordStatements
+	sessions      sessionStatements
+	tokens        tokenStatements
+	apiKeys       apiKeyStatements
+	keys          keyStatements
+	records       recordStatements
+	organizations organizationStatements
+	events        eventStatements
+	counters      counterStatements
+	outbox        outboxStatements
+	leases        leaseStatements
+	purge         purgeStatements
+	sweep         []*query
+	ping          *query
 }
 
 func newStatements(c *catalogue) statements {
 	return statements{
-		lock:     c.write("take the write lock", `UPDATE admit_leases SET until = until WHERE tenant = '' AND name = ''`),
-		ping:     c.read("ping", `SELECT count(*) FROM admit_leases WHERE tenant = '' AND name = ''`),
-		users:    newUserStatements(c),
-		password: newPasswordStatements(c),
-		sessions: newSessionStatements(c),
-		tokens:   newTokenStatements(c),
-		apiKeys:  newAPIKeyStatements(c),
-		keys:     newKeyStatements(c),
-		records:  newRecordStatements(c),
-		events:   newEventStatements(c),
-		counters: newCounterStatements(c),
-		outbox:   newOutboxStatements(c),
-		leases:   newLeaseStatements(c),
-		sweep:    newSweepStatements(c),
+		lock:          c.write("take the write lock", `UPDATE admit_leases SET until = until WHERE tenant = '' AND name = ''`),
+		ping:          c.read("ping", `SELECT count(*) FROM admit_leases WHERE tenant = '' AND name = ''`),
+		users:         newUserStatements(c),
+		password:      newPasswordStatements(c),
+		sessions:      newSessionStatements(c),
+		tokens:        newTokenStatements(c),
+		apiKeys:       newAPIKeyStatements(c),
+		keys:          newKeyStatements(c),
+		records:       newRecordStatements(c),
+		organizations: newOrganizationStatements(c),
+		events:        newEventStatements(c),
+		counters:      newCounterStatements(c),
+		outbox:        newOutboxStatements(c),
+		leases:        newLeaseStatements(c),
+		purge:         newPurgeStatements(c),
+		sweep:         newSweepStatements(c),
 	}
 }
 
@@ -79,22 +83,24 @@ type query struct {
 	name, text string
 	arguments  int
 	writes     bool
-	// soft is set when the change may be lost in a power cut, though not with the
-	// process.
+	// soft is set if the change may be lost in a power cut, but not when the
+	// process ends.
 	soft bool
-	// packed is set when the only column is a JSON array of all that is read.
+	// packed is set if the only column is a JSON array of all values that are
+	// read.
 	packed bool
-	// prepared is nil until the statement was first run outside a transaction,
-	// or asked for by one. Only SQLite prepares: PostgreSQL's drivers keep
-	// their own prepared statements, or the host told them not to.
+	// prepared is nil until the statement has run outside a transaction, or a
+	// transaction has wanted it prepared. Only SQLite uses it. Drivers of
+	// PostgreSQL keep their own prepared statements, unless the host has told them
+	// not to.
 	prepared atomic.Pointer[sql.Stmt]
-	// wanted is set when a transaction had to do without prepared.
+	// wanted is set if a transaction had to run the statement unprepared.
 	wanted atomic.Bool
 }
 
-// prepare returns the prepared statement, made at its first use. It must not be
-// called while the caller holds a connection: in a pool of one it would wait
-// for itself.
+// prepare returns the prepared statement. The first call makes it. The caller
+// must not hold a connection, because in a pool with one connection prepare
+// would then wait for ever.
 func (q *query) prepare(ctx context.Context, db *sql.DB) (*sql.Stmt, error) {
 	if p := q.prepared.Load(); p != nil {
 		return p, nil
@@ -122,15 +128,14 @@ func (c *catalogue) read(name, text string) *query { return c.add(name, text, fa
 // write enters a statement that may change something.
 func (c *catalogue) write(name, text string) *query { return c.add(name, text, true) }
 
-// soft enters a statement that counts: what it changes may be lost in a power
-// cut.
+// soft enters a statement that counts. A power cut may undo its changes.
 func (c *catalogue) soft(name, text string) *query {
 	q := c.write(name, text)
 	q.soft = true
 	return q
 }
 
-// pick returns the text that is for the dialect, where one text cannot serve both.
+// pick returns the text for the dialect, if the dialects need different texts.
 func (c *catalogue) pick(sqlite, postgres string) string {
 	if c.dialect == SQLite {
 		return sqlite
@@ -138,22 +143,22 @@ func (c *catalogue) pick(sqlite, postgres string) string {
 	return postgres
 }
 
-// by names the index that rows of a table are found by. SQLite plans without
-// having counted them where nobody runs ANALYZE, and then takes the key of the
-// whole tenant for as good as the index of one account. PostgreSQL has no such
-// words; see unset.
+// by names the index by which rows of a table are found. If nobody runs
+// ANALYZE, SQLite has no statistics, and considers the key of the whole tenant
+// as good as the index of one account. PostgreSQL has no syntax for this; see
+// unset.
 func (c *catalogue) by(index string) string { return c.pick(" INDEXED BY "+index, "") }
 
 // unset is the condition that a time is not set, for a statement that finds its
-// row by key. It is spelled in a way that fits no partial index: before a table
-// is counted for the first time, PostgreSQL takes a walk over all of a tenant's
-// rows in such an index for cheaper than the key.
+// row by key. It is written so that it matches no partial index. As long as
+// PostgreSQL has no statistics of a table, it considers a scan of all rows of a
+// tenant in a partial index cheaper than the key.
 func unset(column string) string { return column + " + 0 = 0" }
 
 // held is a list named due of the rows that a statement is about to change, at
-// most as many as the selection's LIMIT says. On PostgreSQL they are locked,
-// and one that another transaction has changed meanwhile is passed over for the
-// next, so that no rows means that none are left.
+// most as many as the LIMIT of the selection. On PostgreSQL the rows are
+// locked. A row that another transaction has changed meanwhile is replaced by
+// the next row, so no rows means that none are left.
 func (c *catalogue) held(selection string) string {
 	return "WITH due AS (" + selection + c.pick("", " FOR UPDATE") + ") "
 }
@@ -165,22 +170,22 @@ func (c *catalogue) among(column, argument string) string {
 		` = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(`+argument+` AS JSONB))))`)
 }
 
-// contains is the condition that column holds the text of an argument, in
-// whatever case.
+// contains is the condition that column contains the text of an argument, in
+// upper or lower case.
 func (c *catalogue) contains(column, argument string) string {
 	return c.pick("instr", "strpos") + "(lower(" + column + "), lower(" + argument + ")) > 0"
 }
 
-// packed enters a statement that reads one row of many columns, of which blob,
-// unless it is "", holds bytes. They come as one column, because all drivers spend more on a
-// column than on finding the row.
+// packed enters a statement that reads one row of many columns. blob, unless it
+// is "", is the column that contains bytes. The columns are read as one column,
+// because all drivers need more time for a column than for finding the row.
 func (c *catalogue) packed(name, columns, blobs, rest string) *query {
 	q := c.read(name, "SELECT "+c.pack(columns, blobs)+" "+rest)
 	q.packed = true
 	return q
 }
 
-// pack is columns as the one column of a packed row.
+// pack returns columns as the single column of a packed row.
 func (c *catalogue) pack(columns, blobs string) string {
 	if blobs != "" {
 		all := strings.Split(columns, ", ")
@@ -194,7 +199,8 @@ func (c *catalogue) pack(columns, blobs string) string {
 	return c.pick("json_array("+columns+")", "CAST(json_build_array("+columns+") AS TEXT)")
 }
 
-// add takes text with the placeholders $1, $2 … and the default prefix.
+// add enters a statement. Its text has the placeholders $1, $2 … and the
+// default prefix.
 func (c *catalogue) add(name, text string, writes bool) *query {
 	q := &query{name: name, writes: writes}
 	text = strings.Join(strings.Fields(text), " ")

@@ -1,10 +1,9 @@
-// Package sqlstore is the engine behind store/sqlite and store/postgres: one
-// store.Store over the host's *sql.DB, in two dialects. It uses nothing but
-// database/sql, so that no driver is a requirement of the library.
+// Package sqlstore is the engine of store/sqlite and store/postgres: one
+// store.Store over the host's *sql.DB, in two dialects. It uses only
+// database/sql, so that the library requires no driver.
 //
-// A verb that decides and writes is one conditional statement. Where a verb
-// touches several tables it is a transaction of such statements, in the same
-// order every time.
+// A verb that decides and writes is one conditional statement. A verb on
+// several tables is a transaction of such statements, always in the same order.
 package sqlstore
 
 import (
@@ -21,26 +20,28 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// DefaultTimeout bounds a verb or a transaction, waiting and retrying included,
-// whose context has no earlier deadline.
+// DefaultTimeout is the limit of a verb or a transaction, with its waits and
+// retries, if its context has no earlier deadline.
 const DefaultTimeout = 4 * time.Second
 
-// Options are the settings of a Store; the zero value is ready for use.
+// Options are the settings of a Store. The zero value is ready for use.
 type Options struct {
-	// Prefix starts the names of tables and indexes; "" is DefaultPrefix.
-	// Lower-case letters, digits and underscores, no digit first, at most 31.
+	// Prefix is the start of the names of tables and indexes: at most 31
+	// lower-case letters, digits and underscores, and no digit first. Default:
+	// DefaultPrefix.
 	Prefix string
-	// Timeout bounds each verb and each transaction; 0 is DefaultTimeout.
+	// Timeout is the limit of each verb and each transaction. Default:
+	// DefaultTimeout.
 	Timeout time.Duration
-	// Steps replaces the schema's migrations, for tests of migrating.
+	// Steps replaces the migrations of the schema in tests of migrating.
 	Steps fs.FS
 }
 
 // Store is a store.Store over a *sql.DB.
 type Store struct {
 	*core
-	// scope is the transaction that the verbs take part in; nil on the store
-	// itself, whose verbs stand alone.
+	// scope is the transaction in which the verbs run. Nil on the store itself, on
+	// which each verb runs alone.
 	scope *scope
 }
 
@@ -55,36 +56,37 @@ type core struct {
 	steps   fs.FS
 	q       statements
 	list    []*query
-	// joined are the statements that are made of several in the list, by the names
-	// of those.
+	// joined are the statements that contain several statements of the list, by
+	// the names of the contained statements.
 	joined sync.Map
-	// wanted is set when a statement is wanted prepared.
+	// wanted is set if a statement should be prepared.
 	wanted atomic.Bool
-	// writer holds one element while this process writes to SQLite, which has
-	// one writer at a time. Writers that queue here are served in turn. Without
-	// it they would poll a locked database. Nil on PostgreSQL.
+	// writer holds one element while this process writes to SQLite, which has one
+	// writer at a time. Writers that wait here are served in turn. Otherwise they
+	// would poll a locked database. Nil on PostgreSQL.
 	writer chan struct{}
-	// queued counts those who wait for their first turn to write.
+	// queued counts the writers that wait for their first turn.
 	queued atomic.Int32
-	// open is the group that the next writer joins, nil when there is none. It
-	// belongs to the writer that has the turn.
+	// open is the group that the next writer joins, or nil. Only the writer that
+	// has the turn may use it.
 	open *group
-	// log is set when the SQLite file is known to have a write-ahead log.
+	// log is set if the SQLite file is known to have a write-ahead log.
 	log atomic.Bool
-	// found is set when PostgreSQL was seen to have the tables where they belong.
+	// found is set if the tables were found in the right schema of PostgreSQL.
 	found atomic.Bool
 	// second holds one element while a transaction that lost a deadlock on
 	// PostgreSQL runs again. Several at once could deadlock again, and PostgreSQL
 	// needs a second to notice each deadlock.
 	second chan struct{}
-	// problem is what is wrong with the settings; every verb fails with it.
+	// problem is the error of the settings. If it is not nil, every verb returns
+	// it.
 	problem error
 }
 
 var prefixes = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,30}$`)
 
-// New returns a store over db. It asks nothing of the database. What is wrong
-// with its arguments is the error of every verb.
+// New returns a store over db. It does not use the database. If an argument is
+// wrong, every verb returns the error.
 func New(db *sql.DB, d Dialect, o Options) *Store {
 	c := &core{db: db, dialect: d, prefix: o.Prefix, timeout: o.Timeout, steps: o.Steps, second: make(chan struct{}, 1)}
 	if c.prefix == "" {
@@ -110,10 +112,10 @@ func New(db *sql.DB, d Dialect, o Options) *Store {
 	return &Store{core: c}
 }
 
-// Problem answers what is wrong with the settings that New was given.
+// Problem returns the error of the settings that New was given, or nil.
 func (s *Store) Problem() error { return s.problem }
 
-// Ping answers nil while the store can be read and has its tables.
+// Ping returns nil if the store can be read and has its tables.
 func (s *Store) Ping(ctx context.Context) error {
 	var n int64
 	return s.one(ctx, s.q.ping, []any{&n})
@@ -122,7 +124,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // inside marks the context of a transaction of a store.
 type inside struct{ *core }
 
-// usable answers why no verb may run now: nil when one may.
+// usable returns nil if a verb may run, or the reason why none may.
 func (s *Store) usable(ctx context.Context) error {
 	if err := s.usableAnywhere(ctx); err != nil {
 		return err
@@ -135,7 +137,7 @@ func (s *Store) usable(ctx context.Context) error {
 	return s.placed(ctx)
 }
 
-// usableAnywhere is usable for what does not touch the tables of records.
+// usableAnywhere is usable for work that does not use the tables of records.
 func (s *Store) usableAnywhere(ctx context.Context) error {
 	if s.problem != nil {
 		return s.problem
@@ -169,7 +171,7 @@ func (c *core) fault(ctx context.Context, doing string, err error) error {
 	return fmt.Errorf("%s: %s: %w", c.dialect, doing, err)
 }
 
-// ignoreNotFound makes no error of the absence of a record.
+// ignoreNotFound returns nil for ErrNotFound, and any other error unchanged.
 func ignoreNotFound(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return nil

@@ -10,7 +10,7 @@ import (
 
 const tokenColumns = "tenant, kind, hash, user_id, email_key, code_hash, tries, max_tries, data, created_at, expires_at, used_at"
 
-// tokenFields are where tokenColumns are read to.
+// tokenFields returns the variables that tokenColumns are read into.
 func tokenFields(t *store.Token) []any {
 	return []any{
 		&t.Tenant, &t.Kind, &t.Hash, &t.UserID, &t.EmailKey, &t.CodeHash, &t.Tries, &t.MaxTries, &t.Data,
@@ -25,8 +25,9 @@ type tokenStatements struct {
 func newTokenStatements(c *catalogue) tokenStatements {
 	// $3 is a JSON array of kinds, empty for every kind.
 	pending := ` AND used_at = 0 AND (CAST($3 AS TEXT) = '[]' OR ` + c.among("kind", "$3") + `)`
-	// The order has PostgreSQL take the column's own index even before it counted
-	// the table: by equality it could as well take any other index of the tenant.
+	// The order makes PostgreSQL use the index of the column even if it has no
+	// statistics of the table. The equality alone would allow every other index of
+	// the tenant.
 	removal := func(column, index string) string {
 		return c.pick(`DELETE FROM admit_tokens`+c.by(index)+
 			` WHERE tenant = $1 AND `+column+` = $2 AND `+column+` <> ''`+pending,
@@ -38,8 +39,8 @@ func newTokenStatements(c *catalogue) tokenStatements {
 	both := qualified("t", tokenColumns) + ", " + qualified("u", userColumns)
 	var spend *query
 	if c.dialect == Postgres {
-		// The account is locked first. Whether the token can be used up is decided
-		// by the row as it stands then.
+		// The account is locked first. The row of the token after the lock decides
+		// whether the token can be used.
 		spend = c.write("lock user and consume token", `WITH
 			t AS (SELECT `+tokenColumns+` FROM admit_tokens WHERE tenant = $1 AND kind = $2 AND hash = $3),
 			u AS (SELECT `+userColumns+` FROM admit_users WHERE tenant = $1 AND id = (SELECT user_id FROM t) FOR UPDATE),
@@ -115,8 +116,8 @@ func (s *Store) TokenUser(ctx context.Context, tenant, kind string, hash []byte)
 	return t, u, nil
 }
 
-// SpendToken implements store.Tokens. SQLite, which is no exchange away, takes
-// several statements.
+// SpendToken implements store.Tokens. SQLite runs several statements, because
+// there a statement needs no network exchange.
 func (s *Store) SpendToken(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (t store.Token, u store.User, spent bool, err error) {
 	if err := text.Key(tenant, kind); err != nil {
 		return t, u, false, err
@@ -140,9 +141,9 @@ func (s *Store) SpendToken(ctx context.Context, tenant, kind string, hash []byte
 	return t, u, spent, nil
 }
 
-// spendOnce is SpendToken in one statement. The statement returns the token as it
-// was before. Where that could have been used and was not, another transaction
-// has changed it meanwhile, and it is read again.
+// spendOnce is SpendToken in one statement. The statement returns the token as
+// it was before. If that token could have been used but was not, another
+// transaction has changed it meanwhile, and it is read again.
 func (s *Store) spendOnce(ctx context.Context, tenant, kind string, hash []byte, now time.Time) (t store.Token, u store.User, spent bool, err error) {
 	var count int64
 	fields := append(append(tokenFields(&t), userFields(&u)...), &count)
@@ -206,8 +207,8 @@ func (s *Store) DeleteTokens(ctx context.Context, f store.TokenFilter) (int, err
 	return int(n), err
 }
 
-// removals is a statement for each of the filter's fields that is given, so that
-// each finds its tokens by an index.
+// removals returns one statement for each field of the filter that is set, so
+// that each statement finds its tokens by an index.
 func (s *Store) removals(f store.TokenFilter) (parts []part, err error) {
 	kinds := "[]"
 	if len(f.Kinds) > 0 {

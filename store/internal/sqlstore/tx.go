@@ -10,7 +10,7 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// scope is a transaction that verbs take part in.
+// scope is a transaction in which verbs run.
 type scope struct {
 	tx *sql.Tx
 	// host is set when the transaction is the host's: it may come from another

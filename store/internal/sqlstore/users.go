@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +13,7 @@ import (
 const userColumns = "tenant, id, email, email_key, email_verified_at, name, nickname, image, locale, role, " +
 	"onboarding, mute_alerts, banned_at, ban_expires_at, ban_reason, deleted_at, created_at, updated_at, version, mfa_enabled"
 
-// userFields are where userColumns are read to.
+// userFields returns the variables that userColumns are read into.
 func userFields(u *store.User) []any {
 	return []any{
 		&u.Tenant, &u.ID, &u.Email, &u.EmailKey, (*moment)(&u.EmailVerifiedAt), &u.Name, &u.Nickname, &u.Image, &u.Locale, &u.Role,
@@ -27,6 +26,9 @@ type userStatements struct {
 	create, createOnce, get, lock, byEmail, lockByEmail, update, list, verifyEmail, setEmail, remove, exists *query
 
 	claimAddress, reserveAddress, freeAddress *query
+
+	listRole *query
+	find     findStatements
 }
 
 func newUserStatements(c *catalogue) userStatements {
@@ -35,8 +37,8 @@ func newUserStatements(c *catalogue) userStatements {
 			FROM admit_addresses a
 			JOIN admit_users u ON u.tenant = a.tenant AND u.id = a.user_id
 			WHERE a.tenant = $1 AND a.email_key = $2 AND a.reserved_until = 0`
-	// An address is taken where nobody has it, where the account itself has it,
-	// and where somebody's reservation has run out.
+	// An account gets an address if no account has it, if the account itself has
+	// it, or if a reservation of it has expired.
 	const taken = ` ON CONFLICT (tenant, email_key) DO UPDATE SET user_id = excluded.user_id, reserved_until = 0
 			WHERE a.user_id = excluded.user_id OR (a.reserved_until > 0 AND a.reserved_until <= `
 	var createOnce *query
@@ -47,7 +49,16 @@ func newUserStatements(c *catalogue) userStatements {
 			taken+`CAST($17 AS BIGINT)) RETURNING 1)
 			INSERT INTO admit_users (`+userColumns+`) SELECT `+userValues()+` FROM claimed`)
 	}
+	const listed = `
+				AND (CAST($5 AS BIGINT) = 0 OR email_verified_at = 0)
+				AND (CAST($6 AS BIGINT) = 0 OR (banned_at > 0 AND (ban_expires_at = 0 OR ban_expires_at > $6)))
+				AND (CAST($7 AS TEXT) = '' OR `
+	contained := c.contains("email_key", "$7") + ` OR ` + c.contains("name", "$7") + `)
+			ORDER BY id LIMIT $3`
 	return userStatements{
+		find: newFindStatements(c),
+		listRole: c.read("list users of role", `
+			SELECT `+userColumns+` FROM admit_users`+c.by("admit_users_role")+` WHERE tenant = $1 AND id > $2 AND role = $4 AND deleted_at = 0`+listed+contained),
 		createOnce:  createOnce,
 		create:      c.write("create user", `INSERT INTO admit_users (`+userColumns+`) VALUES (`+values(20)+`) ON CONFLICT DO NOTHING`),
 		get:         c.packed("read user", userColumns, "", byID),
@@ -55,11 +66,7 @@ func newUserStatements(c *catalogue) userStatements {
 		byEmail:     c.packed("read user by e-mail", qualified("u", userColumns), "", byEmail),
 		lockByEmail: c.packed("lock user by e-mail", qualified("u", userColumns), "", byEmail+c.pick("", " FOR UPDATE OF u")),
 		list: c.read("list users", `
-			SELECT `+userColumns+` FROM admit_users WHERE tenant = $1 AND id > $2 AND deleted_at = 0
-				AND (CAST($4 AS TEXT) = '' OR role = $4) AND (CAST($5 AS BIGINT) = 0 OR email_verified_at = 0)
-				AND (CAST($6 AS BIGINT) = 0 OR (banned_at > 0 AND (ban_expires_at = 0 OR ban_expires_at > $6)))
-				AND (CAST($7 AS TEXT) = '' OR `+c.contains("email_key", "$7")+` OR `+c.contains("name", "$7")+`)
-			ORDER BY id LIMIT $3`),
+			SELECT `+userColumns+` FROM admit_users WHERE tenant = $1 AND id > $2 AND (CAST($4 AS TEXT) = '' OR role = $4) AND deleted_at = 0`+listed+contained),
 		update: c.write("update user", `
 			UPDATE admit_users SET email_verified_at = $4, name = $5, nickname = $6, image = $7, locale = $8, role = $9,
 				onboarding = $10, mute_alerts = $11, banned_at = $12, ban_expires_at = $13, ban_reason = $14,
@@ -85,8 +92,8 @@ func newUserStatements(c *catalogue) userStatements {
 	}
 }
 
-// userValues are the placeholders of userColumns where no column tells their
-// types.
+// userValues are the placeholders of userColumns in statements in which no
+// column gives their types.
 func userValues() string {
 	columns := strings.Split(userColumns, ", ")
 	var u store.User
@@ -122,25 +129,10 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 	})
 }
 
-// createUserOnce adds an account by one statement. Only where another
-// transaction adds an account of the same id meanwhile the statement fails. Then
-// the id exists; a transaction around is begun anew, and a host's is kept from
-// the failure by a savepoint.
+// createUserOnce adds an account by one statement, which fails only if another
+// transaction adds an account with the same id meanwhile.
 func (s *Store) createUserOnce(ctx context.Context, args []any) error {
-	create := func(ctx context.Context, t *Store) error { return t.create(ctx, t.q.users.createOnce, args...) }
-	var err error
-	if s.scope != nil && s.scope.host {
-		err = s.join(ctx, create)
-	} else {
-		err = create(ctx, s)
-	}
-	switch {
-	case sqlState(err) != uniqueViolation:
-		return err
-	case s.scope != nil && !s.scope.host:
-		return fmt.Errorf("%w: %w", errOvertaken, err)
-	}
-	return store.ErrConflict
+	return s.unlessOvertaken(ctx, func(ctx context.Context, t *Store) error { return t.create(ctx, t.q.users.createOnce, args...) })
 }
 
 func (s *Store) claimAddress(ctx context.Context, tenant, emailKey, userID string, now time.Time) error {
@@ -184,8 +176,8 @@ func (s *Store) LockUserByEmail(ctx context.Context, tenant, emailKey string) (s
 	return s.user(ctx, s.q.users.lockByEmail, tenant, emailKey)
 }
 
-// lockWrites takes the write lock of SQLite, which every transaction of the
-// engine holds from its start; a host's may not.
+// lockWrites takes the write lock of SQLite. Every transaction of the engine
+// has the lock from its start, but a host's transaction may not have it.
 func (s *Store) lockWrites(ctx context.Context) error {
 	if s.dialect != SQLite || s.scope == nil || !s.scope.host {
 		return nil
@@ -200,7 +192,11 @@ func (s *Store) ListUsers(ctx context.Context, q store.UserQuery) ([]store.User,
 	if err := text.UserQuery(q); err != nil {
 		return nil, err
 	}
-	return all(ctx, s, s.q.users.list, userFields, q.Tenant, q.After, int64(q.Limit), q.Role, bit(q.Unverified), micros(q.BannedAt), q.Search)
+	list := s.q.users.list
+	if q.Role != "" {
+		list = s.q.users.listRole
+	}
+	return all(ctx, s, list, userFields, q.Tenant, q.After, int64(q.Limit), q.Role, bit(q.Unverified), micros(q.BannedAt), q.Search)
 }
 
 func (s *Store) user(ctx context.Context, q *query, tenant, key string) (store.User, error) {
@@ -240,8 +236,8 @@ func (s *Store) VerifyEmail(ctx context.Context, tenant, id, emailKey string, at
 	return s.done(ctx, s.q.users.verifyEmail, tenant, id, emailKey, micros(at))
 }
 
-// ClaimEmail implements store.Users. The account's own row comes first, so that
-// two claims of one account wait for each other there.
+// ClaimEmail implements store.Users. The row of the account is locked first, so
+// that two claims of one account wait for each other there.
 func (s *Store) ClaimEmail(ctx context.Context, c store.EmailClaim) error {
 	if err := text.EmailClaim(c); err != nil {
 		return err

@@ -69,8 +69,8 @@ func (f *flag) Scan(column any) error {
 	return nil
 }
 
-// list are texts in one column: a JSON array, or NULL for nil, which differs
-// from an empty array.
+// list is texts in one column: a JSON array, or NULL for nil. Nil differs from
+// an empty array.
 type list []string
 
 // column returns the list in the form of its column.

@@ -28,9 +28,19 @@ func UserQuery(q store.UserQuery) error {
 	return first(Key(q.Tenant, q.After), Plain(q.Search, q.Role))
 }
 
+// UserSearch checks every text of a search for accounts.
+func UserSearch(q store.UserSearch) error {
+	return first(Key(q.Tenant, q.RecordKind, q.RecordRef), Plain(q.Search, q.In, q.SortBy))
+}
+
 // EmailClaim checks every text of a move to another address.
 func EmailClaim(c store.EmailClaim) error {
 	return first(Key(c.Tenant, c.UserID, c.FromKey, c.EmailKey), Plain(c.Email))
+}
+
+// UserPurge checks every text of a purge.
+func UserPurge(p store.UserPurge) error {
+	return first(Key(p.Tenant, p.UserID), Key(p.Blank...), Key(p.Mails...))
 }
 
 // Password checks every text of a password.
@@ -41,7 +51,7 @@ func Password(p store.Password) error {
 // Session checks every text of a session.
 func Session(s store.Session) error {
 	return first(Key(s.Tenant, s.ID, s.UserID, s.OrganizationID),
-		Plain(s.AMR, s.UserAgent, s.IPAddress, s.EndReason))
+		Plain(s.AMR, s.UserAgent, s.IPAddress, s.EndReason, s.OrganizationRole))
 }
 
 // SessionEnd checks every text of a selection of sessions that end.
@@ -88,7 +98,7 @@ func Batch(b store.Batch) error {
 
 // APIKey checks every text of an API key.
 func APIKey(k store.APIKey) error {
-	return first(Key(k.Tenant, k.ID, k.OwnerID),
+	return first(Key(k.Tenant, k.ID, k.OwnerKind, k.OwnerID),
 		Plain(k.Type, k.Prefix, k.Suffix, k.Name, k.Environment), Plain(k.Scopes...))
 }
 
@@ -97,15 +107,39 @@ func SigningKey(k store.Key) error {
 	return first(Key(k.Tenant, k.ID, k.Purpose), Plain(k.Algorithm))
 }
 
+// Organization checks every text of an organisation.
+func Organization(o store.Organization) error {
+	return first(Key(o.Tenant, o.ID, o.Slug), Plain(o.Name))
+}
+
+// Member checks every text of a member.
+func Member(m store.Member) error {
+	return Key(m.Tenant, m.OrganizationID, m.UserID, m.Role)
+}
+
+// MemberQuery checks every text of a selection of members.
+func MemberQuery(q store.MemberQuery) error {
+	return Key(q.Tenant, q.OrganizationID, q.Role)
+}
+
 // Event checks every text of an event.
 func Event(e store.Event) error {
 	return first(Key(e.Tenant, e.ID, e.Kind, e.ActorID, e.SubjectID),
-		Plain(e.IPAddress, e.UserAgent, e.RequestID))
+		Plain(e.IPAddress, e.UserAgent, e.RequestID, e.Seal, e.ClientSalt, e.DataSalt))
+}
+
+// EventLinks checks every text of links of events.
+func EventLinks(tenant string, links []store.EventLink) error {
+	err := Key(tenant)
+	for _, l := range links {
+		err = first(err, Key(l.ID), Plain(l.Seal, l.ClientSalt, l.DataSalt))
+	}
+	return err
 }
 
 // EventQuery checks every text of a selection of events.
 func EventQuery(q store.EventQuery) error {
-	return Key(q.Tenant, q.SubjectID, q.Kind, q.After)
+	return Key(q.Tenant, q.ActorID, q.SubjectID, q.Kind, q.After, q.Before)
 }
 
 // Counters checks the keys of counters.

@@ -55,11 +55,11 @@ type csvReader struct {
 	columns []string
 }
 
-// readHead reads the names of the columns, and passes over what Excel (sep=;) and
-// PowerShell (#TYPE …) write before them.
+// readHead reads the names of the columns, and passes over blank lines, and over
+// what Excel (sep=;) and PowerShell (#TYPE …) write before them.
 func (c *csvReader) readHead() error {
 	var text []byte
-	for range 3 {
+	for before := 0; before < 3; {
 		lines, size, err := c.row()
 		if errors.Is(err, io.EOF) {
 			return errors.New("the file is empty; the first line must name the columns")
@@ -71,6 +71,10 @@ func (c *csvReader) readHead() error {
 		if size > maxLine {
 			return errors.New("the first line must name the columns; it is longer than 4 MiB")
 		}
+		if len(bytes.TrimSpace(text)) == 0 {
+			continue
+		}
+		before++
 		separator, isSeparator := bytes.CutPrefix(text, []byte("sep="))
 		if !isSeparator && !bytes.HasPrefix(text, []byte("#TYPE ")) {
 			break
@@ -89,6 +93,10 @@ func (c *csvReader) readHead() error {
 	}
 	names, err := c.parse(text)
 	switch {
+	case bytes.HasPrefix(text, []byte("PK\x03\x04")):
+		return errors.New("it is a spreadsheet or an archive and no CSV; save it as CSV in UTF-8")
+	case bytes.HasPrefix(text, []byte("\x1f\x8b")):
+		return errors.New("it is compressed; unpack it first")
 	case err != nil || !utf8.Valid(text):
 		return errors.New("the first line must name the columns; it is not CSV in UTF-8")
 	case len(names) > maxColumns:

@@ -409,3 +409,27 @@ func TestTimesBeyondTheYearsOfAnAccountAreNoTimes(t *testing.T) {
 		t.Errorf("infinity is %v, %v", got, err)
 	}
 }
+
+// TestFieldOddFilesOfOfficesAreReadOrNamed: blank lines before the names of the
+// columns are passed over, the day numbers of spreadsheets are no times, and what is
+// no CSV is called by what it is.
+func TestFieldOddFilesOfOfficesAreReadOrNamed(t *testing.T) {
+	records := readAll(t, "\n\r\n  \nemail,name,createdAt\na@x.test,A,45244.9\nb@x.test,B,1700000000\nc@x.test,C,1700000000000\n", "csv", Options{System: "phc"})
+	if len(records) != 3 || records[0].Line != 5 {
+		t.Fatalf("read %+v", records)
+	}
+	for i, want := range []time.Time{{}, time.Unix(1700000000, 0), time.Unix(1700000000, 0)} {
+		if got := records[i]; got.Err != nil || !got.Account.CreatedAt.Equal(want) || (len(got.Notes) > 0) != (i == 0) {
+			t.Errorf("line %d: %v %v, notes %v, want %v", got.Line, got.Account.CreatedAt, got.Err, got.Notes, want)
+		}
+	}
+	for text, want := range map[string]string{"PK\x03\x04\x14\x00": "spreadsheet", "\x1f\x8b\x08\x00": "compressed"} {
+		if _, err := New(strings.NewReader(text), "csv", Options{System: "phc"}, Position{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is answered %v", text, err)
+		}
+	}
+	list := readAll(t, `[{"email":"a@x.test"}]`, "jsonl", Options{System: "phc"})
+	if len(list) != 1 || list[0].Err == nil || !strings.Contains(list[0].Err.Error(), "--format json") {
+		t.Errorf("a list is read as %+v", list)
+	}
+}

@@ -98,6 +98,10 @@ var layouts = []string{
 // endless is the time of what never ends.
 var endless = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
+// dayNumbers is above every number that a spreadsheet has for a day (the year
+// 2173). As seconds these would all be the first day of 1970.
+const dayNumbers = 100_000
+
 // time reads a field as text, or as seconds or milliseconds since 1970; absent
 // is the zero time, and so is the zero date of MySQL.
 func (f fields) time(names ...string) (time.Time, error) {
@@ -107,6 +111,9 @@ func (f fields) time(names ...string) (time.Time, error) {
 		return time.Time{}, nil
 	case text == "infinity":
 		return endless, nil
+	}
+	if number, err := strconv.ParseFloat(text, 64); err == nil && number >= 1 && number < dayNumbers {
+		return time.Time{}, fmt.Errorf("%s is the day number of a spreadsheet and no time", names[0])
 	}
 	at, ok := parseTime(text)
 	if !ok {

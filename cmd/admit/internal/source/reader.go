@@ -208,6 +208,9 @@ func parseObject(text []byte) (fields, error) {
 	}
 	var f map[string]any
 	if err := json.Unmarshal(text, &f); err != nil || f == nil {
+		if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
+			return nil, unreadable("is a JSON list and not one JSON object; give --format json")
+		}
 		// The decoder's message would quote what stands there.
 		return nil, unreadable("is not one JSON object")
 	}
