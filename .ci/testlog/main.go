@@ -1,5 +1,6 @@
 // Testlog reads the output of `go test -json` and prints one line per package,
-// and everything about tests that failed or were skipped. If it has nothing to
+// everything about tests that failed or were skipped, and at the end the tests
+// that took longest. If it has nothing to
 // print for some seconds, it prints which tests are running. It fails if a test
 // failed or was skipped, or if there was no test at all.
 package main
@@ -47,12 +48,14 @@ type log struct {
 	out                     io.Writer
 	passed, failed, skipped int
 	running                 map[string]*test
+	// took has how many seconds each test took that is no part of another.
+	took map[string]float64
 	// printed says that something was printed since the last beat.
 	printed bool
 }
 
 func summarize(in io.Reader, out io.Writer, beat <-chan time.Time) error {
-	l := &log{out: out, running: map[string]*test{}}
+	l := &log{out: out, running: map[string]*test{}, took: map[string]float64{}}
 	lines, failed := make(chan string), make(chan error, 1)
 	go func() {
 		defer close(lines)
@@ -119,6 +122,9 @@ func (l *log) end(e event, ended *test) {
 	case e.Action == "skip":
 		l.skipped++
 	}
+	if e.Test != "" && !strings.Contains(e.Test, "/") {
+		l.took[e.Package+" "+e.Test] = e.Elapsed
+	}
 	if e.Action == "fail" {
 		l.failed++
 	}
@@ -148,7 +154,16 @@ func (l *log) beat(now time.Time) {
 	}
 }
 
+// slowest is how many tests are printed at the end, the longest first.
+const slowest = 25
+
 func (l *log) verdict() error {
+	byTime := slices.SortedFunc(maps.Keys(l.took), func(a, b string) int { return cmp.Compare(l.took[b], l.took[a]) })
+	for _, name := range byTime[:min(slowest, len(byTime))] {
+		if l.took[name] >= 1 {
+			fmt.Fprintf(l.out, "%6.1f s %s\n", l.took[name], name)
+		}
+	}
 	fmt.Fprintf(l.out, "%d passed, %d failed, %d skipped\n", l.passed, l.failed, l.skipped)
 	switch {
 	case l.failed > 0:

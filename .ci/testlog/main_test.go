@@ -18,6 +18,7 @@ func TestFailuresAndSkipsFail(t *testing.T) {
 		ok        bool
 	}{
 		"all passed":          {pass + noTests, "1 passed", true},
+		"a slow test":         {`{"Action":"pass","Package":"p","Test":"T","Elapsed":12.3}`, "  12.3 s p T\n1 passed", true},
 		"a skipped test":      {pass + `{"Action":"output","Package":"p","Test":"S","Output":"no redis\n"}` + "\n" + `{"Action":"skip","Package":"p","Test":"S"}`, "no redis", false},
 		"a failed test":       {pass + `{"Action":"output","Package":"p","Test":"F","Output":"wrong\n"}` + "\n" + `{"Action":"fail","Package":"p","Test":"F"}`, "wrong", false},
 		"a failed package":    {pass + `{"Action":"fail","Package":"p"}`, "fail  p", false},
