@@ -66,9 +66,11 @@ func TestMailEveryMessageFitsAPhoneInEveryLanguage(t *testing.T) {
 					t.Fatal(err)
 				}
 				var beyond, faint, faintInDark []string
-				err := chromedp.Run(ctx, chromedp.Navigate(server.URL), chromedp.Evaluate(outside, &beyond),
-					chromedp.Evaluate(axeCore+"; 1", nil), inScheme("light", &faint), inScheme("dark", &faintInDark))
-				if err != nil {
+				look := chromedp.Tasks{chromedp.Navigate(server.URL), chromedp.Evaluate(outside, &beyond)}
+				if locale == "en" { // the colours are the same in all languages
+					look = append(look, chromedp.Evaluate(axeCore+"; 1", nil), inScheme("light", &faint), inScheme("dark", &faintInDark))
+				}
+				if err := chromedp.Run(ctx, look); err != nil {
 					t.Fatal(err)
 				}
 				if faint = append(faint, faintInDark...); len(faint) > 0 {

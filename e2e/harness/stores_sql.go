@@ -46,7 +46,7 @@ func inSQLite(t testing.TB) place {
 }
 
 func inPostgres(t testing.TB) place {
-	url := pgtest.Schema(t)
+	url := pgtest.Migrated(t)
 	t.Cleanup(func() { pgtest.CheckDeadlocks(t, url) })
 	open := func(t testing.TB) store.Store {
 		db, err := sql.Open("pgx", url)

@@ -139,6 +139,9 @@ func (d database) store(db *sql.DB) migrated {
 // open makes an empty, migrated store.
 func (d database) open(t testing.TB) migrated {
 	t.Helper()
+	if d.dialect == sqlstore.Postgres {
+		return d.store(d.connect(t, pgtest.Migrated(t)))
+	}
 	s, _ := d.openDB(t)
 	return s
 }

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+
+	"github.com/admit-go/admit/store/postgres"
 )
 
 const (
@@ -53,9 +55,58 @@ func Schema(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	name := newSchema(t, home)
+	t.Cleanup(func() { execute(t, home, "DROP SCHEMA "+name+" CASCADE") })
+	return sourceOf(t, home, name)
+}
+
+// Migrated is [Schema] with the tables of the store in it, and without rows. At the
+// end of the test the schema is emptied, and another test of the process gets it,
+// because to make the tables takes longer than most tests. A test that changes the
+// schema itself loses nothing: then the schema is dropped. A test that depends on
+// what PostgreSQL knows about the tables, such as a test of plans, uses Schema.
+func Migrated(t testing.TB) string {
+	t.Helper()
+	home, err := shared.open(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := shared.take()
+	if name == "" {
+		name = newSchema(t, home)
+		migrate(t, sourceOf(t, home, name))
+	}
+	made := shape(t, home, name)
+	t.Cleanup(func() {
+		if t.Failed() || shape(t, home, name) != made {
+			execute(t, home, "DROP SCHEMA "+name+" CASCADE")
+			return
+		}
+		execute(t, home, strings.ReplaceAll(empty, "SCHEMA", name))
+		shared.give(name)
+	})
+	return sourceOf(t, home, name)
+}
+
+// empty removes the rows of all tables of the schema SCHEMA but the list of its
+// migrations. It leaves alone what is empty, because that takes no time.
+const empty = `DO $$ DECLARE name text; filled boolean; BEGIN
+	SET LOCAL lock_timeout = '20s';
+	FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'SCHEMA' AND tablename <> 'admit_migrations' LOOP
+		EXECUTE format('SELECT EXISTS (SELECT FROM SCHEMA.%I)', name) INTO filled;
+		IF filled THEN EXECUTE format('TRUNCATE SCHEMA.%I CASCADE', name); END IF;
+	END LOOP; END $$`
+
+func newSchema(t testing.TB, home *url.URL) string {
+	t.Helper()
 	name := "s" + strings.ToLower(rand.Text())
 	execute(t, home, "CREATE SCHEMA "+name)
-	t.Cleanup(func() { execute(t, home, "DROP SCHEMA "+name+" CASCADE") })
+	return name
+}
+
+// sourceOf returns the URL of a schema, and notes how many deadlocks there were.
+func sourceOf(t testing.TB, home *url.URL, name string) string {
+	t.Helper()
 	mine := *home
 	settings := mine.Query()
 	settings.Set("search_path", name)
@@ -65,6 +116,33 @@ func Schema(t testing.TB) string {
 	deadlocks, _ := traces(t, source)
 	shared.deadlocks.Store(source, deadlocks)
 	return source
+}
+
+func migrate(t testing.TB, source string) {
+	t.Helper()
+	db, err := sql.Open("pgx", source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := postgres.New(db).Migrate(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shape is all that a schema consists of, without its rows.
+func shape(t testing.TB, home *url.URL, name string) (found string) {
+	t.Helper()
+	const query = `SELECT concat_ws(' ',
+		(SELECT string_agg(c.relname::text || c.relkind::text || c.relnatts || c.relrowsecurity || coalesce(c.relacl::text, ''), ',' ORDER BY c.relname) FROM pg_class c WHERE c.relnamespace = n.oid),
+		(SELECT string_agg(o.conname::text, ',' ORDER BY o.conname) FROM pg_constraint o WHERE o.connamespace = n.oid),
+		(SELECT string_agg(g.tgname, ',' ORDER BY g.tgname) FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid WHERE c.relnamespace = n.oid AND NOT g.tgisinternal),
+		(SELECT string_agg(p.proname, ',' ORDER BY p.proname) FROM pg_proc p WHERE p.pronamespace = n.oid), n.nspacl::text)
+		FROM pg_namespace n WHERE n.nspname = '`
+	if err := ask(home, query+name+"'", &found); err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 // Main runs the tests of a package that uses [Schema], and drops the database
@@ -87,6 +165,8 @@ type home struct {
 	// dropped says that [Main] drops the database at the end.
 	dropped bool
 	name    string
+	// free are the schemas of [Migrated] that no test uses.
+	free []string
 	// deadlocks are the numbers of deadlocks that a database had counted when a
 	// source was made, by source.
 	deadlocks sync.Map
@@ -110,6 +190,22 @@ func (h *home) open(t testing.TB) (*url.URL, error) {
 	mine := *admin
 	mine.Path = "/" + h.name
 	return &mine, nil
+}
+
+// take returns the name of a schema that no test uses, or "".
+func (h *home) take() (name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := len(h.free); n > 0 {
+		name, h.free = h.free[n-1], h.free[:n-1]
+	}
+	return name
+}
+
+func (h *home) give(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.free = append(h.free, name)
 }
 
 func (h *home) drop() error {
@@ -152,16 +248,23 @@ func CheckDeadlocks(t testing.TB, source string) {
 // statistics when it ends.
 func traces(t testing.TB, source string) (deadlocks, others int) {
 	t.Helper()
-	db, err := sql.Open("pgx", source)
+	at, err := url.Parse(source)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	settings := at.Query()
+	application := settings.Get("application_name")
+	settings.Del("search_path")
+	settings.Del("application_name")
+	at.RawQuery = settings.Encode()
+	db, err := connection(at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
 	const query = `SELECT deadlocks, (SELECT count(*) FROM pg_stat_activity
-			WHERE datname = d.datname AND pid <> pg_backend_pid() AND backend_type = 'client backend'
-			AND application_name = current_setting('application_name'))
+			WHERE datname = d.datname AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND application_name = $1)
 		FROM pg_stat_database d WHERE datname = current_database()`
-	if err := db.QueryRowContext(context.Background(), query).Scan(&deadlocks, &others); err != nil {
+	if err := db.QueryRowContext(context.Background(), query, application).Scan(&deadlocks, &others); err != nil {
 		t.Fatal(err)
 	}
 	return deadlocks, others
@@ -219,16 +322,44 @@ func execute(t testing.TB, server *url.URL, statement string) {
 	}
 }
 
-func run(server *url.URL, statement string) error {
-	db, err := sql.Open("pgx", server.String())
+// connections are one connection of the package itself to each database. To connect
+// takes PostgreSQL longer than what is asked here.
+var connections sync.Map
+
+func connection(server string) (*sql.DB, error) {
+	if open, ok := connections.Load(server); ok {
+		return open.(*sql.DB), nil
+	}
+	db, err := sql.Open("pgx", server)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	open, another := connections.LoadOrStore(server, db)
+	if another {
+		_ = db.Close() // it has connected to nothing yet
+	}
+	return open.(*sql.DB), nil
+}
+
+// run runs a statement.
+func run(server *url.URL, statement string) error { return ask(server, statement, nil) }
+
+// ask runs a query and reads the one value that it answers, unless into is nil.
+func ask(server *url.URL, query string, into any) error {
+	db, err := connection(server.String())
 	if err != nil {
 		return err
 	}
-	defer db.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	if _, err := db.ExecContext(ctx, statement); err != nil {
-		return fmt.Errorf("%s: %w", statement, err)
+	if into == nil {
+		_, err = db.ExecContext(ctx, query)
+	} else {
+		err = db.QueryRowContext(ctx, query).Scan(into)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", query, err)
 	}
 	return nil
 }
