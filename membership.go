@@ -33,7 +33,7 @@ var (
 	// owner who asks, or every owner, could not enter the organisation. Details name the
 	// field.
 	ErrOrgWouldLockOut = &Error{Code: "org/would-lock-out", Status: http.StatusBadRequest, Message: "This change would lock the owners out of the organization."}
-	ErrAlreadyMember  = &Error{Code: "auth/already-member", Status: http.StatusConflict, Message: "The account is a member already."}
+	ErrAlreadyMember   = &Error{Code: "auth/already-member", Status: http.StatusConflict, Message: "The account is a member already."}
 	// ErrLastOwner refuses what would leave an organisation without an owner.
 	// Details name the organizations.
 	ErrLastOwner = &Error{Code: "auth/last-owner", Status: http.StatusBadRequest, Message: "An organization needs an owner. Make another member an owner first."}

@@ -90,22 +90,22 @@ func TestOnlyOwnersSetThePolicy(t *testing.T) {
 			t.Errorf("the policy is %s, was %s", got.Body, set.Body)
 		}
 		for _, c := range []struct {
-			body harness.J
+			body string
 			code string
 		}{
-			{harness.J{"maxMembers": 0}, "auth/invalid-request"},
-			{harness.J{"maxMembers": -1}, "auth/invalid-request"},
-			{harness.J{"maxMembers": 1_000_001}, "auth/invalid-request"},
-			{harness.J{"maxMembers": 1.5}, "auth/invalid-request"},
-			{harness.J{"maxMembers": "5"}, "auth/invalid-request"},
-			{harness.J{"requireMfa": "yes"}, "auth/invalid-request"},
-			{harness.J{"defaultRole": "owner"}, "org/invalid-role"},
-			{harness.J{"defaultRole": "admin"}, "org/invalid-role"},
-			{harness.J{"defaultRole": "lead"}, "org/invalid-role"},
-			{harness.J{"defaultRole": "Billing"}, "org/invalid-role"},
-			{harness.J{"defaultRole": ""}, "org/invalid-role"},
+			{`{"maxMembers": 0}`, "auth/invalid-request"},
+			{`{"maxMembers": -1}`, "auth/invalid-request"},
+			{`{"maxMembers": 1000001}`, "auth/invalid-request"},
+			{`{"maxMembers": 1.5}`, "auth/invalid-request"},
+			{`{"maxMembers": "5"}`, "auth/invalid-request"},
+			{`{"requireMfa": "yes"}`, "auth/invalid-request"},
+			{`{"defaultRole": "owner"}`, "org/invalid-role"},
+			{`{"defaultRole": "admin"}`, "org/invalid-role"},
+			{`{"defaultRole": "lead"}`, "org/invalid-role"},
+			{`{"defaultRole": "Billing"}`, "org/invalid-role"},
+			{`{"defaultRole": ""}`, "org/invalid-role"},
 		} {
-			if a := asks(s, org, ada, c.body); a.Status != 400 || a.Code() != c.code {
+			if a := s.Do("PATCH", policyAt(org), c.body, harness.Bearer(ada.Access)); a.Status != 400 || a.Code() != c.code {
 				t.Errorf("%v: %d %s", c.body, a.Status, a.Body)
 			}
 		}
@@ -132,22 +132,26 @@ func TestOnlyOwnersSetThePolicy(t *testing.T) {
 func TestAnOrganizationRequiresASecondFactor(t *testing.T) {
 	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		ada, bob, eve := verified(s, "ada@x.test"), verified(s, "bob@x.test"), verified(s, "eve@x.test")
-		org, open := team(s, ada), team(s, bob)
+		open, org := team(s, bob), team(s, ada)
 		joins(s, org, bob, "admin")
 		joins(s, org, eve, "member")
 		// An owner who could not pass is refused: without a factor, and with a session of
 		// one factor.
 		asks(s, org, ada, harness.J{"requireMfa": true}).Want(400, "org/would-lock-out")
 		short := ada
-		app := s.EnrollTOTP(ada)
+		short.Tokens = s.SignIn(ada.Email, harness.Password).Want(200).Tokens()
+		ada = twice(s, ada)
 		asks(s, org, short, harness.J{"requireMfa": true}).Want(400, "org/would-lock-out")
-		ada.Tokens = s.Complete(pause(s, ada.Email), app.Code(s.Clock.Now())).Want(200).Tokens()
 		switched := switchTo(s, bob, org).Want(200).Tokens()
 		other := s.Process()
 		if status, _ := guardedBy(other, "member", harness.Bearer(switched.Access)); status != 200 {
 			t.Errorf("before the policy the guard answers %d", status)
 		}
 		asks(s, org, ada, harness.J{"requireMfa": true}).Want(200)
+		// A process that does not know it yet lets nobody in, and nobody undo it.
+		s.Do("POST", "/v1/auth/switch-organization", harness.J{"organizationId": org}, harness.Bearer(eve.Access)).Want(403, "auth/mfa-enrollment-required")
+		switchTo(other, eve, org).Want(403, "auth/mfa-enrollment-required")
+		asks(other, org, short, harness.J{"requireMfa": false}).Want(403, "auth/reauthentication-required")
 		// The session that stands there is out at once, and in the other process within
 		// seconds.
 		if status, _ := guardedBy(s, "member", harness.Bearer(switched.Access)); status != 403 {
@@ -165,6 +169,15 @@ func TestAnOrganizationRequiresASecondFactor(t *testing.T) {
 			t.Errorf("the claims are %v", claims)
 		}
 		bob.Tokens = next
+		// Lists show nothing of it.
+		if _, err := s.Auth.Invitations.Create(t.Context(), admit.CreateInvitationParams{ResourceType: "organization", ResourceID: org, Email: "new@x.test", Role: "member"}); err != nil {
+			t.Fatal(err)
+		}
+		for by, want := range map[string]int{bob.Access: 0, ada.Access: 1} {
+			if list := s.Do("GET", invitations, nil, harness.Bearer(by)).Want(200); len(list.Items()) != want {
+				t.Errorf("the list of invitations is %s, want %d", list.Body, want)
+			}
+		}
 		// No route of the organisation answers it, and none of another is shut.
 		for _, r := range organizationRoutes(s) {
 			if r.Method == "DELETE" && r.Path == organizations+"/{id}/members/{userId}" {
@@ -223,6 +236,28 @@ func TestWithoutItsFactorASessionIsOut(t *testing.T) {
 		}
 		switchTo(s, bob, org).Want(403, "auth/mfa-enrollment-required")
 	}, unlimited)
+}
+
+// A session cookie is no way around it, and with the second factor it is back.
+func TestASessionCookieIsOutWithoutASecondFactor(t *testing.T) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		ada := verified(s, "ada@x.test")
+		org := team(s, ada)
+		browser := []harness.Set{
+			harness.Header("Cookie", cookieIn(s.SignIn("ada@x.test", harness.Password, harness.Header("X-Session-Mode", "cookie")).Want(200))),
+			harness.Header("Sec-Fetch-Site", "same-origin"),
+		}
+		s.Do("POST", "/v1/auth/switch-organization", harness.J{"organizationId": org}, browser...).Want(200)
+		decrees(s, admit.SetPolicyParams{ID: org, RequireMFA: admit.Some(true)})
+		if status, _ := guardedBy(s, "member", browser...); status != 403 {
+			t.Errorf("the guard answers %d", status)
+		}
+		app := s.AppOf(s.Do("POST", "/v1/auth/mfa/enable", harness.J{"password": harness.Password}, browser...).Want(200))
+		s.Do("POST", "/v1/auth/mfa/confirm", harness.J{"code": app.Code(s.Clock.Now())}, browser...).Want(200)
+		if status, got := guardedBy(s, "member", browser...); status != 200 || got != org+"/owner" {
+			t.Errorf("with the second factor the guard answers %d, %s", status, got)
+		}
+	}, unlimited, func(c *admit.Config) { c.Cookies = true })
 }
 
 // A deleted organisation requires nothing, and a restored one what it required before.
@@ -314,6 +349,27 @@ func TestAnOrganizationAdmitsOnlyItsDomains(t *testing.T) {
 		}
 		switchTo(s, ada, org).Want(200)
 		switchTo(s, eve, org).Want(403, "org/domain-not-allowed")
+	}, unlimited)
+}
+
+// A domain that another organisation has proven, or that this one only claims, admits
+// nobody.
+func TestADomainOfAnotherOrganizationAdmitsNobody(t *testing.T) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		ada, bob, eve := verified(s, "ada@firm.test"), verified(s, "bob@other.test"), verified(s, "eve@claimed.test")
+		org, others := team(s, ada), team(s, bob)
+		proven(s, org, "firm.test", admit.DomainJoinNone)
+		proven(s, others, "other.test", admit.DomainJoinNone)
+		claimed(s, org, "claimed.test", admit.DomainJoinNone)
+		asks(s, org, ada, harness.J{"onlyVerifiedDomains": true}).Want(200)
+		for _, p := range []harness.Person{bob, eve} {
+			err := s.Auth.Organizations.AddMember(t.Context(), admit.MemberParams{OrganizationID: org, UserID: p.ID, Role: "member", ActorID: ada.ID})
+			if !errors.Is(err, admit.ErrDomainNotAllowed) {
+				t.Errorf("%s: %v", p.Email, err)
+			}
+			joins(s, org, p, "owner")
+			switchTo(s, p, org).Want(403, "org/domain-not-allowed")
+		}
 	}, unlimited)
 }
 
