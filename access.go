@@ -78,9 +78,24 @@ func (k *kernel) verifyAccess(ctx context.Context, raw string, fresh bool, c *ca
 	case token.Generation == c.session.Generation && c.session.Confirmed < token.Generation:
 		confirmSession(ctx, k, c, token.Generation, token.Answer)
 	}
+	if err := keepOut(ctx, k, k.store, &c.session, &c.user); err != nil {
+		return err
+	}
 	k.active.Seen(c.session.ID, c.session.LastActivityAt, now)
 	c.signedIn = true
 	return nil
+}
+
+// renewed makes the tokens of a session that is refreshed.
+func renewed(ctx context.Context, k *kernel, key *accesstoken.Key, session *store.Session, user *store.User, secret [32]byte) (SignedIn, error) {
+	if err := keepOut(ctx, k, k.store, session, user); err != nil {
+		return SignedIn{}, err
+	}
+	tokens, err := k.makeTokens(ctx, key, session, user, secret)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	return SignedIn{User: userOf(user), Session: sessionOf(session), Tokens: tokens}, nil
 }
 
 // confirmSession notes that a token of the current generation was used.

@@ -126,7 +126,7 @@ func declared(a *Auth) []feature {
 		a.Verifications.feature(), a.EmailChanges.feature(), (&me{k}).feature(), a.Users.feature(), (&userDoors{k, a.Users, a.Profiles, a.Withdrawals}).feature(), (&profileDoors{k, a.Profiles}).feature(), a.Events.feature(), (&auditDoors{k, a.Events}).feature(), a.Statistics.feature(), a.Imports.feature(), a.APIKeys.feature(), (&keyDoors{k, a.APIKeys}).feature(), a.Avatars.feature(), (&avatarDoors{k, a.Avatars}).feature(),
 		(&passkeyDoors{k, a.Passkeys}).feature(), (&providerDoors{k, a.Providers}).feature(), (&linkDoors{k, a.Identities}).feature(),
 		(&mfaDoors{k, a.MFA}).feature(), a.Reauthentication.feature(), a.StartOvers.feature(),
-		(&organizationDoors{k, a.Organizations}).feature(), (&domainDoors{k, a.Domains}).feature(), (&invitationDoors{k, a.Invitations}).feature(), (&settingDoors{k, a.Settings}).feature(), (&templateDoors{k, a.Templates}).feature(), (&webhookDoors{k, a.Webhooks}).feature(),
+		(&organizationDoors{k, a.Organizations}).feature(), (&domainDoors{k, a.Domains}).feature(), (&policyDoors{k, a.Organizations}).feature(), (&invitationDoors{k, a.Invitations}).feature(), (&settingDoors{k, a.Settings}).feature(), (&templateDoors{k, a.Templates}).feature(), (&webhookDoors{k, a.Webhooks}).feature(),
 		(&adminDoors{k, a.Sessions, a.Passkeys, a.Verifications, a.PasswordResets, a.Outbox}).feature(), a.Impersonations.feature(),
 		a.Withdrawals.feature(), a.Exports.feature(),
 	}

@@ -108,6 +108,9 @@ func identifyCookie(ctx context.Context, k *kernel, r *http.Request, c *caller, 
 			return err
 		}
 		if done {
+			if err := keepOut(ctx, k, k.store, &c.session, &c.user); err != nil {
+				return err
+			}
 			k.active.Seen(c.session.ID, c.session.LastActivityAt, now)
 			c.signedIn = true
 			return nil

@@ -51,9 +51,11 @@ func TestWhatEachRequestAsksOfTheStore(t *testing.T) {
 	if err := h.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	// A sign-in from the same device before, so that it is a known one.
+	// A sign-in from the same device before, so that it is a known one. Another one
+	// after the pause, so that it is known which policies of organisations there are.
 	h.call(http.MethodPost, "/v1/auth/email/signin", "", account)
 	h.Clock.Advance(time.Minute / 2)
+	h.call(http.MethodPost, "/v1/auth/email/signin", "", account)
 	store.take()
 	for _, c := range []struct{ name, method, path, token, body, want string }{
 		{"me", http.MethodGet, "/v1/auth/me", access, "", "SessionUser"},

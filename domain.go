@@ -256,14 +256,20 @@ func canonicalOr(given string) string {
 	return ""
 }
 
-// Remove ends a claim. The members stay. It returns ErrDomainNotFound, ErrOrgNotFound,
-// ErrForbidden, ErrOrgConflict or ErrUnavailable.
+// Remove ends a claim. The members stay. It returns ErrDomainNotFound, ErrOrgWouldLockOut
+// if a policy with OnlyVerifiedDomains would keep every owner out without the domain,
+// ErrOrgNotFound, ErrForbidden, ErrOrgConflict or ErrUnavailable.
 func (d *Domains) Remove(ctx context.Context, in DomainParams) error {
 	in.Domain = canonicalOr(in.Domain)
 	return d.managed(ctx, in, func(ctx context.Context, tx *txn, _ string) error {
 		found, err := claimOf(ctx, tx, in.OrganizationID, in.Domain)
 		if err != nil {
 			return err
+		}
+		if in.ActorID != "" {
+			if err := mayLoseDomain(ctx, tx, &found); err != nil {
+				return err
+			}
 		}
 		removed, err := tx.DeleteRecord(ctx, tenant, recordDomain, found.record.ID)
 		if err != nil || !removed {

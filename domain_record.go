@@ -15,7 +15,7 @@ import (
 
 // This file keeps the domains that organisations claim: one record for each claim.
 // A claim that is proven has the key of its domain too, so a domain has one owner,
-// and a claim that is not proven is in nobody's way. The gate stands on it.
+// and a claim that is not proven is in nobody's way. The policies and the gate stand on it.
 
 // Errors of domains.
 var (
@@ -197,6 +197,20 @@ func provenDomain(user *store.User) string {
 	return user.EmailKey[strings.LastIndexByte(user.EmailKey, '@')+1:]
 }
 
+// inProvenDomain says whether the verified address of an account is in a domain that an
+// organisation has proven.
+func inProvenDomain(ctx context.Context, s store.Store, organizationID string, user *store.User) (bool, error) {
+	domain := provenDomain(user)
+	if domain == "" {
+		return false, nil
+	}
+	d, err := domainOwner(ctx, s, domain)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && d.OrganizationID == organizationID, err
+}
+
 // orgRulesLast is how long a process remembers that no organisation has a rule that
 // the gate asks for. Its own changes count at once.
 const orgRulesLast = time.Minute
@@ -231,62 +245,4 @@ func orgRulesOf(ctx context.Context, t *txn) (knownOrgRules, error) {
 		t.orgRules.Store(&rules)
 	}
 	return rules, nil
-}
-
-// joinByDomain makes an account, which is locked, a member of the organisation that
-// has proven the domain of its verified address, where accounts join automatically.
-// An organisation without a free seat, or without a place for one more in the list
-// of the account, keeps nobody from signing in.
-func joinByDomain(ctx context.Context, t *txn, user *store.User) error {
-	domain := provenDomain(user)
-	if domain == "" || usable(user, t.now()) != nil || t.config.Domains.refuses(domain) {
-		return nil //nolint:nilerr // an account that may not enter joins nothing
-	}
-	if rules, err := orgRulesOf(ctx, t); err != nil || !rules.automatic {
-		return err
-	}
-	d, err := domainOwner(ctx, t, domain)
-	if errors.Is(err, store.ErrNotFound) || err == nil && d.Join != DomainJoinAutomatic {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, belongs := range []func() (bool, error){
-		func() (bool, error) { return exists(t.Member(ctx, tenant, d.OrganizationID, user.ID)) },
-		func() (bool, error) {
-			return exists(t.Record(ctx, tenant, recordDeparted, memberID(d.OrganizationID, user.ID)))
-		},
-	} {
-		if stays, err := belongs(); err != nil || stays {
-			return err
-		}
-	}
-	err = joinDomain(ctx, t, &d, user, "domain")
-	if refusal, ok := errors.AsType[*Error](err); ok && refusal.Status < http.StatusInternalServerError {
-		t.log.InfoContext(ctx, "an account does not join the organization of its domain", "organization", d.OrganizationID, "user", user.ID, "code", refusal.Code)
-		return nil
-	}
-	return err
-}
-
-// joinDomain makes an account, which is locked, a member of the organisation of a
-// proven domain.
-func joinDomain(ctx context.Context, t *txn, d *storedDomain, user *store.User, by string) error {
-	o, err := liveOrganization(t.LockOrganization(ctx, tenant, d.OrganizationID))
-	if err != nil {
-		return err
-	}
-	// The organisation is locked now. It may have lost the domain before.
-	now, err := domainOwner(ctx, t, d.Domain)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (now.OrganizationID != o.ID || now.Join != d.Join) {
-		return ErrOrgNotFound
-	}
-	if err != nil {
-		return err
-	}
-	if err := hasRoom(ctx, t, user.ID); err != nil {
-		return err
-	}
-	return join(ctx, t, &o, user, RoleMember, by)
 }

@@ -67,6 +67,7 @@ const (
 	eventOrganizationUpdated  = "organization.updated"
 	eventOrganizationDeleted  = "organization.deleted"
 	eventOrganizationRestored = "organization.restored"
+	eventPolicyChanged        = "organization.policy-changed"
 	eventMemberAdded          = "member.added"
 	eventMemberRoleChanged    = "member.role-changed"
 	eventMemberRemoved        = "member.removed"

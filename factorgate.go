@@ -43,12 +43,27 @@ func askFactor(ctx context.Context, t *txn, user *store.User, in proof) (*Error,
 	return pause.detail("startOverToken", secret), err
 }
 
-// askEnrolment pauses everybody who must have a factor and has none.
-func askEnrolment(_ context.Context, t *txn, user *store.User, _ proof) (*Error, error) {
-	if user.MFAEnabled || !t.config.MFA.requires(user.Role, t.now()) {
+// askEnrolment pauses everybody who must have a factor and has none: by the
+// configuration, or by the policy of any organisation that the account belongs to.
+func askEnrolment(ctx context.Context, t *txn, user *store.User, _ proof) (*Error, error) {
+	if user.MFAEnabled {
 		return nil, nil
 	}
-	return ErrMFAEnrollmentRequired.detail("methods", enrolmentMethods(&t.config)), nil
+	if !t.config.MFA.requires(user.Role, t.now()) {
+		if required, err := belongsWhereFactor(ctx, t.kernel, t, user.ID); err != nil || !required {
+			return nil, err
+		}
+	}
+	return factorMissing(&t.config, user), nil
+}
+
+// factorMissing is the answer to a user whose session was not proven with a second
+// factor where one is needed.
+func factorMissing(c *Config, user *store.User) *Error {
+	if user.MFAEnabled {
+		return ErrReauthenticationRequired.detail("methods", append(enrolmentMethods(c), FactorRecoveryCode))
+	}
+	return ErrMFAEnrollmentRequired.detail("methods", enrolmentMethods(c))
 }
 
 // enrolmentMethods are the factors that a host lets people set up.

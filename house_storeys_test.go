@@ -18,9 +18,9 @@ import (
 var storeys = [][]string{
 	{"doc", "errors", "records", "ending", "context", "hook", "instrument"},
 	{"config", "configcheck", "secret", "leaked", "verifier", "passkey_engine", "avatar_engine", "provider", "hosted", "organization_settings", "webhook_settings"},
-	{"kernel", "recheck", "acting", "gate", "caller", "keyowner", "avatar_record", "avatar_initials", "cookie", "access", "onetime", "holder", "memberlist", "account", "deletion", "lastadmin", "mailbox", "onbehalf", "passwordcheck", "settings", "budget", "ratelimit", "event", "notice", "mailqueue", "mailtemplate", "factor", "factorgate", "factorcode", "factorsetup", "remember", "reproof", "passkey_names", "passkey_record", "passkey_site", "passkey_ceremony", "passkey_enroll", "identity", "personal", "personal_kinds", "profile_record", "preferences_record", "notifications_record", "onboarding_record", "public_record", "cookie_flow", "oauth_settings", "oauth_state", "oauth_app", "oauth_person", "oauth_link", "membership", "invited", "domain_record", "domain_proof", "succession", "revocation", "revocationqueue", "webhook_record", "webhookqueue"},
+	{"kernel", "recheck", "acting", "gate", "caller", "keyowner", "avatar_record", "avatar_initials", "cookie", "access", "onetime", "holder", "memberlist", "account", "deletion", "lastadmin", "mailbox", "onbehalf", "passwordcheck", "settings", "budget", "ratelimit", "event", "notice", "mailqueue", "mailtemplate", "factor", "factorgate", "factorcode", "factorsetup", "remember", "reproof", "passkey_names", "passkey_record", "passkey_site", "passkey_ceremony", "passkey_enroll", "identity", "personal", "personal_kinds", "profile_record", "preferences_record", "notifications_record", "onboarding_record", "public_record", "cookie_flow", "oauth_settings", "oauth_state", "oauth_app", "oauth_person", "oauth_link", "membership", "invited", "organization_policy_record", "domain_record", "domain_member", "domain_proof", "succession", "revocation", "revocationqueue", "webhook_record", "webhookqueue"},
 	{"feature", "reply", "page", "exportparts", "export_invitation"},
-	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "userchange", "userroutes", "userdeleted", "withdraw", "export", "profile", "profilecheck", "profileroutes", "audit", "auditformat", "auditroutes", "stats", "apikey", "apikey_family", "apikey_rotate", "apikey_http", "avatar", "avatar_http", "import", "setting", "settingroutes", "template", "templateroutes", "webhook", "webhook_delivery", "webhookroutes", "admin", "impersonation", "outbox", "reseal", "mfa", "mfadevice", "mfaroutes", "reauthenticate", "startover", "passkey", "passkey_http", "oauth", "oauth_http", "oauth_notice", "link", "link_http", "oauth_token", "organization", "organization_http", "domain", "domain_join", "domain_http", "invitation", "invitation_answer", "invitation_link", "invitation_http"},
+	{"signup", "password", "magiclink", "email", "verify", "address", "reset", "session", "token", "me", "user", "userchange", "userroutes", "userdeleted", "withdraw", "export", "profile", "profilecheck", "profileroutes", "audit", "auditformat", "auditroutes", "stats", "apikey", "apikey_family", "apikey_rotate", "apikey_http", "avatar", "avatar_http", "import", "setting", "settingroutes", "template", "templateroutes", "webhook", "webhook_delivery", "webhookroutes", "admin", "impersonation", "outbox", "reseal", "mfa", "mfadevice", "mfaroutes", "reauthenticate", "startover", "passkey", "passkey_http", "oauth", "oauth_http", "oauth_notice", "link", "link_http", "oauth_token", "organization", "organization_http", "organization_policy", "organization_policy_http", "domain", "domain_join", "domain_http", "invitation", "invitation_answer", "invitation_link", "invitation_http"},
 	{"auth", "hidden", "hidden_provider", "hidden_webhook", "guessroute", "serve", "middleware", "policy", "permissions", "pageguard", "pageserve"},
 }
 
@@ -55,6 +55,10 @@ var uses = map[string][]string{
 	"oauth_token":  {"link"},
 
 	"organization_http": {"organization"},
+
+	"organization_policy":      {"organization"},
+	"organization_policy_http": {"organization", "organization_policy"},
+
 	"domain_join":       {"domain"},
 	"domain_http":       {"domain", "domain_join"},
 	"invitation_answer": {"invitation"},

@@ -200,7 +200,7 @@ func managesInvitation(ctx context.Context, k *kernel, s store.Store, i *storedI
 	if i.ResourceType != ResourceOrganization {
 		return false, nil
 	}
-	own, err := roleIn(ctx, s, i.ResourceID, actorID)
+	own, err := roleIn(ctx, k, s, i.ResourceID, actorID)
 	if err == nil {
 		_, err = liveOrganization(s.Organization(ctx, tenant, i.ResourceID))
 	}
@@ -330,9 +330,17 @@ func (v *Invitations) List(ctx context.Context, in ListInvitationsParams) (Page[
 		return Page[Invitation]{}, fault(err)
 	}
 	for i := range all {
-		if v.config.Organizations.manages(all[i].Member.Role) {
-			refs = append(refs, resourceRef(ResourceOrganization, all[i].Organization.ID))
+		if !v.config.Organizations.manages(all[i].Member.Role) {
+			continue
 		}
+		err := factorIn(ctx, v.kernel, v.store, all[i].Organization.ID, user.ID)
+		if errors.Is(err, ErrMFAEnrollmentRequired) || errors.Is(err, ErrReauthenticationRequired) {
+			continue
+		}
+		if err != nil {
+			return Page[Invitation]{}, err
+		}
+		refs = append(refs, resourceRef(ResourceOrganization, all[i].Organization.ID))
 	}
 	now, found := v.now(), map[string]Invitation{}
 	for _, ref := range refs {

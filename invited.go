@@ -36,14 +36,6 @@ const (
 	invitationKept = 30 * 24 * time.Hour
 )
 
-// What an invitation is for.
-const (
-	// ResourceOrganization is an organisation of this package.
-	ResourceOrganization = "organization"
-	// ResourceProject is a thing of the host; see InvitationHooks.
-	ResourceProject = "project"
-)
-
 // The statuses of an invitation.
 const (
 	InvitationPending  = "pending"
@@ -107,8 +99,6 @@ type storedInvitation struct {
 func secretKeyOf(secret string) string { return "secret/" + hexHash(secret) }
 
 func inviteeRef(emailKey string) string { return "invitee/" + hexHash(emailKey) }
-
-func resourceRef(resourceType, id string) string { return resourceType + "/" + id }
 
 // pendingKey belongs to the one invitation of an address to a resource that can be
 // accepted.
@@ -241,7 +231,7 @@ func invitedHere(ctx context.Context, t *txn, i *storedInvitation) error {
 	}
 	var own string
 	if err == nil {
-		own, err = roleIn(ctx, t, i.ResourceID, i.InvitedBy)
+		own, err = roleIn(ctx, t.kernel, t, i.ResourceID, i.InvitedBy)
 	}
 	if err == nil {
 		err = mayGrant(t.kernel, own, i.Role)

@@ -97,6 +97,10 @@ type machinery struct {
 	// changes of these rules by this process.
 	orgRules    atomic.Pointer[knownOrgRules]
 	orgsChanged atomic.Int64
+	// policies says whether any organisation requires a second factor.
+	// policiesChanged counts the changes of policies by this process.
+	policies        atomic.Pointer[knownPolicies]
+	policiesChanged atomic.Int64
 	// begin runs first in each transaction. It is recheck.
 	begin func(ctx context.Context, t *txn) error
 	// admitted runs in the transaction of each sign-in, once the gate has admitted the

@@ -7,8 +7,19 @@ import (
 	"github.com/admit-go/admit/store"
 )
 
-// This file lists the organisations of an account. The deletion of an account and
-// its export stand on it.
+// This file lists the organisations of an account, and names what belongs to an
+// organisation. The deletion of an account and its export stand on it.
+
+// What an invitation is for.
+const (
+	// ResourceOrganization is an organisation of this package.
+	ResourceOrganization = "organization"
+	// ResourceProject is a thing of the host; see InvitationHooks.
+	ResourceProject = "project"
+)
+
+// resourceRef is the ref of the records that belong to an organisation or a project.
+func resourceRef(resourceType, id string) string { return resourceType + "/" + id }
 
 // memberships returns every organisation of an account that is not deleted.
 func memberships(ctx context.Context, s store.Store, userID string) (all []store.Membership, err error) {

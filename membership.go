@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/admit-go/admit/internal/uuid"
@@ -25,7 +26,14 @@ var (
 	ErrOrgConflict    = &Error{Code: "org/conflict", Status: http.StatusConflict, Message: "The organization was changed at the same time. Please try again."}
 	ErrNoSeat         = &Error{Code: "org/no-seat", Status: http.StatusConflict, Message: "The organization has no free seat."}
 	ErrTooManyOrgs    = &Error{Code: "org/too-many-orgs", Status: http.StatusConflict, Message: "The account belongs to as many organizations as it may."}
-	ErrAlreadyMember  = &Error{Code: "auth/already-member", Status: http.StatusConflict, Message: "The account is a member already."}
+	// ErrDomainNotAllowed means that the organisation admits only accounts with a
+	// verified address in one of its proven domains.
+	ErrDomainNotAllowed = &Error{Code: "org/domain-not-allowed", Status: http.StatusForbidden, Message: "The organization admits only verified addresses in its own domains."}
+	// ErrOrgWouldLockOut refuses a change of a policy, or of a domain, after which the
+	// owner who asks, or every owner, could not enter the organisation. Details name the
+	// field.
+	ErrOrgWouldLockOut = &Error{Code: "org/would-lock-out", Status: http.StatusBadRequest, Message: "This change would lock the owners out of the organization."}
+	ErrAlreadyMember   = &Error{Code: "auth/already-member", Status: http.StatusConflict, Message: "The account is a member already."}
 	// ErrLastOwner refuses what would leave an organisation without an owner.
 	// Details name the organizations.
 	ErrLastOwner = &Error{Code: "auth/last-owner", Status: http.StatusBadRequest, Message: "An organization needs an owner. Make another member an owner first."}
@@ -86,12 +94,69 @@ func liveOrganization(o store.Organization, err error) (store.Organization, erro
 // roleIn returns the role of an account in an organisation. It returns
 // ErrOrgNotFound for an account that is no member, so that nobody learns which
 // organisations exist.
-func roleIn(ctx context.Context, s store.Store, organizationID, userID string) (string, error) {
+//
+// A caller who asks about itself is refused if the organisation requires a second factor
+// which its session was not proven with.
+func roleIn(ctx context.Context, k *kernel, s store.Store, organizationID, userID string) (string, error) {
 	m, err := s.Member(ctx, tenant, organizationID, userID)
 	if errors.Is(err, store.ErrNotFound) {
 		return "", ErrOrgNotFound
 	}
-	return m.Role, fault(err)
+	if err != nil {
+		return "", fault(err)
+	}
+	return m.Role, factorIn(ctx, k, s, organizationID, userID)
+}
+
+// leavingKey is the context key of leaving.
+type leavingKey struct{}
+
+// leaving returns a context in which an account may leave an organisation whose policy
+// it does not meet.
+func leaving(ctx context.Context) context.Context { return context.WithValue(ctx, leavingKey{}, true) }
+
+// factorIn refuses a caller that is the account, if an organisation requires a second
+// factor which its session was not proven with.
+func factorIn(ctx context.Context, k *kernel, s store.Store, organizationID, userID string) error {
+	c := callerFrom(ctx)
+	if c == nil || c.by != k.machinery || !c.signedIn || c.user.ID != userID || twoFactors(&c.session, &c.user) || ctx.Value(leavingKey{}) != nil {
+		return nil
+	}
+	required, err := requiresFactor(ctx, k, s, organizationID)
+	if err == nil && required {
+		err = factorMissing(&k.config, &c.user)
+	}
+	return err
+}
+
+// mayWorkIn refuses a session that may not enter an organisation. It reads the policy,
+// and not what is known of policies.
+func mayWorkIn(ctx context.Context, t *txn, c *caller, organizationID string) error {
+	own, err := roleIn(ctx, t.kernel, t, organizationID, c.user.ID)
+	if err != nil {
+		return err
+	}
+	policy, err := policyOf(ctx, t, organizationID)
+	switch {
+	case err != nil:
+		return err
+	case policy.RequireMFA && !twoFactors(&c.session, &c.user):
+		return factorMissing(&t.config, &c.user)
+	case !policy.OnlyVerifiedDomains:
+		return nil
+	}
+	inside, err := inProvenDomain(ctx, t, organizationID, &c.user)
+	if err != nil || inside {
+		return err
+	}
+	if own == RoleOwner {
+		// An owner must be able to prove a domain again.
+		all, err := domainsOf(ctx, t, organizationID)
+		if err != nil || !slices.ContainsFunc(all, func(d storedDomain) bool { return d.proven() }) {
+			return err
+		}
+	}
+	return ErrDomainNotAllowed
 }
 
 // actsIn returns the role by which an account acts in an organisation whose lock
@@ -110,7 +175,7 @@ func actsIn(ctx context.Context, t *txn, organizationID, actorID string) (string
 			return "", err
 		}
 	}
-	return roleIn(ctx, t, organizationID, actorID)
+	return roleIn(ctx, t.kernel, t, organizationID, actorID)
 }
 
 // inOrganization runs a rule in a transaction with the organisation locked. Own is
@@ -145,10 +210,15 @@ func mayGrant(k *kernel, own, role string) error {
 	return nil
 }
 
-// join makes an account a member of an organisation. Both are locked. It asks for
-// a seat in the same transaction, so that of two requests for the last seat one is
-// refused.
+// join makes an account a member of an organisation, if the policy admits the account.
+// Both are locked.
 func join(ctx context.Context, t *txn, o *store.Organization, user *store.User, role, by string) error {
+	return takeIn(ctx, t, o, user, role, by, true)
+}
+
+// takeIn is join, and can leave out which domains the policy admits. It asks for a seat
+// in the same transaction, so that of two requests for the last seat one is refused.
+func takeIn(ctx context.Context, t *txn, o *store.Organization, user *store.User, role, by string, onlyAdmitted bool) error {
 	_, err := t.Member(ctx, tenant, o.ID, user.ID)
 	if err == nil {
 		return ErrAlreadyMember
@@ -156,7 +226,18 @@ func join(ctx context.Context, t *txn, o *store.Organization, user *store.User, 
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if err := takeSeat(ctx, t, o.ID); err != nil {
+	policy, err := policyOf(ctx, t, o.ID)
+	if err != nil {
+		return err
+	}
+	if onlyAdmitted && policy.OnlyVerifiedDomains {
+		if admitted, err := inProvenDomain(ctx, t, o.ID, user); err != nil {
+			return err
+		} else if !admitted {
+			return ErrDomainNotAllowed
+		}
+	}
+	if err := takeSeat(ctx, t, o.ID, policy.MaxMembers); err != nil {
 		return err
 	}
 	now := t.now()
@@ -172,22 +253,26 @@ func join(ctx context.Context, t *txn, o *store.Organization, user *store.User, 
 }
 
 // takeSeat returns ErrNoSeat if an organisation, whose lock is held, has as many
-// members as Config.SeatLimit allows.
-func takeSeat(ctx context.Context, t *txn, organizationID string) error {
-	limit := t.config.SeatLimit
-	if limit == nil {
+// members as Config.SeatLimit or its own policy allows. A policy of 0 is no limit.
+func takeSeat(ctx context.Context, t *txn, organizationID string, policy int) error {
+	seats := -1
+	if limit := t.config.SeatLimit; limit != nil {
+		if err := flush(ctx, t); err != nil {
+			return err
+		}
+		err := t.runHook(ctx, "SeatLimit", func(ctx context.Context) (err error) {
+			seats, err = limit(ctx, Tx{t.Store}, organizationID)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if policy > 0 && (seats < 0 || policy < seats) {
+		seats = policy
+	}
+	if seats < 0 {
 		return nil
-	}
-	if err := flush(ctx, t); err != nil {
-		return err
-	}
-	var seats int
-	err := t.runHook(ctx, "SeatLimit", func(ctx context.Context) (err error) {
-		seats, err = limit(ctx, Tx{t.Store}, organizationID)
-		return err
-	})
-	if err != nil || seats < 0 {
-		return err
 	}
 	_, members, err := t.ListMembers(ctx, store.MemberQuery{Tenant: tenant, OrganizationID: organizationID}, store.Page{Number: 1, Limit: 1})
 	if err == nil && members >= seats {
@@ -304,7 +389,7 @@ func managedOrganization(k *kernel, r *http.Request) (organizationID string, err
 	if !uuid.Valid(organizationID) {
 		return "", ErrOrgNotFound
 	}
-	own, err := roleIn(r.Context(), k.store, organizationID, callerFrom(r.Context()).user.ID)
+	own, err := roleIn(r.Context(), k, k.store, organizationID, callerFrom(r.Context()).user.ID)
 	if err != nil {
 		return "", err
 	}

@@ -137,10 +137,8 @@ func (a *Auth) RequireFactor(next http.Handler) http.Handler {
 			return ErrImpersonating
 		case c.session.ACR() == store.TwoFactors:
 			return nil
-		case c.user.MFAEnabled:
-			return ErrReauthenticationRequired.detail("methods", append(enrolmentMethods(&a.config), FactorRecoveryCode))
 		}
-		return ErrMFAEnrollmentRequired.detail("methods", enrolmentMethods(&a.config))
+		return factorMissing(&a.config, &c.user)
 	})
 }
 

@@ -206,6 +206,9 @@ func (o *Organizations) Restore(ctx context.Context, id string) error {
 		if err := writeOrganization(ctx, tx, &found, ErrOrgConflict); err != nil {
 			return err
 		}
+		if err := keepPolicyUntil(ctx, tx, id, time.Time{}); err != nil {
+			return err
+		}
 		tx.then = append(tx.then, tx.live.ForgetAll)
 		return tx.record(ctx, event{kind: eventOrganizationRestored, data: eventData{"organization": id}})
 	})
@@ -238,9 +241,10 @@ type MemberParams struct {
 	ActorID string
 }
 
-// AddMember makes an account a member without an invitation. It returns
-// ErrAlreadyMember, ErrNoSeat, ErrOrgInvalidRole, ErrOrgNotFound, ErrUserNotFound,
-// ErrForbidden or ErrUnavailable.
+// AddMember makes an account a member without an invitation. The host itself adds an
+// account of any domain. AddMember returns ErrAlreadyMember, ErrNoSeat,
+// ErrDomainNotAllowed, ErrOrgInvalidRole, ErrOrgNotFound, ErrUserNotFound, ErrForbidden
+// or ErrUnavailable.
 func (o *Organizations) AddMember(ctx context.Context, in MemberParams) error {
 	return inOrganization(ctx, o.kernel, in.OrganizationID, in.ActorID, []string{in.UserID}, func(ctx context.Context, tx *txn, found *store.Organization, own string) error {
 		if err := mayGrant(o.kernel, own, in.Role); err != nil {
@@ -253,7 +257,7 @@ func (o *Organizations) AddMember(ctx context.Context, in MemberParams) error {
 		if err != nil {
 			return err
 		}
-		if err := join(ctx, tx, found, &user, in.Role, "owner"); err != nil {
+		if err := takeIn(ctx, tx, found, &user, in.Role, "owner", in.ActorID != ""); err != nil {
 			return err
 		}
 		return settleInvitation(ctx, tx, found.ID, &user, InvitationAccepted)
@@ -314,6 +318,9 @@ func memberToChange(ctx context.Context, t *txn, k *kernel, own string, in Membe
 // removed does not come back by an invitation or a link from before. It returns
 // ErrLastOwner, ErrOrgNotFound, ErrMemberNotFound, ErrForbidden or ErrUnavailable.
 func (o *Organizations) RemoveMember(ctx context.Context, in MemberParams) error {
+	if in.ActorID == in.UserID {
+		ctx = leaving(ctx)
+	}
 	return inOrganization(ctx, o.kernel, in.OrganizationID, in.ActorID, nil, func(ctx context.Context, tx *txn, found *store.Organization, own string) error {
 		why := "left"
 		if in.ActorID != in.UserID {
@@ -366,7 +373,9 @@ func (o *Organizations) Transfer(ctx context.Context, in MemberParams) error {
 // organisation of its account, or out of any with "". It returns new tokens of the
 // same session. The refresh token from before is answered as the one before the
 // current one: see Sessions.Refresh. Switch returns ErrUnauthorized,
-// ErrOrgNotFound, the errors of a session that has ended, or ErrUnavailable.
+// ErrOrgNotFound, ErrMFAEnrollmentRequired, ErrReauthenticationRequired or
+// ErrDomainNotAllowed by the policy of the organisation, the errors of a session that
+// has ended, or ErrUnavailable.
 func (o *Organizations) Switch(ctx context.Context, organizationID string) (SignedIn, error) {
 	c := callerFrom(ctx)
 	if c == nil || c.by != o.machinery || !c.signedIn {
@@ -388,7 +397,7 @@ func (o *Organizations) Switch(ctx context.Context, organizationID string) (Sign
 			if _, err := liveOrganization(tx.Organization(ctx, tenant, organizationID)); err != nil {
 				return err
 			}
-			if _, err := roleIn(ctx, tx, organizationID, c.user.ID); err != nil {
+			if err := mayWorkIn(ctx, tx, c, organizationID); err != nil {
 				return err
 			}
 		}

@@ -105,7 +105,7 @@ func (d *organizationDoors) own(r *http.Request) (Organization, error) {
 	if !uuid.Valid(id) {
 		return Organization{}, ErrOrgNotFound
 	}
-	role, err := roleIn(r.Context(), d.store, id, callerFrom(r.Context()).user.ID)
+	role, err := roleIn(r.Context(), d.kernel, d.store, id, callerFrom(r.Context()).user.ID)
 	if err != nil {
 		return Organization{}, err
 	}

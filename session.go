@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/admit-go/admit/internal/accesstoken"
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/internal/refreshtoken"
 	"github.com/admit-go/admit/internal/uuid"
@@ -385,7 +384,7 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 		}
 		if rotated {
 			s.afterCommit(func() { s.live.Forget(user.ID) })
-			return s.renewed(ctx, key, &session, &user, next)
+			return renewed(ctx, s.kernel, key, &session, &user, next)
 		}
 		session, user, err = s.store.SessionUser(ctx, tenant, id)
 		if errors.Is(err, store.ErrNotFound) {
@@ -410,7 +409,7 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (SignedIn, error) 
 			if err != nil {
 				return SignedIn{}, fault(err)
 			}
-			return s.renewed(ctx, key, &session, &user, stored)
+			return renewed(ctx, s.kernel, key, &session, &user, stored)
 		case refreshtoken.Theft:
 			if err := s.reuse(ctx, &session, now); err != nil {
 				return SignedIn{}, err
@@ -431,14 +430,6 @@ func (s *Sessions) answer(ctx context.Context, session *store.Session, now time.
 		return 0, nil
 	}
 	return s.store.AnswerSession(ctx, tenant, session.ID, session.Generation)
-}
-
-func (s *Sessions) renewed(ctx context.Context, key *accesstoken.Key, session *store.Session, user *store.User, secret [32]byte) (SignedIn, error) {
-	tokens, err := s.makeTokens(ctx, key, session, user, secret)
-	if err != nil {
-		return SignedIn{}, err
-	}
-	return SignedIn{User: userOf(user), Session: sessionOf(session), Tokens: tokens}, nil
 }
 
 // fork ends a session whose refresh token the store does not know.

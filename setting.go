@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -15,10 +14,6 @@ import (
 )
 
 // This file has the rules of settings at run time: settingroutes.go serves them.
-
-// ErrSettingsWouldLockOut refuses a change of settings after which no administrator
-// could sign in.
-var ErrSettingsWouldLockOut = &Error{Code: "settings/would-lock-out", Status: http.StatusBadRequest, Message: "After this change no administrator could sign in. Give an administrator another way to sign in first."}
 
 // Settings changes at run time what the configuration says about sign-up, passwords,
 // magic links and providers. A change takes effect at once in every process.

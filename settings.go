@@ -150,9 +150,15 @@ func refuseClosedSignUp(ctx context.Context, k *kernel, s store.Store) error {
 	return err
 }
 
-// ErrSignUpDisabled means that people cannot make accounts at the moment. It answers
-// known and unknown addresses alike.
-var ErrSignUpDisabled = &Error{Code: "auth/signup-disabled", Status: http.StatusForbidden, Message: "New accounts are not possible at the moment."}
+// Errors of settings.
+var (
+	// ErrSignUpDisabled means that people cannot make accounts at the moment. It answers
+	// known and unknown addresses alike.
+	ErrSignUpDisabled = &Error{Code: "auth/signup-disabled", Status: http.StatusForbidden, Message: "New accounts are not possible at the moment."}
+	// ErrSettingsWouldLockOut refuses a change of settings after which no administrator
+	// could sign in.
+	ErrSettingsWouldLockOut = &Error{Code: "settings/would-lock-out", Status: http.StatusBadRequest, Message: "After this change no administrator could sign in. Give an administrator another way to sign in first."}
+)
 
 // errMoved says that a record has changed between reading and writing it.
 var errMoved = errors.New("the record has changed meanwhile")

@@ -103,6 +103,9 @@ func deleteOrganization(ctx context.Context, t *txn, o *store.Organization) erro
 	if err := loseDomains(ctx, t, o.ID, "organization-deleted"); err != nil {
 		return err
 	}
+	if err := keepPolicyUntil(ctx, t, o.ID, o.PurgeAt); err != nil {
+		return err
+	}
 	t.then = append(t.then, t.live.ForgetAll)
 	return t.record(ctx, event{kind: eventOrganizationDeleted, data: eventData{"organization": o.ID}})
 }

@@ -287,12 +287,16 @@ func TestExchangesWithPostgreSQL(t *testing.T) {
 		}},
 	} {
 		took := 0
-		// The driver prepares a statement when it meets it first.
-		for run := range 3 {
+		// The driver prepares a statement when it meets it first. Every three seconds a
+		// process asks whether any organisation requires a second factor: of the last two
+		// runs one has not asked.
+		for run := range 4 {
 			r := op.prepare(fmt.Sprintf("%s-%d@x.test", strings.ReplaceAll(op.name, " ", "-"), run))
 			before := c.wire.Exchanges()
 			c.send(r)
-			took = c.wire.Exchanges() - before
+			if last := c.wire.Exchanges() - before; run < 3 || last < took {
+				took = last
+			}
 		}
 		t.Logf("%-50s %2d", op.name, took)
 		if took > op.most {

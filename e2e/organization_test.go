@@ -334,6 +334,7 @@ func (r organizationRoute) ask(s *harness.Server, org, member string, by harness
 	path := strings.NewReplacer("{id}", org, "{userId}", member, "{linkId}", link.ID, "{domain}", domain).Replace(r.Path)
 	body := map[string]harness.J{
 		"PATCH /v1/organizations/{id}":                  {"name": "Renamed"},
+		"PATCH /v1/organizations/{id}/policy":           {"maxMembers": 50},
 		"PATCH /v1/organizations/{id}/members/{userId}": {"role": "admin"},
 		"POST /v1/auth/switch-organization":             {"organizationId": org},
 		"POST /v1/organizations/{id}/domains":           {"domain": "other-" + domain},

@@ -66,7 +66,7 @@ Environment:
 		&cobra.Group{ID: "running", Title: "Running:"},
 	)
 	a.group(root, "database", a.migrateCommand(), a.checkCommand(), a.copyCommand())
-	a.group(root, "people", a.userCommand(), a.keyCommand(), a.sessionsCommand(), a.eventsCommand(), a.auditCommand(), a.importCommand(), a.exportCommand())
+	a.group(root, "people", a.userCommand(), a.keyCommand(), a.sessionsCommand(), a.organizationCommand(), a.eventsCommand(), a.auditCommand(), a.importCommand(), a.exportCommand())
 	a.group(root, "running", a.secretCommand(), a.mailCommand())
 	root.AddCommand(a.completionCommand())
 	return root

@@ -20,7 +20,7 @@ func TestGuestRefusesEveryVerbThatNoCommandNeeds(t *testing.T) {
 		"ListMail": true, "ReviveMail": true, "ResealMail": true, "AppendEvent": true, "NextMail": true, "AcquireLease": true,
 		"VerifyEmail": true, "DeleteUser": true, "ListDeletedUsers": true, "RestoreUser": true, "PurgeUser": true, "Password": true, "DeletePassword": true, "EndSession": true, "ListUsers": true, "ListEvents": true, "UnchainedEvents": true, "ChainedEvents": true,
 		"Record": true, "RecordByKey": true, "ListRecords": true, "SwapRecord": true, "DeleteRecordsOf": true,
-		"ListOrganizationsOf": true, "LockOrganization": true, "ListMembers": true, "RemoveMembershipsOf": true, // a deletion leaves them
+		"Organization": true, "ListOrganizationsOf": true, "LockOrganization": true, "ListMembers": true, "RemoveMembershipsOf": true, // a deletion leaves them
 		"Tx": true, "WithTx": true, "Ping": true, "Write": true,
 	}
 	contract := reflect.TypeFor[store.Store]()

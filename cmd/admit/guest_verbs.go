@@ -215,6 +215,11 @@ func (g guest) ListOrganizationsOf(ctx context.Context, tenant, userID string, p
 	return g.app.ListOrganizationsOf(ctx, tenant, userID, page)
 }
 
+// Organization implements store.Organizations.
+func (g guest) Organization(ctx context.Context, tenant, id string) (store.Organization, error) {
+	return g.app.Organization(ctx, tenant, id)
+}
+
 // LockOrganization implements store.Organizations.
 func (g guest) LockOrganization(ctx context.Context, tenant, id string) (store.Organization, error) {
 	return g.app.LockOrganization(ctx, tenant, id)

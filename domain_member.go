@@ -1,0 +1,106 @@
+package admit
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/admit-go/admit/store"
+)
+
+// This file makes accounts members of the organisation of their domain. The gate stands
+// on it.
+
+// joinByDomain makes an account, which is locked, a member of the organisation that
+// has proven the domain of its verified address, where accounts join automatically.
+// An organisation without a free seat, or without a place for one more in the list
+// of the account, keeps nobody from signing in.
+func joinByDomain(ctx context.Context, t *txn, user *store.User) error {
+	domain := provenDomain(user)
+	if domain == "" || usable(user, t.now()) != nil || t.config.Domains.refuses(domain) {
+		return nil //nolint:nilerr // an account that may not enter joins nothing
+	}
+	if rules, err := orgRulesOf(ctx, t); err != nil || !rules.automatic {
+		return err
+	}
+	d, err := domainOwner(ctx, t, domain)
+	if errors.Is(err, store.ErrNotFound) || err == nil && d.Join != DomainJoinAutomatic {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, belongs := range []func() (bool, error){
+		func() (bool, error) { return exists(t.Member(ctx, tenant, d.OrganizationID, user.ID)) },
+		func() (bool, error) {
+			return exists(t.Record(ctx, tenant, recordDeparted, memberID(d.OrganizationID, user.ID)))
+		},
+	} {
+		if stays, err := belongs(); err != nil || stays {
+			return err
+		}
+	}
+	err = joinDomain(ctx, t, &d, user, "domain")
+	if refusal, ok := errors.AsType[*Error](err); ok && refusal.Status < http.StatusInternalServerError {
+		t.log.InfoContext(ctx, "an account does not join the organization of its domain", "organization", d.OrganizationID, "user", user.ID, "code", refusal.Code)
+		return nil
+	}
+	return err
+}
+
+// joinDomain makes an account, which is locked, a member of the organisation of a
+// proven domain.
+func joinDomain(ctx context.Context, t *txn, d *storedDomain, user *store.User, by string) error {
+	o, err := liveOrganization(t.LockOrganization(ctx, tenant, d.OrganizationID))
+	if err != nil {
+		return err
+	}
+	// The organisation is locked now. It may have lost the domain before.
+	now, err := domainOwner(ctx, t, d.Domain)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (now.OrganizationID != o.ID || now.Join != d.Join) {
+		return ErrOrgNotFound
+	}
+	if err != nil {
+		return err
+	}
+	if err := hasRoom(ctx, t, user.ID); err != nil {
+		return err
+	}
+	policy, err := policyOf(ctx, t, o.ID)
+	if err != nil {
+		return err
+	}
+	return join(ctx, t, &o, user, policy.role(&t.config.Organizations), by)
+}
+
+// mayLoseDomain refuses to take a proven domain from an organisation, whose lock is
+// held, that admits only accounts in its proven domains, if no owner is in another one.
+func mayLoseDomain(ctx context.Context, t *txn, d *storedDomain) error {
+	p, err := policyOf(ctx, t, d.OrganizationID)
+	if err != nil || !p.OnlyVerifiedDomains || !d.proven() {
+		return err
+	}
+	all, err := domainsOf(ctx, t, d.OrganizationID)
+	if err != nil {
+		return err
+	}
+	others := map[string]bool{}
+	for i := range all {
+		others[all[i].Domain] = all[i].proven() && all[i].Domain != d.Domain
+	}
+	q := store.MemberQuery{Tenant: tenant, OrganizationID: d.OrganizationID, Role: RoleOwner}
+	for page := (store.Page{Number: 1, Limit: 100}); ; page.Number++ {
+		owners, total, err := t.ListMembers(ctx, q, page)
+		if err != nil {
+			return err
+		}
+		for i := range owners {
+			if owner := &owners[i].User; usable(owner, t.now()) == nil && others[provenDomain(owner)] {
+				return nil
+			}
+		}
+		if len(owners) == 0 || page.Number*page.Limit >= total {
+			return ErrOrgWouldLockOut.detail("domain", "is the domain by which the owners enter: change onlyVerifiedDomains first")
+		}
+	}
+}
