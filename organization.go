@@ -175,7 +175,8 @@ type DeleteOrganizationParams struct {
 
 // Delete deletes an organisation. Nobody acts in it from then on. Restore brings it
 // back with its members until OrganizationConfig.Grace is over; then both are
-// removed. The slug stays taken until then. Its domains are free for others at once. The caller makes sure that the account
+// removed. The slug stays taken until then. Its domains are free for others at once.
+// Its API keys are revoked for good. The caller makes sure that the account
 // has given a recent proof; the route does. It returns ErrOrgNotFound, ErrForbidden
 // or ErrUnavailable.
 func (o *Organizations) Delete(ctx context.Context, in DeleteOrganizationParams) error {
