@@ -145,6 +145,17 @@ func mayOwn(ctx context.Context, t *txn, user *store.User, scopes []string) erro
 	return mayHold(ctx, t, store.KeyOwner{Kind: OwnerUser, ID: user.ID}, ownerScopes(&t.config, user), scopes)
 }
 
+// inOrganizationOfKeys runs a rule about keys of an organisation, whose lock is held,
+// for an actor who manages it.
+func inOrganizationOfKeys(ctx context.Context, k *kernel, id, actorID string, rule func(ctx context.Context, tx *txn) error) error {
+	return inOrganization(ctx, k, id, actorID, nil, func(ctx context.Context, tx *txn, _ *store.Organization, own string) error {
+		if !k.config.Organizations.manages(own) {
+			return ErrForbidden
+		}
+		return rule(ctx, tx)
+	})
+}
+
 // List returns one page of all keys, oldest first, and their total.
 func (a *APIKeys) List(ctx context.Context, page PageParams) (Page[APIKey], error) {
 	return a.listOf(ctx, store.KeyOwner{}, page)

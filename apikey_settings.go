@@ -18,7 +18,7 @@ type APIKeyConfig struct {
 	// OrganizationScopes are the scopes that a key of an organisation may have, such
 	// as those of the host's own RequireKey guards. The API itself has no route for a
 	// key of an organisation alone. Other scopes of a key count for nothing, also if
-	// the list gets shorter later, and whoever has made the key.
+	// the list gets shorter later, and also if an administrator has made the key.
 	// Default: "users:read" and "users:write". An empty list that is not nil lets no
 	// organisation have keys.
 	OrganizationScopes []string

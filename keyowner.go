@@ -103,7 +103,7 @@ func keyStands(key *store.APIKey, owner *store.User, now time.Time) error {
 
 // standingKey returns a key that may be used now, and the account that owns it or
 // has made it. The key of an organisation takes a second read: it is worth nothing
-// without its organisation, whoever has deleted that.
+// without its organisation, also where another program has deleted that.
 func standingKey(ctx context.Context, s store.Store, hash []byte, now time.Time) (key store.APIKey, owner store.User, err error) {
 	key, owner, err = s.APIKeyOwner(ctx, tenant, hash)
 	if errors.Is(err, store.ErrNotFound) {
@@ -115,8 +115,8 @@ func standingKey(ctx context.Context, s store.Store, hash []byte, now time.Time)
 	if err := keyStands(&key, &owner, now); err != nil || key.OwnerKind != OwnerOrganization {
 		return key, owner, err
 	}
-	_, err = liveOrganization(s.Organization(ctx, tenant, key.OwnerID))
-	if errors.Is(err, ErrOrgNotFound) {
+	o, err := s.Organization(ctx, tenant, key.OwnerID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && o.Deleted() {
 		err = ErrAPIKeyRevoked
 	}
 	return key, owner, err
@@ -318,17 +318,6 @@ func noteMaker(ctx context.Context, t *txn, key *store.APIKey, userID string) er
 	}
 	return t.CreateRecord(ctx, store.Record{
 		Tenant: tenant, Kind: recordKeyMaker, ID: key.ID, Refs: []string{userRef(userID)}, Data: []byte("{}"), CreatedAt: key.CreatedAt, UpdatedAt: key.CreatedAt,
-	})
-}
-
-// inOrganizationOfKeys runs a rule about keys of an organisation, whose lock is held,
-// for an actor who manages it.
-func inOrganizationOfKeys(ctx context.Context, k *kernel, id, actorID string, rule func(ctx context.Context, tx *txn) error) error {
-	return inOrganization(ctx, k, id, actorID, nil, func(ctx context.Context, tx *txn, _ *store.Organization, own string) error {
-		if !k.config.Organizations.manages(own) {
-			return ErrForbidden
-		}
-		return rule(ctx, tx)
 	})
 }
 

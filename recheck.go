@@ -81,7 +81,7 @@ func recheckKey(ctx context.Context, t *txn, c *caller) error {
 	if c.key.OwnerKind == OwnerOrganization {
 		// In the order of a deletion, which locks the organisation and then revokes
 		// its keys.
-		if _, err := exists(t.LockOrganization(ctx, tenant, c.key.OwnerID)); err != nil {
+		if _, err := t.LockOrganization(ctx, tenant, c.key.OwnerID); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 	}
