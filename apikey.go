@@ -38,14 +38,19 @@ type CreateAPIKeyParams struct {
 	// ExpiresAt is when the key expires. The zero time means never.
 	ExpiresAt time.Time
 	// OwnerKind is what the key belongs to: "" is the application, OwnerUser is an
-	// account. A key of a user is a SecretKey.
+	// account, OwnerOrganization is an organisation. A key of a user or of an
+	// organisation is a SecretKey.
 	OwnerKind string
 	// OwnerID is the account that a key of a user belongs to. The key acts with at
 	// most the rights of the account, and ends with its ban or deletion. For a key
 	// of the application, OwnerID is the account that makes the key. That key stops
 	// working when the account is deleted or banned, or is no longer an
-	// administrator. "" means the operator.
+	// administrator. "" means the operator. A key of an organisation names the
+	// organisation, and ends with its deletion.
 	OwnerID string
+	// ActorID is the account that makes a key of an organisation. Its role there must
+	// include RoleAdmin. "" is the host itself. Other keys do not read it.
+	ActorID string
 }
 
 // CreatedAPIKey is a new key.
@@ -59,7 +64,9 @@ type CreatedAPIKey struct {
 // returns ErrInvalidRequest with the field that is wrong, or ErrUnavailable. For a
 // key of a user it also returns ErrScopeInsufficient if a scope is wider than those
 // that the account may give (Config.APIKeys), ErrAPIKeyLimit if 50 keys of the
-// account work, and ErrUserNotFound.
+// account work, and ErrUserNotFound. For a key of an organisation it returns the same
+// of the organisation, and ErrOrgNotFound or ErrForbidden instead of ErrUserNotFound.
+// The key outlives the membership of the actor.
 func (a *APIKeys) Create(ctx context.Context, in CreateAPIKeyParams) (CreatedAPIKey, error) {
 	now := a.now()
 	if err := in.check(now); err != nil {
@@ -73,14 +80,26 @@ func (a *APIKeys) Create(ctx context.Context, in CreateAPIKeyParams) (CreatedAPI
 	if err != nil {
 		return CreatedAPIKey{}, err
 	}
-	if in.OwnerKind == OwnerUser {
+	switch in.OwnerKind {
+	case OwnerUser:
 		err = onAccount(ctx, a.kernel, in.OwnerID, func(ctx context.Context, tx *txn, user *store.User) error {
 			if err := mayOwn(ctx, tx, user, in.Scopes); err != nil {
 				return err
 			}
 			return addKey(ctx, tx, &key)
 		})
-	} else {
+	case OwnerOrganization:
+		err = inOrganizationOfKeys(ctx, a.kernel, in.OwnerID, in.ActorID, func(ctx context.Context, tx *txn) error {
+			owner := store.KeyOwner{Kind: in.OwnerKind, ID: in.OwnerID}
+			if err := mayHold(ctx, tx, owner, a.config.APIKeys.OrganizationScopes, in.Scopes); err != nil {
+				return err
+			}
+			if err := addKey(ctx, tx, &key); err != nil {
+				return err
+			}
+			return noteMaker(ctx, tx, &key, in.ActorID)
+		})
+	default:
 		err = a.tx(ctx, func(ctx context.Context, tx *txn) error { return addKey(ctx, tx, &key) })
 	}
 	if err != nil {
@@ -101,9 +120,9 @@ func (in *CreateAPIKeyParams) check(now time.Time) error {
 		in.Environment = "dev"
 	}
 	switch {
-	case in.OwnerKind != "" && in.OwnerKind != OwnerUser:
-		return ErrInvalidRequest.detail("ownerKind", "must be empty or user")
-	case in.OwnerKind == OwnerUser && in.Type != SecretKey:
+	case !slices.Contains([]string{"", OwnerUser, OwnerOrganization}, in.OwnerKind):
+		return ErrInvalidRequest.detail("ownerKind", "must be empty, user or organization")
+	case in.OwnerKind != "" && in.Type != SecretKey:
 		return ErrInvalidRequest.detail("type", "must be secret")
 	case in.Type != PublishableKey && in.Type != SecretKey:
 		return ErrInvalidRequest.detail("type", "must be publishable or secret")
@@ -120,26 +139,21 @@ func (in *CreateAPIKeyParams) check(now time.Time) error {
 // mayOwn refuses a key of a locked account whose scopes are wider than those of the
 // account, and a key too many.
 func mayOwn(ctx context.Context, t *txn, user *store.User, scopes []string) error {
-	limit := ownerScopes(&t.config, user)
-	switch {
-	case usable(user, t.now()) != nil:
-		return usable(user, t.now())
-	case limit != nil && len(limit) == 0:
-		return ErrForbidden
-	case scopes != nil && !within(limit, scopes):
-		return ErrScopeInsufficient
+	if err := usable(user, t.now()); err != nil {
+		return err
 	}
-	working := 0
-	err := eachKeyOf(ctx, t, store.KeyOwner{Kind: OwnerUser, ID: user.ID}, func(key *store.APIKey) error {
-		if keyLives(key, t.now()) && key.RevokedAt.IsZero() {
-			working++
+	return mayHold(ctx, t, store.KeyOwner{Kind: OwnerUser, ID: user.ID}, ownerScopes(&t.config, user), scopes)
+}
+
+// inOrganizationOfKeys runs a rule about keys of an organisation, whose lock is held,
+// for an actor who manages it.
+func inOrganizationOfKeys(ctx context.Context, k *kernel, id, actorID string, rule func(ctx context.Context, tx *txn) error) error {
+	return inOrganization(ctx, k, id, actorID, nil, func(ctx context.Context, tx *txn, _ *store.Organization, own string) error {
+		if !k.config.Organizations.manages(own) {
+			return ErrForbidden
 		}
-		return nil
+		return rule(ctx, tx)
 	})
-	if err == nil && working >= maxOwnKeys {
-		return ErrAPIKeyLimit
-	}
-	return err
 }
 
 // List returns one page of all keys, oldest first, and their total.
@@ -187,15 +201,22 @@ type OwnedAPIKey struct {
 	OwnerKind, OwnerID string
 	// ID is the id of the key.
 	ID string
+	// ActorID is the account that asks for a key of an organisation. Its role there
+	// must include RoleAdmin. "" is the host itself. Other keys do not read it.
+	ActorID string
 }
 
 // RevokeOwned is Revoke for a key of one owner. It returns ErrAPIKeyNotFound for a
-// key of anybody else.
+// key of anybody else, and for a key of an organisation ErrOrgNotFound or
+// ErrForbidden.
 func (a *APIKeys) RevokeOwned(ctx context.Context, in OwnedAPIKey) error {
-	if !uuid.Valid(in.ID) || in.OwnerID == "" {
+	if in.OwnerKind != OwnerOrganization && (!uuid.Valid(in.ID) || in.OwnerID == "") {
 		return ErrAPIKeyNotFound
 	}
-	return a.tx(ctx, func(ctx context.Context, tx *txn) error {
+	revoke := func(ctx context.Context, tx *txn) error {
+		if !uuid.Valid(in.ID) {
+			return ErrAPIKeyNotFound
+		}
 		key, err := tx.APIKey(ctx, tenant, in.ID)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -205,11 +226,15 @@ func (a *APIKeys) RevokeOwned(ctx context.Context, in OwnedAPIKey) error {
 		}
 		_, err = revokeKey(ctx, tx, in.ID)
 		return err
-	})
+	}
+	if in.OwnerKind == OwnerOrganization {
+		return inOrganizationOfKeys(ctx, a.kernel, in.OwnerID, in.ActorID, revoke)
+	}
+	return a.tx(ctx, revoke)
 }
 
-// Verify checks a key where there is no request. The scopes of a key of a user are
-// those that the owner has too. Verify returns ErrInvalidAPIKey, ErrAPIKeyRevoked,
+// Verify checks a key where there is no request. The scopes of a key of a user or of
+// an organisation are those that the owner has too. Verify returns ErrInvalidAPIKey, ErrAPIKeyRevoked,
 // ErrAPIKeyExpired, ErrTooManyRequests or ErrUnavailable.
 func (a *APIKeys) Verify(ctx context.Context, key string) (APIKey, error) {
 	var found caller

@@ -83,19 +83,29 @@ func eachDescendant(ctx context.Context, s store.Store, id string, do func(child
 	return nil
 }
 
-// makerOf is the id of the key that made a key, or that of the account.
+// makerOf is the id of the key that made a key, or that of the account. It is "" for
+// a key of an organisation that the host has made, or an account that is no more.
 func makerOf(ctx context.Context, k *kernel, key *APIKey) (string, error) {
-	made, err := k.store.Record(ctx, tenant, recordMintedKey, key.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		return key.OwnerID, nil
-	}
-	if err != nil {
-		return "", fault(err)
-	}
-	for _, ref := range made.Refs {
-		if parent, ok := strings.CutPrefix(ref, mintedByPrefix); ok {
-			return parent, nil
-		}
+	maker, err := refOf(ctx, k.store, recordMintedKey, key.ID, mintedByPrefix)
+	switch {
+	case err != nil || maker != "":
+		return maker, err
+	case key.OwnerKind == OwnerOrganization:
+		return refOf(ctx, k.store, recordKeyMaker, key.ID, userRef(""))
 	}
 	return key.OwnerID, nil
+}
+
+// refOf is what the ref with a prefix names in a record, or "" without the record.
+func refOf(ctx context.Context, s store.Store, kind, id, prefix string) (string, error) {
+	found, err := s.Record(ctx, tenant, kind, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return "", fault(err)
+	}
+	for _, ref := range found.Refs {
+		if named, ok := strings.CutPrefix(ref, prefix); ok {
+			return named, nil
+		}
+	}
+	return "", nil
 }

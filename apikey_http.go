@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit/internal/webio"
+	"github.com/admit-go/admit/store"
 )
 
 // This file has the routes of apikey.go, apikey_family.go and apikey_rotate.go.
@@ -13,6 +14,8 @@ import (
 const (
 	apiKeyPath  = "/admin/api-keys"
 	ownKeysPath = usersPath + "/{userId}/api-keys"
+	// organizationKeysPath has the keys of an organisation.
+	organizationKeysPath = "/organizations/{id}/api-keys"
 )
 
 // keyDoors are the routes of API keys.
@@ -34,6 +37,10 @@ func (d *keyDoors) feature() feature {
 			{method: http.MethodGet, path: ownKeysPath, who: selfOnly, scope: "api-keys:read", serve: d.handleListOwnKeys},
 			{method: http.MethodDelete, path: ownKeysPath + "/{id}", who: selfOnly, scope: "api-keys:revoke", serve: d.handleRevokeOwnKey},
 			{method: http.MethodPost, path: ownKeysPath + "/{id}/rotate", who: selfOnly, scope: mintScope, exact: true, serve: d.handleRotateOwnKey},
+			{method: http.MethodPost, path: organizationKeysPath, who: signedIn, scope: mintScope, exact: true, fresh: true, serve: d.handleCreateOrganizationKey},
+			{method: http.MethodGet, path: organizationKeysPath, who: signedIn, scope: "api-keys:read", fresh: true, serve: d.handleListOrganizationKeys},
+			{method: http.MethodDelete, path: organizationKeysPath + "/{keyId}", who: signedIn, scope: "api-keys:revoke", fresh: true, serve: d.handleRevokeOrganizationKey},
+			{method: http.MethodPost, path: organizationKeysPath + "/{keyId}/rotate", who: signedIn, scope: mintScope, exact: true, fresh: true, serve: d.handleRotateOrganizationKey},
 		},
 	}
 }
@@ -57,7 +64,8 @@ type apiKeyBody struct {
 	Suffix      string `json:"suffix"`
 	// Scopes is null if everything is allowed. An empty list allows nothing.
 	Scopes *[]string `json:"scopes"`
-	// OwnerType is "application" or "user". OwnerID names the user.
+	// OwnerType is "application", "user" or "organization". OwnerID names the user or
+	// the organisation.
 	OwnerType  string         `json:"ownerType"`
 	OwnerID    webio.Optional `json:"ownerId"`
 	CreatedBy  webio.Optional `json:"createdBy"`
@@ -147,7 +155,11 @@ func (d *keyDoors) handleCreateAPIKey(w http.ResponseWriter, r *http.Request) er
 
 // writeNew answers with a new key, which is shown this once.
 func (d *keyDoors) writeNew(w http.ResponseWriter, r *http.Request, created CreatedAPIKey) error {
-	body := showAPIKey(created.APIKey, cmp.Or(mintingKey(r.Context(), d.kernel), created.OwnerID))
+	maker := created.OwnerID
+	if created.OwnerKind == OwnerOrganization {
+		maker = callerFrom(r.Context()).user.ID
+	}
+	body := showAPIKey(created.APIKey, cmp.Or(mintingKey(r.Context(), d.kernel), maker))
 	body.Key = created.Key
 	return webio.Write(w, http.StatusCreated, body)
 }
@@ -169,7 +181,6 @@ func (d *keyDoors) rotate(w http.ResponseWriter, r *http.Request, in RotateAPIKe
 	if seconds := body.Overlap.Value; seconds < 0 || seconds > int64(maxOverlap/time.Second) {
 		return ErrInvalidRequest.detail("overlap", "must be from 0 to 604800 seconds")
 	}
-	in.ID = r.PathValue("id")
 	in.Overlap = Optional[time.Duration]{Set: body.Overlap.Set, Value: time.Duration(body.Overlap.Value) * time.Second}
 	created, err := d.keys.Rotate(r.Context(), in)
 	if err != nil {
@@ -179,11 +190,11 @@ func (d *keyDoors) rotate(w http.ResponseWriter, r *http.Request, in RotateAPIKe
 }
 
 func (d *keyDoors) handleRotateAPIKey(w http.ResponseWriter, r *http.Request) error {
-	return d.rotate(w, r, RotateAPIKeyParams{})
+	return d.rotate(w, r, RotateAPIKeyParams{ID: r.PathValue("id")})
 }
 
 func (d *keyDoors) handleRotateOwnKey(w http.ResponseWriter, r *http.Request) error {
-	return d.rotate(w, r, RotateAPIKeyParams{OwnerKind: OwnerUser, OwnerID: r.PathValue("userId")})
+	return d.rotate(w, r, RotateAPIKeyParams{ID: r.PathValue("id"), OwnerKind: OwnerUser, OwnerID: r.PathValue("userId")})
 }
 
 func (d *keyDoors) handleCreateOwnKey(w http.ResponseWriter, r *http.Request) error {
@@ -232,13 +243,70 @@ func (d *keyDoors) handleListAPIKeys(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
+	return d.writeKeys(w, r, keys, page)
+}
+
+// writeKeys answers with a page of keys and who has made each.
+func (d *keyDoors) writeKeys(w http.ResponseWriter, r *http.Request, keys Page[APIKey], page store.Page) error {
 	makers := map[string]string{}
 	for i := range keys.Items {
-		if makers[keys.Items[i].ID], err = makerOf(r.Context(), d.kernel, &keys.Items[i]); err != nil {
+		maker, err := makerOf(r.Context(), d.kernel, &keys.Items[i])
+		if err != nil {
 			return err
 		}
+		makers[keys.Items[i].ID] = maker
 	}
 	return webio.WriteList(w, keys.Items, keys.Total, page, func(k APIKey) apiKeyBody { return showAPIKey(k, makers[k.ID]) })
+}
+
+func (d *keyDoors) handleCreateOrganizationKey(w http.ResponseWriter, r *http.Request) error {
+	c, params, err := d.readKey(r)
+	if err != nil {
+		return err
+	}
+	params.Type = cmp.Or(params.Type, SecretKey)
+	params.OwnerKind, params.OwnerID, params.ActorID = OwnerOrganization, r.PathValue("id"), c.user.ID
+	created, err := d.keys.Create(r.Context(), params)
+	if err != nil {
+		return err
+	}
+	return d.writeNew(w, r, created)
+}
+
+func (d *keyDoors) handleListOrganizationKeys(w http.ResponseWriter, r *http.Request) error {
+	page, err := webio.PageOf(r, 10)
+	if err != nil {
+		return err
+	}
+	id, err := managedOrganization(d.kernel, r)
+	if err != nil {
+		return err
+	}
+	keys, err := d.keys.ListOwned(r.Context(), ListAPIKeysParams{OwnerKind: OwnerOrganization, OwnerID: id, Page: PageParams(page)})
+	if err != nil {
+		return err
+	}
+	return d.writeKeys(w, r, keys, page)
+}
+
+func (d *keyDoors) handleRevokeOrganizationKey(w http.ResponseWriter, r *http.Request) error {
+	c := callerFrom(r.Context())
+	if err := d.recent(c); err != nil {
+		return err
+	}
+	err := d.keys.RevokeOwned(r.Context(), OwnedAPIKey{
+		OwnerKind: OwnerOrganization, OwnerID: r.PathValue("id"), ID: r.PathValue("keyId"), ActorID: c.user.ID,
+	})
+	if err != nil {
+		return err
+	}
+	return webio.Write(w, http.StatusOK, webio.Message("The key was revoked."))
+}
+
+func (d *keyDoors) handleRotateOrganizationKey(w http.ResponseWriter, r *http.Request) error {
+	return d.rotate(w, r, RotateAPIKeyParams{
+		ID: r.PathValue("keyId"), OwnerKind: OwnerOrganization, OwnerID: r.PathValue("id"), ActorID: callerFrom(r.Context()).user.ID,
+	})
 }
 
 func (d *keyDoors) handleRevokeAPIKey(w http.ResponseWriter, r *http.Request) error {

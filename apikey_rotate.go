@@ -28,6 +28,9 @@ type RotateAPIKeyParams struct {
 	// OwnerKind and OwnerID are those of the key: see APIKey. Without both, the key
 	// belongs to the application, and any account may have made it.
 	OwnerKind, OwnerID string
+	// ActorID is the account that asks for a key of an organisation. Its role there
+	// must include RoleAdmin. "" is the host itself. Other keys do not read it.
+	ActorID string
 	// Overlap is how long the replaced key works beside the new key: at most 7
 	// days; 0 ends the replaced key at once. Default, if it is not set: 24 hours.
 	Overlap Optional[time.Duration]
@@ -39,7 +42,8 @@ type RotateAPIKeyParams struct {
 // new key of the application has the OwnerID of the caller that rotates it. Rotate
 // returns ErrAPIKeyNotFound, ErrAPIKeyNotActive if the key has ended or was replaced,
 // ErrScopeInsufficient if a key rotates a key with more rights than its own,
-// ErrInvalidRequest or ErrUnavailable.
+// ErrInvalidRequest or ErrUnavailable, and for a key of an organisation ErrOrgNotFound
+// or ErrForbidden.
 func (a *APIKeys) Rotate(ctx context.Context, in RotateAPIKeyParams) (CreatedAPIKey, error) {
 	overlap := defaultOverlap
 	if in.Overlap.Set {
@@ -48,14 +52,17 @@ func (a *APIKeys) Rotate(ctx context.Context, in RotateAPIKeyParams) (CreatedAPI
 	if overlap < 0 || overlap > maxOverlap {
 		return CreatedAPIKey{}, ErrInvalidRequest.detail("overlap", "must be from 0 to 7 days")
 	}
-	if !uuid.Valid(in.ID) || in.OwnerKind != "" && in.OwnerID == "" {
+	if in.OwnerKind != OwnerOrganization && (!uuid.Valid(in.ID) || in.OwnerKind != "" && in.OwnerID == "") {
 		return CreatedAPIKey{}, ErrAPIKeyNotFound
 	}
 	if in.OwnerKind == OwnerUser {
 		ctx = planned(ctx, in.OwnerID)
 	}
 	var created CreatedAPIKey
-	err := a.tx(ctx, func(ctx context.Context, tx *txn) error {
+	replace := func(ctx context.Context, tx *txn) error {
+		if !uuid.Valid(in.ID) {
+			return ErrAPIKeyNotFound
+		}
 		// A touch at the zero time changes nothing. It locks the key: of two
 		// rotations, the second finds the key replaced.
 		if err := tx.TouchAPIKey(ctx, tenant, in.ID, time.Time{}); err != nil {
@@ -69,8 +76,17 @@ func (a *APIKeys) Rotate(ctx context.Context, in RotateAPIKeyParams) (CreatedAPI
 			return err
 		}
 		created, err = rotate(ctx, tx, &old, overlap)
-		return err
-	})
+		if err != nil || in.OwnerKind != OwnerOrganization {
+			return err
+		}
+		return noteMaker(ctx, tx, &store.APIKey{ID: created.ID, CreatedAt: created.CreatedAt}, in.ActorID)
+	}
+	var err error
+	if in.OwnerKind == OwnerOrganization {
+		err = inOrganizationOfKeys(ctx, a.kernel, in.OwnerID, in.ActorID, replace)
+	} else {
+		err = a.tx(ctx, replace)
+	}
 	if err != nil {
 		return CreatedAPIKey{}, err
 	}
@@ -112,7 +128,7 @@ func rotate(ctx context.Context, t *txn, old *store.APIKey, overlap time.Duratio
 	if _, err := t.RevokeAPIKey(ctx, tenant, old.ID, now.Add(overlap)); err != nil {
 		return CreatedAPIKey{}, err
 	}
-	told := event{kind: eventAPIKeyRotated, data: eventData{"key": next.ID, "replaced": old.ID, "prefix": next.Prefix, "overlap": int(overlap.Seconds())}}
+	told := event{kind: eventAPIKeyRotated, data: withOrganization(eventData{"key": next.ID, "replaced": old.ID, "prefix": next.Prefix, "overlap": int(overlap.Seconds())}, &next)}
 	if next.OwnerKind == OwnerUser {
 		told.subject = next.OwnerID
 	}

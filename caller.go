@@ -45,10 +45,13 @@ type caller struct {
 	session  store.Session
 	signedIn bool
 	// key is nil if no API key was sent. Most requests of users have none. The scopes
-	// of a key of a user are those that the owner has too.
+	// of a key of a user or of an organisation are those that the owner has too.
 	key *store.APIKey
 	// owner is the account that a key of a user belongs to. Nil without such a key.
 	owner *store.User
+	// member says that the key belongs to an organisation and has every scope that
+	// keys of organisations may have: alone, it passes as a plain member.
+	member bool
 	// actor is the administrator who acts as the user. Nil in sessions of the user.
 	actor *acting
 	// counted says that the use of the key was counted already.
@@ -82,6 +85,20 @@ func (c *caller) inAdminGroup() bool {
 	return c.hasApplicationKey()
 }
 
+// workplace is the organisation that the caller works in and its role there. A key
+// of an organisation works there alone, and is no more than a member.
+func (c *caller) workplace() (organizationID, role string) {
+	switch {
+	case c.signedIn:
+		return workplace(&c.session)
+	case !c.hasOrganizationKey():
+		return "", ""
+	case c.member:
+		return c.key.OwnerID, RoleMember
+	}
+	return c.key.OwnerID, ""
+}
+
 // administers reports whether the caller is an administrator for a rule that
 // names no scope: by the role, or by a secret key of the application without a user
 // whose scopes are nil. A key with scopes may do only what its scopes name. A key
@@ -111,6 +128,17 @@ func (c *caller) hasSecretKey() bool { return c.key != nil && c.key.Type == Secr
 // hasApplicationKey reports whether the caller has a secret key of the application.
 func (c *caller) hasApplicationKey() bool { return c.hasSecretKey() && c.key.OwnerKind == "" }
 
+// hasOrganizationKey reports whether the caller has a key of an organisation.
+func (c *caller) hasOrganizationKey() bool {
+	return c.hasSecretKey() && c.key.OwnerKind == OwnerOrganization
+}
+
+// actsAsOwner reports whether a key of a user or of an organisation is all that the
+// caller has.
+func (c *caller) actsAsOwner() bool {
+	return !c.signedIn && c.hasSecretKey() && !c.hasApplicationKey()
+}
+
 func (c *caller) mayUse(scope string, exact bool) bool {
 	return c.key == nil || scope == "" || scopesAllow(c.key.Scopes, scope, exact)
 }
@@ -132,7 +160,8 @@ func mayGoOn(session *store.Session, user *store.User, subject string, now time.
 // recent refuses a caller whose proof of identity is older than
 // Config.RecentFor. A proof more than a minute in the future comes from a wrong
 // clock and does not count. A secret key of the application passes, because it has
-// no proof to renew. A key of a user does not pass: it is no proof of its owner.
+// no proof to renew. A key of a user does not pass: it is no proof of its owner. Nor
+// does a key of an organisation.
 func (k *kernel) recent(c *caller) error {
 	if c.actor != nil {
 		return ErrImpersonating // the user has proven nothing
@@ -140,6 +169,9 @@ func (k *kernel) recent(c *caller) error {
 	if !c.signedIn {
 		if c.owner != nil {
 			return ErrReauthenticationRequired.detail("methods", reproofMethods(k, c.owner))
+		}
+		if c.hasOrganizationKey() {
+			return ErrForbidden // nobody could renew it
 		}
 		return nil
 	}

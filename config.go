@@ -258,20 +258,6 @@ type SessionConfig struct {
 	MaxPerUser int
 }
 
-// APIKeyConfig sets what API keys of users may do.
-type APIKeyConfig struct {
-	// UserScopes are the scopes that a key of a user may have, such as the scopes of
-	// the host's own RequireUserOrKey guards. Other scopes of a key
-	// count for nothing, also if the list gets shorter later. The key of an administrator may have every scope.
-	// Default: "users:read" and "users:write", for the routes of the account itself.
-	// An empty list that is not nil lets only administrators have keys.
-	UserScopes []string
-	// RequestsPerMinute bounds the requests with one key of a user, in all processes.
-	// More get 429 with Retry-After. Default 600; a negative number sets no bound.
-	// Keys of the application have no such bound.
-	RequestsPerMinute int
-}
-
 // PasswordConfig sets which passwords are accepted and how they are stored.
 type PasswordConfig struct {
 	// MinLength is the shortest password in characters (code points), from 8 to
@@ -418,10 +404,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Sessions.OnReuse, reuseEndsAll)
 	setDefault(&c.Sessions.MaxPerUser, 100)
 	setDefault(&c.Passwords.MinLength, 8)
-	setDefault(&c.APIKeys.RequestsPerMinute, 600)
-	if c.APIKeys.UserScopes == nil {
-		c.APIKeys.UserScopes = []string{"users:read", "users:write"}
-	}
+	c.APIKeys = c.APIKeys.withDefaults()
 	setDefault(&c.MagicLink.TTL, 15*time.Minute)
 	c.Passkeys = c.Passkeys.withDefaults(c.BaseURL)
 	c.Organizations, c.Domains = c.Organizations.withDefaults(), c.Domains.withDefaults()

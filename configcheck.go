@@ -98,9 +98,11 @@ func (c Config) validate(p *problems) {
 
 // validateNames checks the lists of roles, scopes and addresses.
 func (c Config) validateNames(p *problems) {
-	for _, scope := range c.APIKeys.UserScopes {
-		if !validScope(scope) {
-			p.addf("APIKeys.UserScopes %q: a scope has the form resource:operation", scope)
+	for name, scopes := range map[string][]string{"UserScopes": c.APIKeys.UserScopes, "OrganizationScopes": c.APIKeys.OrganizationScopes} {
+		for _, scope := range scopes {
+			if !validScope(scope) {
+				p.addf("APIKeys.%s %q: a scope has the form resource:operation", name, scope)
+			}
 		}
 	}
 	for _, role := range c.Roles {

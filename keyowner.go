@@ -21,13 +21,13 @@ import (
 var (
 	ErrAPIKeyNotFound  = &Error{Code: "auth/api-key-not-found", Status: http.StatusNotFound, Message: "There is no such API key."}
 	ErrAPIKeyNotActive = &Error{Code: "auth/api-key-not-active", Status: http.StatusConflict, Message: "The API key has expired, or was revoked or replaced."}
-	ErrAPIKeyLimit     = &Error{Code: "auth/api-key-limit", Status: http.StatusConflict, Message: "The account has too many API keys. Please revoke one first."}
+	ErrAPIKeyLimit     = &Error{Code: "auth/api-key-limit", Status: http.StatusConflict, Message: "There are too many API keys. Please revoke one first."}
 )
 
 const (
 	apiKeyBytes  = 32
 	apiKeyLength = len("pk_") + 2*apiKeyBytes
-	// maxOwnKeys is how many keys of a user may work at once.
+	// maxOwnKeys is how many keys of a user or of an organisation may work at once.
 	maxOwnKeys = 50
 )
 
@@ -78,7 +78,8 @@ func bounded(limit, scopes []string) []string {
 
 // keyStands refuses a key that was revoked or has expired, and a key whose
 // owner may no longer use it. A key of the application is bound to the account that
-// made it, which must be an administrator. No key of another owner is known.
+// made it, which must be an administrator. Whether the organisation of a key is
+// there, standingKey asks. No key of another owner is known.
 func keyStands(key *store.APIKey, owner *store.User, now time.Time) error {
 	gone := owner.ID != key.OwnerID || usable(owner, now) != nil
 	switch {
@@ -90,12 +91,35 @@ func keyStands(key *store.APIKey, owner *store.User, now time.Time) error {
 		if gone || key.OwnerID == "" {
 			return ErrAPIKeyRevoked
 		}
+	case key.OwnerKind == OwnerOrganization:
+		return nil
 	case key.OwnerKind != "":
 		return ErrAPIKeyRevoked
 	case key.OwnerID != "" && (gone || owner.Role != RoleAdmin):
 		return ErrAPIKeyRevoked
 	}
 	return nil
+}
+
+// standingKey returns a key that may be used now, and the account that owns it or
+// has made it. The key of an organisation takes a second read: it is worth nothing
+// without its organisation, also where another program has deleted that.
+func standingKey(ctx context.Context, s store.Store, hash []byte, now time.Time) (key store.APIKey, owner store.User, err error) {
+	key, owner, err = s.APIKeyOwner(ctx, tenant, hash)
+	if errors.Is(err, store.ErrNotFound) {
+		return key, owner, ErrInvalidAPIKey
+	}
+	if err != nil {
+		return key, owner, err
+	}
+	if err := keyStands(&key, &owner, now); err != nil || key.OwnerKind != OwnerOrganization {
+		return key, owner, err
+	}
+	o, err := s.Organization(ctx, tenant, key.OwnerID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && o.Deleted() {
+		err = ErrAPIKeyRevoked
+	}
+	return key, owner, err
 }
 
 // keyLives reports whether a key is neither revoked nor expired.
@@ -112,30 +136,31 @@ func (k *kernel) findKey(ctx context.Context, text string, fromBrowser bool, c *
 		return ErrInvalidAPIKey
 	}
 	hash := sha256.Sum256([]byte(text))
-	key, owner, err := k.store.APIKeyOwner(ctx, tenant, hash[:])
-	if errors.Is(err, store.ErrNotFound) {
-		return ErrInvalidAPIKey
-	}
+	now := k.now()
+	key, owner, err := standingKey(ctx, k.store, hash[:], now)
 	if err != nil {
 		return fault(err)
 	}
-	now := k.now()
-	if err := keyStands(&key, &owner, now); err != nil {
-		return err
-	}
-	if key.OwnerKind == OwnerUser {
+	if key.OwnerKind != "" {
 		if err := countUse(ctx, k, &key, c.counted, now); err != nil {
 			return err
 		}
+	}
+	switch key.OwnerKind {
+	case OwnerUser:
 		key.Scopes = bounded(ownerScopes(&k.config, &owner), key.Scopes)
 		c.owner = &owner
+	case OwnerOrganization:
+		limit := k.config.APIKeys.OrganizationScopes
+		c.member = key.Scopes == nil && len(limit) > 0
+		key.Scopes = bounded(limit, key.Scopes)
 	}
 	k.keysUsed.Seen(key.ID, key.LastUsedAt, now)
 	c.key = &key
 	return nil
 }
 
-// countUse refuses a key of a user that was used too often in a minute. All processes
+// countUse refuses a key of a user or of an organisation that was used too often in a minute. All processes
 // share the count. A request counts once, however many guards stand before its handler.
 func countUse(ctx context.Context, k *kernel, key *store.APIKey, counted bool, now time.Time) error {
 	limit := k.config.APIKeys.RequestsPerMinute
@@ -243,7 +268,57 @@ func revokeKey(ctx context.Context, tx *txn, id string) (bool, error) {
 	if err != nil || !revoked {
 		return false, err
 	}
-	return true, tx.record(ctx, event{kind: eventAPIKeyRevoked, data: eventData{"key": id}})
+	key, err := tx.APIKey(ctx, tenant, id)
+	if err != nil {
+		return false, err
+	}
+	return true, tx.record(ctx, event{kind: eventAPIKeyRevoked, data: withOrganization(eventData{"key": id}, &key)})
+}
+
+// withOrganization returns the data of an event with the organisation of a key.
+func withOrganization(data eventData, key *store.APIKey) eventData {
+	if key.OwnerKind != OwnerOrganization {
+		return data
+	}
+	return withData(data, "organization", key.OwnerID)
+}
+
+// mayHold refuses a key with wider scopes than its owner has, which are the limit,
+// and a key too many of an owner whose lock is held.
+func mayHold(ctx context.Context, t *txn, owner store.KeyOwner, limit, scopes []string) error {
+	switch {
+	case limit != nil && len(limit) == 0:
+		return ErrForbidden
+	case scopes != nil && !within(limit, scopes):
+		return ErrScopeInsufficient
+	}
+	working := 0
+	err := eachKeyOf(ctx, t, owner, func(key *store.APIKey) error {
+		if keyLives(key, t.now()) && key.RevokedAt.IsZero() {
+			working++
+		}
+		return nil
+	})
+	if err == nil && working >= maxOwnKeys {
+		return ErrAPIKeyLimit
+	}
+	return err
+}
+
+// recordKeyMaker is the kind of the record of the account that has made a key of an
+// organisation: its id is that of the key, its ref names the account. It goes with
+// the account for good.
+const recordKeyMaker = "key-maker"
+
+// noteMaker stores which account has made a key of an organisation. The host itself,
+// which has the id "", leaves no record.
+func noteMaker(ctx context.Context, t *txn, key *store.APIKey, userID string) error {
+	if userID == "" {
+		return nil
+	}
+	return t.CreateRecord(ctx, store.Record{
+		Tenant: tenant, Kind: recordKeyMaker, ID: key.ID, Refs: []string{userRef(userID)}, Data: []byte("{}"), CreatedAt: key.CreatedAt, UpdatedAt: key.CreatedAt,
+	})
 }
 
 // recordMintedKey is the kind of the record of a key that was made with another:
@@ -283,7 +358,7 @@ func addKey(ctx context.Context, t *txn, key *store.APIKey) error {
 	if err := storeKey(ctx, t, key); err != nil {
 		return err
 	}
-	told := event{kind: eventAPIKeyCreated, data: eventData{"key": key.ID, "type": key.Type, "prefix": key.Prefix}}
+	told := event{kind: eventAPIKeyCreated, data: withOrganization(eventData{"key": key.ID, "type": key.Type, "prefix": key.Prefix}, key)}
 	if key.OwnerKind == OwnerUser {
 		told.subject = key.OwnerID
 	}
@@ -308,7 +383,8 @@ func storeKey(ctx context.Context, t *txn, key *store.APIKey) error {
 }
 
 // mayMint refuses a key that gives the key that makes it more rights than it has:
-// another environment, more scopes or a later end. A key of a user makes no key.
+// another environment, more scopes or a later end. A key of a user or of an
+// organisation makes no key.
 // mayMint refuses nothing to a user and to the host.
 func mayMint(ctx context.Context, k *kernel, key *store.APIKey) error {
 	if mintingKey(ctx, k) == "" {

@@ -70,8 +70,8 @@ func (a *Auth) RequireRole(role string, others ...string) func(http.Handler) htt
 }
 
 // RequireKey lets secret API keys with the scope pass, and nobody else.
-// Wildcards and nil scopes include every scope. A key of a user has no scope that
-// its owner does not have (Config.APIKeys). A signed-in user without a secret key
+// Wildcards and nil scopes include every scope. A key of a user or of an organisation
+// has no scope that its owner does not have (Config.APIKeys). A signed-in user without a secret key
 // gets 403 auth/key-required.
 func (a *Auth) RequireKey(scope string) func(http.Handler) http.Handler {
 	if !validScope(scope) {
@@ -93,7 +93,7 @@ func (a *Auth) RequireKey(scope string) func(http.Handler) http.Handler {
 }
 
 // RequireUserOrKey lets signed-in users pass, and secret API keys with the
-// scope. [CallerFrom] tells the user, or the owner of the key.
+// scope. [CallerFrom] tells the user, or the owner or the organisation of the key.
 func (a *Auth) RequireUserOrKey(scope string) func(http.Handler) http.Handler {
 	if !validScope(scope) {
 		return a.nobody(scopeProblem("RequireUserOrKey", scope))
@@ -146,7 +146,11 @@ func (a *Auth) RequireFactor(next http.Handler) http.Handler {
 // organisation in which their role is the given one or includes it; see
 // [OrganizationConfig]. With RoleMember every member passes. Other users get 403
 // auth/forbidden. The role is always read from the store, so that a new role and a
-// removal hold at once. [SessionFrom] tells the organisation.
+// removal hold at once. [CallerFrom] tells the organisation.
+//
+// With RoleMember, and with no other role, a key of an organisation passes alone if
+// its scopes are nil: it works in its organisation as a member. For a key with scopes
+// use RequireKey or RequireUserOrKey, which ask for one.
 func (a *Auth) RequireOrganization(role string) func(http.Handler) http.Handler {
 	if !a.config.Organizations.knows(role) {
 		return a.nobody(fmt.Errorf("RequireOrganization(%q): organisations have no such role", role))
@@ -154,6 +158,10 @@ func (a *Auth) RequireOrganization(role string) func(http.Handler) http.Handler 
 	return func(next http.Handler) http.Handler {
 		return a.guard(next, freshly, func(c *caller) error {
 			switch {
+			case !c.signedIn && c.member && role == RoleMember:
+				return nil
+			case c.actsAsOwner() && c.hasOrganizationKey():
+				return ErrForbidden
 			case !c.signedIn:
 				return ErrUnauthorized
 			case !a.config.Organizations.covers(c.session.OrganizationRole, role):
@@ -169,7 +177,8 @@ func (a *Auth) RequireOrganization(role string) func(http.Handler) http.Handler 
 type Caller struct {
 	User    *User
 	Session *Session
-	// Key has, if it belongs to a user, only the scopes that the user has too.
+	// Key has, if it belongs to a user or an organisation, only the scopes that its
+	// owner has too.
 	Key *APIKey
 	// Owner is the account that the key belongs to, if it is a key of a user. The
 	// program acts in the name of the account, within the scopes of the key.
@@ -178,7 +187,10 @@ type Caller struct {
 	// then, and refuse what only the user may do: RequireRecent and RequireFactor do.
 	Actor *User
 	// OrganizationID is the organisation that the session works in, and
-	// OrganizationRole the role of the user there. Both are "" outside of any.
+	// OrganizationRole the role of the user there. Both are "" outside of any. Without
+	// a user, OrganizationID is the organisation that Key belongs to, and
+	// OrganizationRole is RoleMember for a key that was made without scopes, else "":
+	// a key with scopes may do only what a guard with a scope lets it do.
 	OrganizationID, OrganizationRole string
 }
 
@@ -193,8 +205,8 @@ func CallerFrom(ctx context.Context) (Caller, bool) {
 	if c.signedIn {
 		user, session := userOf(&c.user), sessionOf(&c.session)
 		who.User, who.Session = &user, &session
-		who.OrganizationID, who.OrganizationRole = session.OrganizationID, session.OrganizationRole
 	}
+	who.OrganizationID, who.OrganizationRole = c.workplace()
 	if c.key != nil {
 		key := apiKeyOf(c.key)
 		who.Key = &key
@@ -331,7 +343,7 @@ func guardOr(a *Auth, next http.Handler, how manner, pass func(*caller) error, r
 		ctx.lookup.Stop()
 		if err != nil && how&deadCookie != 0 && cookieRefused(a.kernel, r, &ctx.caller, err) {
 			clearCookie(a.kernel, w.Header())
-			ctx.caller = caller{by: a.machinery, key: ctx.caller.key, owner: ctx.caller.owner}
+			ctx.caller = caller{by: a.machinery, key: ctx.caller.key, owner: ctx.caller.owner, member: ctx.caller.member}
 			err = nil
 		}
 		if err == nil {

@@ -175,9 +175,9 @@ type DeleteOrganizationParams struct {
 
 // Delete deletes an organisation. Nobody acts in it from then on. Restore brings it
 // back with its members until OrganizationConfig.Grace is over; then both are
-// removed. The slug stays taken until then. Its domains are free for others at once. The caller makes sure that the account
-// has given a recent proof; the route does. It returns ErrOrgNotFound, ErrForbidden
-// or ErrUnavailable.
+// removed. The slug stays taken until then. Its domains are free for others at once.
+// Its API keys are revoked for good. The caller makes sure that the account has given a
+// recent proof; the route does. It returns ErrOrgNotFound, ErrForbidden or ErrUnavailable.
 func (o *Organizations) Delete(ctx context.Context, in DeleteOrganizationParams) error {
 	return inOrganization(ctx, o.kernel, in.ID, in.ActorID, nil, func(ctx context.Context, tx *txn, found *store.Organization, own string) error {
 		if own != RoleOwner {

@@ -206,7 +206,8 @@ func (p Permissions) allows(group string, operation Operation) bool {
 //   - admit.user_id: the id of the signed-in account, or the empty text
 //   - admit.role: its role; "admin" for a secret key whose scopes are nil, and
 //     "guest" for anybody else
-//   - admit.organization_id: the organisation of the session, or the empty text
+//   - admit.organization_id: the organisation of the session, or of the key of an
+//     organisation that comes alone, or the empty text
 //
 // Policies read them with current_setting('admit.user_id', true). Call RowSecurity
 // first in each transaction. PostgreSQL applies no policy to a superuser, and none
@@ -215,10 +216,10 @@ func (p Permissions) allows(group string, operation Operation) bool {
 func (a *Auth) RowSecurity(ctx context.Context, tx *sql.Tx) error {
 	user, role, organization := "", RoleGuest, ""
 	if c := callerFrom(ctx); c != nil && c.by == a.machinery {
+		organization, _ = c.workplace()
 		switch {
 		case c.signedIn:
 			user, role = c.user.ID, c.user.Role
-			organization, _ = workplace(&c.session)
 		case c.administers():
 			role = RoleAdmin
 		}

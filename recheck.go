@@ -24,7 +24,8 @@ func anonymous(ctx context.Context) context.Context {
 
 // recheck refuses if the caller of ctx is no longer allowed what the guard
 // allowed. It locks the accounts that the transaction plans to change, the
-// caller's account and the account that made the caller's key, and then the key.
+// caller's account and the account that made the caller's key, then the organisation
+// that the key belongs to, and then the key.
 // A concurrent revocation waits, or is seen here. It returns the error that the
 // guard would return now.
 func recheck(ctx context.Context, t *txn) error {
@@ -39,7 +40,7 @@ func recheck(ctx context.Context, t *txn) error {
 	if c.actor != nil {
 		actorID = c.actor.user.ID
 	}
-	if c.key != nil {
+	if c.key != nil && c.key.OwnerKind != OwnerOrganization {
 		makerID = c.key.OwnerID
 	}
 	// Accounts are locked before keys, in the order of a reset, which locks the
@@ -77,17 +78,18 @@ func recheck(ctx context.Context, t *txn) error {
 // demotion waits, or is seen here.
 func recheckKey(ctx context.Context, t *txn, c *caller) error {
 	now := t.now()
+	if c.key.OwnerKind == OwnerOrganization {
+		// In the order of a deletion, which locks the organisation and then revokes
+		// its keys.
+		if _, err := t.LockOrganization(ctx, tenant, c.key.OwnerID); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
 	if err := t.TouchAPIKey(ctx, tenant, c.key.ID, now); err != nil {
 		return err
 	}
-	key, owner, err := t.APIKeyOwner(ctx, tenant, c.key.Hash)
-	if errors.Is(err, store.ErrNotFound) {
-		return ErrInvalidAPIKey
-	}
+	_, owner, err := standingKey(ctx, t, c.key.Hash, now)
 	if err != nil {
-		return err
-	}
-	if err := keyStands(&key, &owner, now); err != nil {
 		return err
 	}
 	if c.owner != nil && c.owner.Role == RoleAdmin && owner.Role != RoleAdmin {

@@ -141,10 +141,10 @@ type APIKey struct {
 	// "*". Nil allows everything, an empty list nothing.
 	Scopes []string
 	// OwnerKind is what the key belongs to: "" is the application, OwnerUser is an
-	// account.
+	// account, OwnerOrganization is an organisation.
 	OwnerKind string
-	// OwnerID is the account that a key of a user belongs to. For a key of the
-	// application it is the account that made the key; "" for a key of the operator.
+	// OwnerID is the account or the organisation that the key belongs to. For a key of
+	// the application it is the account that made the key; "" for a key of the operator.
 	OwnerID string
 	// CreatedAt is when the key was made.
 	CreatedAt time.Time
@@ -270,11 +270,13 @@ const (
 	RoleMember = "member"
 	// PublishableKey names a project and may be known to everyone.
 	PublishableKey = "publishable"
-	// SecretKey acts as an administrator, or, if it belongs to an account, as that
-	// account.
+	// SecretKey acts as an administrator, or, if it belongs to an account or to an
+	// organisation, in that name.
 	SecretKey = "secret"
 	// OwnerUser is the OwnerKind of the API keys of accounts.
 	OwnerUser = "user"
+	// OwnerOrganization is the OwnerKind of the API keys of organisations.
+	OwnerOrganization = "organization"
 )
 
 // Optional is a field of a change that may be left out. The zero value leaves what

@@ -66,7 +66,7 @@ func mayCall(r *http.Request, c *caller, to *route) error {
 		return ErrScopeInsufficient
 	}
 	switch {
-	case to.who != anyone && to.who != signedIn && !c.signedIn && c.owner != nil && !to.ownKeys,
+	case to.who != anyone && to.who != signedIn && c.actsAsOwner() && (c.owner == nil || !to.ownKeys),
 		to.who == adminGroup && !c.inAdminGroup(),
 		to.who == selfOrAdmin && !c.inAdminGroup() && !c.is(r.PathValue("userId")),
 		to.who == selfOnly && !c.is(r.PathValue("userId")):

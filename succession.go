@@ -106,6 +106,15 @@ func deleteOrganization(ctx context.Context, t *txn, o *store.Organization) erro
 	if err := keepPolicyUntil(ctx, t, o.ID, o.PurgeAt); err != nil {
 		return err
 	}
+	// For good: a restored organisation makes new keys.
+	revoked, err := t.RevokeAPIKeysOf(ctx, tenant, o.ID, now)
+	if err != nil {
+		return err
+	}
+	data := eventData{"organization": o.ID}
+	if revoked > 0 {
+		data["revokedKeys"] = revoked
+	}
 	t.then = append(t.then, t.live.ForgetAll)
-	return t.record(ctx, event{kind: eventOrganizationDeleted, data: eventData{"organization": o.ID}})
+	return t.record(ctx, event{kind: eventOrganizationDeleted, data: data})
 }

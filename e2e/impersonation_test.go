@@ -189,6 +189,7 @@ func TestEveryOtherRouteIsClosedToAnImpersonation(t *testing.T) {
 func TestRulesAreClosedToAnImpersonation(t *testing.T) {
 	harness.Each(t, func(t *testing.T, s *harness.Server) {
 		admin, ann := s.Admin(), verified(s, "ann@x.test")
+		org := team(s, ann)
 		token := impersonate(s, admin, ann.ID)
 		a := s.Auth
 		inside := func(rule func(r *http.Request) error) error {
@@ -220,6 +221,10 @@ func TestRulesAreClosedToAnImpersonation(t *testing.T) {
 			},
 			"key": func(r *http.Request) error {
 				_, err := a.APIKeys.Create(r.Context(), admit.CreateAPIKeyParams{Name: "own", Type: admit.SecretKey, OwnerKind: admit.OwnerUser, OwnerID: ann.ID})
+				return err
+			},
+			"key of an organisation": func(r *http.Request) error {
+				_, err := a.APIKeys.Create(r.Context(), admit.CreateAPIKeyParams{Name: "own", Type: admit.SecretKey, OwnerKind: admit.OwnerOrganization, OwnerID: org, ActorID: ann.ID})
 				return err
 			},
 			"role": func(r *http.Request) error {

@@ -331,13 +331,14 @@ func (r organizationRoute) ask(s *harness.Server, org, member string, by harness
 	if strings.Contains(r.Path, "/join-requests/") {
 		member = asker
 	}
-	path := strings.NewReplacer("{id}", org, "{userId}", member, "{linkId}", link.ID, "{domain}", domain).Replace(r.Path)
+	path := strings.NewReplacer("{id}", org, "{userId}", member, "{linkId}", link.ID, "{domain}", domain, "{keyId}", askedKey(s, org)).Replace(r.Path)
 	body := map[string]harness.J{
 		"PATCH /v1/organizations/{id}":                  {"name": "Renamed"},
 		"PATCH /v1/organizations/{id}/policy":           {"maxMembers": 50},
 		"PATCH /v1/organizations/{id}/members/{userId}": {"role": "admin"},
 		"POST /v1/auth/switch-organization":             {"organizationId": org},
 		"POST /v1/organizations/{id}/domains":           {"domain": "other-" + domain},
+		"POST /v1/organizations/{id}/api-keys":          {"name": "more"},
 		"POST /v1/organizations/{id}/invitation-links":  {"resourceRole": "member", "maxUses": 1},
 		"POST /v1/auth/invitations":                     {"resourceType": "organization", "resourceId": org, "email": "new@x.test", "resourceRole": "member"},
 	}[r.Method+" "+r.Path]
@@ -359,7 +360,7 @@ func rowsOf(s *harness.Server, orgs ...string) (rows []string) {
 		if err != nil {
 			s.T.Fatal(err)
 		}
-		row := fmt.Sprint(o.Name, o.DeletedAt)
+		row := fmt.Sprint(o.Name, o.DeletedAt, keyRows(s, org))
 		for _, m := range members {
 			row += " " + m.User.Email + "=" + m.Member.Role
 		}

@@ -67,6 +67,7 @@ func TestAZ01_EveryRouteRefusesWhoMayNotCall(t *testing.T) {
 		_, scopeless := s.NewKey("secret", []string{}...)
 		_, elsewhere := s.NewKey("secret", "elsewhere:*")
 		own := ownKey(s, people["user"].ID)
+		teams := teamKey(s, team(s, people["user"])).Key
 		revokedID, revoked := s.NewKey("secret")
 		if err := s.Auth.APIKeys.Revoke(t.Context(), revokedID); err != nil {
 			t.Fatal(err)
@@ -110,6 +111,8 @@ func TestAZ01_EveryRouteRefusesWhoMayNotCall(t *testing.T) {
 			{"a secret key in a browser", []func() harness.Set{is(harness.Key(secret)), is(harness.Header("Sec-Fetch-Site", "same-origin"))}, "auth/invalid-api-key", "auth/invalid-api-key", "auth/invalid-api-key", "auth/invalid-api-key", "auth/invalid-api-key", "auth/invalid-api-key"},
 			{"a key of a user", []func() harness.Set{is(harness.Key(own))}, passes, passes, "auth/unauthorized", "auth/forbidden", "", "auth/forbidden"},
 			{"a key of a user beside a user", []func() harness.Set{is(harness.Key(own)), as("user")}, passes, passes, passes, "auth/forbidden", "", "auth/forbidden"},
+			{"a key of an organisation", []func() harness.Set{is(harness.Key(teams))}, passes, passes, "auth/unauthorized", "auth/forbidden", "auth/forbidden", "auth/forbidden"},
+			{"a key of an organisation beside a user", []func() harness.Set{is(harness.Key(teams)), as("user")}, passes, passes, passes, "auth/forbidden", "", "auth/forbidden"},
 			{"a key without scopes", []func() harness.Set{is(harness.Key(scopeless)), as("admin")}, "auth/scope-insufficient", "auth/scope-insufficient", "auth/scope-insufficient", "auth/scope-insufficient", "auth/scope-insufficient", "auth/scope-insufficient"},
 			{"a key with other scopes", []func() harness.Set{is(harness.Key(elsewhere)), as("admin")}, "auth/scope-insufficient", "auth/scope-insufficient", "auth/scope-insufficient", "auth/scope-insufficient", "auth/scope-insufficient", "auth/scope-insufficient"},
 			{"a revoked key", []func() harness.Set{is(harness.Key(revoked)), as("admin")}, "auth/api-key-revoked", "auth/api-key-revoked", "auth/api-key-revoked", "auth/api-key-revoked", "auth/api-key-revoked", "auth/api-key-revoked"},
@@ -131,14 +134,14 @@ func TestAZ01_EveryRouteRefusesWhoMayNotCall(t *testing.T) {
 				if r.Access == "self" { // it names another account, and no key will do
 					want = map[string]string{"": "auth/forbidden"}[c.other]
 					switch {
-					case c.other != "" && c.name != "a key of a user":
-						want = c.other
-					case c.name == "a secret key" || c.name == "a key of a user":
+					case c.name == "a secret key" || c.name == "a key of a user" || c.name == "a key of an organisation":
 						want = "auth/unauthorized"
+					case c.other != "":
+						want = c.other
 					}
 				}
 				named := slices.Contains([]string{"api-keys:create", "users:role", "settings:write", "templates:write", "users:impersonate", "webhooks:write"}, r.Scope)
-				if strings.HasPrefix(c.name, "a key of a user") && named && want == "auth/forbidden" {
+				if strings.HasPrefix(c.name, "a key of a") && named && (want == "auth/forbidden" || want == passes) {
 					want = "auth/scope-insufficient" // no wildcard covers these
 				}
 				if r.Path == "/v1/auth/accounts/check" && want == passes && c.name != "a secret key" && c.name != "a secret key beside a user" {
@@ -166,7 +169,9 @@ func TestAZ01_EveryRouteRefusesWhoMayNotCall(t *testing.T) {
 			}
 		}
 		s.Alive(victim.Tokens)
-	}, func(c *admit.Config) { c.InsecureNoLimits, c.APIKeys.UserScopes = true, []string{"*:*"} })
+	}, func(c *admit.Config) {
+		c.InsecureNoLimits, c.APIKeys.UserScopes, c.APIKeys.OrganizationScopes = true, []string{"*:*"}, []string{"*:*"}
+	})
 }
 
 func bodyFor(method, path string) any {

@@ -178,3 +178,27 @@ func column(t *testing.T, q interface {
 	}
 	return all
 }
+
+// The database is told the organisation of a key as well as that of a session.
+func TestRowSecurityTellsTheOrganizationOfAKey(t *testing.T) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		db := rowsDatabase(t)
+		ada := verified(s, "ada@x.test")
+		org := team(s, ada)
+		key := harness.Key(teamKey(s, org, "posts:write").Key)
+		for want, ctx := range map[string]context.Context{"|guest|" + org: callerOf(s, key), ada.ID + "|user|": callerOf(s, key, harness.Bearer(ada.Access))} {
+			tx, err := db.BeginTx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = tx.Rollback() }()
+			if err := s.Auth.RowSecurity(ctx, tx); err != nil {
+				t.Fatal(err)
+			}
+			got := column(t, tx, "SELECT current_setting('admit.user_id') || '|' || current_setting('admit.role') || '|' || current_setting('admit.organization_id')")
+			if len(got) != 1 || got[0] != want {
+				t.Errorf("the database is told %q, want %q", got, want)
+			}
+		}
+	})
+}

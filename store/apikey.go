@@ -21,10 +21,10 @@ type APIKey struct {
 	// nothing.
 	Scopes []string
 	// OwnerKind is what the key belongs to: "" is the application, "user" an
-	// account.
+	// account, "organization" an organisation.
 	OwnerKind string
-	// OwnerID is the account that a key of a user belongs to. For a key of the
-	// application it is the account that made the key; "" for one made by the
+	// OwnerID is the account or the organisation that the key belongs to. For a key
+	// of the application it is the account that made the key; "" for one made by the
 	// operator.
 	OwnerID                          string
 	CreatedAt, ExpiresAt, LastUsedAt time.Time
@@ -42,9 +42,9 @@ type APIKeys interface {
 	// CreateAPIKey adds a key. ErrConflict when id or hash exists.
 	CreateAPIKey(ctx context.Context, k APIKey) error
 	// APIKeyOwner returns a key by its hash, also a revoked or expired key, and
-	// the account that made it. The account is the zero User if OwnerID is "",
-	// or if the account is deleted or never existed. ErrNotFound if no key has
-	// the hash.
+	// the account whose id OwnerID is. The account is the zero User if OwnerID is
+	// no id of an account, as for a key of an organisation, or if the account is
+	// deleted or never existed. ErrNotFound if no key has the hash.
 	APIKeyOwner(ctx context.Context, tenant string, hash []byte) (APIKey, User, error)
 	// APIKey returns a key by its id, also a revoked or expired key. ErrNotFound
 	// if no key has the id.
