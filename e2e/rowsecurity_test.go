@@ -191,14 +191,16 @@ func TestRowSecurityTellsTheOrganizationOfAKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = tx.Rollback() }()
 			if err := s.Auth.RowSecurity(ctx, tx); err != nil {
 				t.Fatal(err)
 			}
 			got := column(t, tx, "SELECT current_setting('admit.user_id') || '|' || current_setting('admit.role') || '|' || current_setting('admit.organization_id')")
+			if err := tx.Rollback(); err != nil {
+				t.Fatal(err)
+			}
 			if len(got) != 1 || got[0] != want {
 				t.Errorf("the database is told %q, want %q", got, want)
 			}
 		}
-	})
+	}, hostScopes)
 }
