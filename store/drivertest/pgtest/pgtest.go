@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 
 	"github.com/admit-go/admit/store/postgres"
@@ -257,14 +258,13 @@ func traces(t testing.TB, source string) (deadlocks, others int) {
 	settings.Del("search_path")
 	settings.Del("application_name")
 	at.RawQuery = settings.Encode()
-	db, err := connection(at.String())
-	if err != nil {
-		t.Fatal(err)
-	}
 	const query = `SELECT deadlocks, (SELECT count(*) FROM pg_stat_activity
 			WHERE datname = d.datname AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND application_name = $1)
 		FROM pg_stat_database d WHERE datname = current_database()`
-	if err := db.QueryRowContext(context.Background(), query, application).Scan(&deadlocks, &others); err != nil {
+	err = onConnection(at.String(), func(ctx context.Context, c *pgx.Conn) error {
+		return c.QueryRow(ctx, query, application).Scan(&deadlocks, &others)
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	return deadlocks, others
@@ -323,23 +323,31 @@ func execute(t testing.TB, server *url.URL, statement string) {
 }
 
 // connections are one connection of the package itself to each database. To connect
-// takes PostgreSQL longer than what is asked here.
-var connections sync.Map
+// takes PostgreSQL longer than what is asked here. A connection of pgx has no
+// goroutine of its own, so tests that count goroutines do not see it.
+var connections struct {
+	sync.Mutex
+	open map[string]*pgx.Conn
+}
 
-func connection(server string) (*sql.DB, error) {
-	if open, ok := connections.Load(server); ok {
-		return open.(*sql.DB), nil
+// onConnection calls do with the connection to a database.
+func onConnection(server string, do func(ctx context.Context, c *pgx.Conn) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	connections.Lock()
+	defer connections.Unlock()
+	c := connections.open[server]
+	if c == nil || c.IsClosed() {
+		var err error
+		if c, err = pgx.Connect(ctx, server); err != nil {
+			return err
+		}
+		if connections.open == nil {
+			connections.open = map[string]*pgx.Conn{}
+		}
+		connections.open[server] = c
 	}
-	db, err := sql.Open("pgx", server)
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1)
-	open, another := connections.LoadOrStore(server, db)
-	if another {
-		_ = db.Close() // it has connected to nothing yet
-	}
-	return open.(*sql.DB), nil
+	return do(ctx, c)
 }
 
 // run runs a statement.
@@ -347,17 +355,13 @@ func run(server *url.URL, statement string) error { return ask(server, statement
 
 // ask runs a query and reads the one value that it answers, unless into is nil.
 func ask(server *url.URL, query string, into any) error {
-	db, err := connection(server.String())
-	if err != nil {
+	err := onConnection(server.String(), func(ctx context.Context, c *pgx.Conn) error {
+		if into != nil {
+			return c.QueryRow(ctx, query).Scan(into)
+		}
+		_, err := c.Exec(ctx, query)
 		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	if into == nil {
-		_, err = db.ExecContext(ctx, query)
-	} else {
-		err = db.QueryRowContext(ctx, query).Scan(into)
-	}
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", query, err)
 	}
