@@ -44,7 +44,8 @@ func TestRL08_AFirstBurstOfRequestsIsServedWithOneKey(t *testing.T) {
 		for i := range 40 {
 			processes[i%2].SignIn(fmt.Sprintf("a%d@x.test", i), harness.Password).Want(http.StatusOK)
 		}
-		if n := loads.Calls() - before; n > 0 {
+		// The chain of the audit log reads the key of its own once in each process.
+		if n := loads.Calls() - before; n > len(processes) {
 			t.Errorf("the keys were loaded %d times more within a second", n)
 		}
 	}, unlimited)

@@ -150,9 +150,18 @@ const squeezed = `[...document.querySelectorAll('body *')].filter(e => e.getClie
 	&& (e.getBoundingClientRect().right > innerWidth + .5 || e.getBoundingClientRect().left < -.5 || e.scrollWidth > e.clientWidth + 1 && e.clientWidth && e.tagName !== 'INPUT' && getComputedStyle(e).display !== 'inline'))
 	.map(e => e.tagName + ' ' + e.textContent.trim().slice(0, 40)).concat(document.documentElement.scrollWidth > innerWidth ? ['the page scrolls'] : [])`
 
+// measured are the languages in which texts are measured: one from right to left, that
+// with the longest words, one without spaces, and that of the texts in Go. With
+// LANGUAGES=all, which `.ci/long languages` sets, all are.
+func measured() []string {
+	if os.Getenv("LANGUAGES") == "all" {
+		return spoken
+	}
+	return []string{"ar", "de", "en", "ja"}
+}
+
 // No text of any page is cut off, or pushes the page beyond a phone 320 pixels wide,
-// in any language. LANGUAGES=all, which `.ci/long languages` sets, looks at all of them,
-// not only at those that need most room. ADMIT_SCREENSHOTS names a folder for pictures, and ADMIT_LANGUAGES
+// in any language that is measured. ADMIT_SCREENSHOTS names a folder for pictures, and ADMIT_LANGUAGES
 // the languages of which there are pictures of every look, such as "ar,de".
 func TestHostedEveryPageFitsAPhone(t *testing.T) {
 	ctx := openBrowser(t, 320, 640)
@@ -160,11 +169,7 @@ func TestHostedEveryPageFitsAPhone(t *testing.T) {
 		t.Fatal(err)
 	}
 	photographed := strings.Split(cmp.Or(os.Getenv("ADMIT_LANGUAGES"), "ar,de,ja"), ",")
-	languages := []string{"ar", "de", "en"} // right to left, the longest words, the language of the texts
-	if os.Getenv("LANGUAGES") == "all" {
-		languages = spoken
-	}
-	for _, language := range languages {
+	for _, language := range measured() {
 		_, base, shown := tour(t, language)
 		to, err := url.Parse(base)
 		if err != nil {

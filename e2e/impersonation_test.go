@@ -151,6 +151,7 @@ func TestAnImpersonationEndsWithTheAdministrator(t *testing.T) {
 var opened = []string{
 	"GET /v1/auth/me", "GET /v1/auth/sessions", "POST /v1/auth/signout", "GET /v1/auth/accounts", "GET /v1/auth/passkeys", "GET /v1/auth/mfa/devices",
 	"GET /v1/auth/invitations", "GET /v1/auth/invitations/{id}", "GET /v1/organizations", "GET /v1/organizations/{id}", "GET /v1/organizations/{id}/members",
+	"GET /v1/organizations/{id}/policy",
 	"GET /v1/users", "GET /v1/users/{userId}", "PATCH /v1/users/{userId}", "GET /v1/profiles/{slug}",
 	"GET /v1/users/{userId}/profile", "PATCH /v1/users/{userId}/profile", "GET /v1/users/{userId}/preferences", "PATCH /v1/users/{userId}/preferences",
 	"GET /v1/users/{userId}/onboarding", "PATCH /v1/users/{userId}/onboarding", "GET /v1/users/{userId}/public-settings", "PATCH /v1/users/{userId}/public-settings",

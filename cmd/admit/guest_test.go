@@ -16,7 +16,7 @@ func TestGuestRefusesEveryVerbThatNoCommandNeeds(t *testing.T) {
 	allowed := map[string]bool{
 		"User": true, "LockUser": true, "UserByEmail": true, "LockUserByEmail": true, "CreateUser": true, "UpdateUser": true, "PutPassword": true,
 		"ListSessions": true, "EndSessions": true, "EndSessionsBefore": true, "Token": true, "DeleteTokens": true, "DeleteTokensBefore": true,
-		"CreateAPIKey": true, "ListAPIKeys": true, "RevokeAPIKey": true, "RevokeAPIKeysOf": true, "ListKeys": true, "ResealKey": true,
+		"CreateAPIKey": true, "APIKey": true, "ListAPIKeys": true, "RevokeAPIKey": true, "RevokeAPIKeysOf": true, "ListKeys": true, "ResealKey": true,
 		"ListMail": true, "ReviveMail": true, "ResealMail": true, "AppendEvent": true, "NextMail": true, "AcquireLease": true,
 		"VerifyEmail": true, "DeleteUser": true, "ListDeletedUsers": true, "RestoreUser": true, "PurgeUser": true, "Password": true, "DeletePassword": true, "EndSession": true, "ListUsers": true, "ListEvents": true, "UnchainedEvents": true, "ChainedEvents": true,
 		"Record": true, "RecordByKey": true, "ListRecords": true, "SwapRecord": true, "DeleteRecordsOf": true,

@@ -79,6 +79,11 @@ func (g guest) CreateAPIKey(ctx context.Context, k store.APIKey) error {
 	return g.app.CreateAPIKey(ctx, k)
 }
 
+// APIKey implements store.APIKeys.
+func (g guest) APIKey(ctx context.Context, tenant, id string) (store.APIKey, error) {
+	return g.app.APIKey(ctx, tenant, id)
+}
+
 // ListAPIKeys implements store.APIKeys.
 func (g guest) ListAPIKeys(ctx context.Context, tenant string, owner store.KeyOwner, page store.Page) ([]store.APIKey, int, error) {
 	return g.app.ListAPIKeys(ctx, tenant, owner, page)

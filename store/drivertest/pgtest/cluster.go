@@ -188,14 +188,18 @@ func (c *Cluster) Database(name string) string {
 	return u.String()
 }
 
-// Exec runs a statement in the database postgres.
+// Exec runs a statement in the database postgres. It keeps no connection, because the
+// server may have few, and may stop.
 func (c *Cluster) Exec(statement string) {
 	c.t.Helper()
-	u, err := url.Parse(c.URL)
+	db, err := sql.Open("pgx", c.URL)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	execute(c.t, u, statement)
+	defer db.Close()
+	if _, err := db.ExecContext(context.Background(), statement); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // Folder makes a folder that a cluster may write to. Other users cannot enter
