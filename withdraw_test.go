@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -188,16 +189,20 @@ func TestPendingLinksDieWithTheAccount(t *testing.T) {
 	}
 }
 
-// between is a store that runs something once before a transaction begins.
+// between is a store that runs something once before a transaction of the test, which
+// has the value betweenKey in its context, begins. The workers have transactions too.
 type between struct {
 	store.Store
-	once func()
+	once atomic.Pointer[func()]
 }
 
+type betweenKey struct{}
+
 func (b *between) Tx(ctx context.Context, fn func(context.Context, store.Store) error) error {
-	if run := b.once; run != nil {
-		b.once = nil
-		run()
+	if ctx.Value(betweenKey{}) != nil {
+		if run := b.once.Swap(nil); run != nil {
+			(*run)()
+		}
 	}
 	return b.Store.Tx(ctx, fn)
 }
@@ -207,12 +212,14 @@ func TestADeletionAsksForThePasswordAgainUnderTheLock(t *testing.T) {
 	records := &between{Store: memory.New()}
 	kit := authtest.New(t, func(c *admit.Config) { c.Store = records })
 	ann := kit.SignedIn("")
-	records.once = func() {
+	change := func() {
 		if err := records.PutPassword(t.Context(), store.Password{UserID: ann.User.ID, Hash: "another", ChangedAt: kit.Clock.Now().Add(time.Minute)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	err := kit.Auth.Withdrawals.Withdraw(t.Context(), admit.WithdrawParams{UserID: ann.User.ID, Password: authtest.Password})
+	records.once.Store(&change)
+	ctx := context.WithValue(t.Context(), betweenKey{}, true)
+	err := kit.Auth.Withdrawals.Withdraw(ctx, admit.WithdrawParams{UserID: ann.User.ID, Password: authtest.Password})
 	if _, found := kit.Auth.Users.Get(t.Context(), ann.User.ID); !errors.Is(err, admit.ErrInvalidCredentials) || found != nil {
 		t.Errorf("the deletion: %v, the account: %v", err, found)
 	}

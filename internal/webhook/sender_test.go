@@ -53,6 +53,13 @@ func add(t *testing.T, s *memory.Store, queue string, ids ...string) {
 	}
 }
 
+// delivered returns what was sent so far. A worker may send more at the same time.
+func (r *rig) delivered() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.sent)
+}
+
 func wait(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
@@ -86,12 +93,12 @@ func TestAQueueIsWorkedInOrderByOneProcess(t *testing.T) {
 		one.Wake()
 		two.Wake()
 		wait(3 * time.Minute)
-		sent := slices.Concat(one.sent, two.sent)
-		if !slices.Equal(sent, ids) && !slices.Equal(slices.Concat(two.sent, one.sent), ids) && len(sent) != len(ids) {
-			t.Errorf("sent %v and %v", one.sent, two.sent)
+		sent := slices.Concat(one.delivered(), two.delivered())
+		if !slices.Equal(sent, ids) && !slices.Equal(slices.Concat(two.delivered(), one.delivered()), ids) && len(sent) != len(ids) {
+			t.Errorf("sent %v and %v", one.delivered(), two.delivered())
 		}
-		if !slices.IsSorted(one.sent) || !slices.IsSorted(two.sent) {
-			t.Errorf("sent %v and %v", one.sent, two.sent)
+		if !slices.IsSorted(one.delivered()) || !slices.IsSorted(two.delivered()) {
+			t.Errorf("sent %v and %v", one.delivered(), two.delivered())
 		}
 		for _, r := range []*rig{one, two} {
 			if err := r.Close(t.Context()); err != nil {
@@ -116,12 +123,12 @@ func TestAQueueDoesNotWaitForAnother(t *testing.T) {
 		add(t, s, "fast", "f1", "f2")
 		r.Wake()
 		wait(time.Second)
-		if want := []string{"f1", "f2", "s1"}; !slices.Equal(slices.Sorted(slices.Values(r.sent)), want) {
-			t.Errorf("sent %v, want %v", r.sent, want)
+		if want := []string{"f1", "f2", "s1"}; !slices.Equal(slices.Sorted(slices.Values(r.delivered())), want) {
+			t.Errorf("sent %v, want %v", r.delivered(), want)
 		}
 		wait(time.Minute)
-		if len(r.sent) != 4 {
-			t.Errorf("sent %v", r.sent)
+		if len(r.delivered()) != 4 {
+			t.Errorf("sent %v", r.delivered())
 		}
 		if err := r.Close(t.Context()); err != nil {
 			t.Error(err)
@@ -149,8 +156,8 @@ func TestAfterAFaultOfTheStoreTheOrderIsKept(t *testing.T) {
 		wait(5 * time.Second)
 		add(t, s, "q", "c")
 		wait(3 * time.Minute)
-		if want := []string{"a", "a", "b", "c"}; !slices.Equal(r.sent, want) {
-			t.Errorf("sent %v, want %v", r.sent, want)
+		if want := []string{"a", "a", "b", "c"}; !slices.Equal(r.delivered(), want) {
+			t.Errorf("sent %v, want %v", r.delivered(), want)
 		}
 		if err := r.Close(t.Context()); err != nil {
 			t.Error(err)
@@ -180,8 +187,8 @@ func TestCloseInterruptsAnAttempt(t *testing.T) {
 		two := newRig(s, "two", "q")
 		two.Wake()
 		wait(time.Second)
-		if want := []string{"a", "b"}; !slices.Equal(two.sent, want) {
-			t.Errorf("the next process sent %v, want %v", two.sent, want)
+		if want := []string{"a", "b"}; !slices.Equal(two.delivered(), want) {
+			t.Errorf("the next process sent %v, want %v", two.delivered(), want)
 		}
 		if err := two.Close(t.Context()); err != nil {
 			t.Error(err)
@@ -205,8 +212,8 @@ func TestAPanicLosesNoMessage(t *testing.T) {
 		add(t, s, "q", "a")
 		r.Wake()
 		wait(2 * time.Minute)
-		if len(r.sent) != 2 {
-			t.Errorf("sent %v", r.sent)
+		if len(r.delivered()) != 2 {
+			t.Errorf("sent %v", r.delivered())
 		}
 		if err := r.Close(t.Context()); err != nil {
 			t.Error(err)
