@@ -234,8 +234,8 @@ func (a *APIKeys) RevokeOwned(ctx context.Context, in OwnedAPIKey) error {
 }
 
 // Verify checks a key where there is no request. The scopes of a key of a user or of
-// an organisation are those that the owner has too. Verify returns ErrInvalidAPIKey, ErrAPIKeyRevoked,
-// ErrAPIKeyExpired, ErrTooManyRequests or ErrUnavailable.
+// an organisation are those that the owner has too. Verify returns ErrInvalidAPIKey,
+// ErrAPIKeyRevoked, ErrAPIKeyExpired, ErrTooManyRequests or ErrUnavailable.
 func (a *APIKeys) Verify(ctx context.Context, key string) (APIKey, error) {
 	var found caller
 	if err := a.findKey(ctx, key, false, &found); err != nil {

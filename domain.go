@@ -275,7 +275,7 @@ func (d *Domains) Remove(ctx context.Context, in DomainParams) error {
 		if err != nil || !removed {
 			return err
 		}
-		orgRulesChange(tx)
+		tx.then = append(tx.then, tx.automaticJoins.Forget)
 		return tx.record(ctx, event{kind: eventDomainRemoved, data: eventData{"organization": found.OrganizationID, "domain": found.Domain}})
 	})
 }

@@ -20,7 +20,7 @@ func joinByDomain(ctx context.Context, t *txn, user *store.User) error {
 	if domain == "" || usable(user, t.now()) != nil || t.config.Domains.refuses(domain) {
 		return nil //nolint:nilerr // an account that may not enter joins nothing
 	}
-	if rules, err := orgRulesOf(ctx, t); err != nil || !rules.automatic {
+	if some, err := someJoinAutomatically(ctx, t); err != nil || !some {
 		return err
 	}
 	d, err := domainOwner(ctx, t, domain)
@@ -88,19 +88,9 @@ func mayLoseDomain(ctx context.Context, t *txn, d *storedDomain) error {
 	for i := range all {
 		others[all[i].Domain] = all[i].proven() && all[i].Domain != d.Domain
 	}
-	q := store.MemberQuery{Tenant: tenant, OrganizationID: d.OrganizationID, Role: RoleOwner}
-	for page := (store.Page{Number: 1, Limit: 100}); ; page.Number++ {
-		owners, total, err := t.ListMembers(ctx, q, page)
-		if err != nil {
-			return err
-		}
-		for i := range owners {
-			if owner := &owners[i].User; usable(owner, t.now()) == nil && others[provenDomain(owner)] {
-				return nil
-			}
-		}
-		if len(owners) == 0 || page.Number*page.Limit >= total {
-			return ErrOrgWouldLockOut.detail("domain", "is the domain by which the owners enter: change onlyVerifiedDomains first")
-		}
+	kept, err := hasOwner(ctx, t, d.OrganizationID, func(owner *store.User) bool { return others[provenDomain(owner)] })
+	if err == nil && !kept {
+		err = ErrOrgWouldLockOut.detail("domain", "is the domain by which the owners enter: change onlyVerifiedDomains first")
 	}
+	return err
 }

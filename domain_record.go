@@ -132,7 +132,7 @@ func (d *storedDomain) swap(ctx context.Context, t *txn) error {
 	case err == nil && !swapped:
 		return errMoved
 	}
-	orgRulesChange(t)
+	t.then = append(t.then, t.automaticJoins.Forget)
 	return err
 }
 
@@ -211,38 +211,20 @@ func inProvenDomain(ctx context.Context, s store.Store, organizationID string, u
 	return err == nil && d.OrganizationID == organizationID, err
 }
 
-// orgRulesLast is how long a process remembers that no organisation has a rule that
-// the gate asks for. Its own changes count at once.
-const orgRulesLast = time.Minute
+// automaticJoinsLast is how long a process remembers whether accounts join any
+// organisation automatically. Its own changes count at once.
+const automaticJoinsLast = time.Minute
 
-// knownOrgRules says which rules of organisations there are at all. Without any, the
-// gate reads no organisation.
-type knownOrgRules struct {
-	// automatic says that accounts join automatically by some domain.
-	automatic bool
-	at        time.Time
-	// change is how many changes this process had made before.
-	change int64
+// someJoinAutomatically says whether accounts join any organisation automatically.
+// Without one, the gate reads no domain.
+func someJoinAutomatically(ctx context.Context, t *txn) (bool, error) {
+	return recalled(t.kernel, &t.automaticJoins, automaticJoinsLast, func() (bool, error) {
+		return listsAny(ctx, t, recordDomain, automaticDomains)
+	})
 }
 
-// orgRulesChange makes the process forget, after the commit, which rules there are.
-func orgRulesChange(t *txn) { t.then = append(t.then, func() { t.orgsChanged.Add(1) }) }
-
-// orgRulesOf returns which rules there are. A transaction of the host reads what the
-// transaction has written, and is not remembered, because it may be undone.
-func orgRulesOf(ctx context.Context, t *txn) (knownOrgRules, error) {
-	rules := knownOrgRules{at: t.now(), change: t.orgsChanged.Load()}
-	known := t.orgRules.Load()
-	if t.after == nil && known != nil && known.change == rules.change && !rules.at.Before(known.at) && rules.at.Sub(known.at) < orgRulesLast {
-		return *known, nil
-	}
-	_, total, err := t.ListRecords(ctx, tenant, recordDomain, automaticDomains, store.Page{Number: 1, Limit: 1})
-	if err != nil {
-		return rules, err
-	}
-	rules.automatic = total > 0
-	if t.after == nil {
-		t.orgRules.Store(&rules)
-	}
-	return rules, nil
+// listsAny says whether any record of a kind has a ref.
+func listsAny(ctx context.Context, s store.Store, kind, ref string) (bool, error) {
+	_, total, err := s.ListRecords(ctx, tenant, kind, ref, store.Page{Number: 1, Limit: 1})
+	return total > 0, fault(err)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/admit-go/admit/internal/liveness"
 	"github.com/admit-go/admit/internal/outbox"
 	"github.com/admit-go/admit/internal/passhash"
+	"github.com/admit-go/admit/internal/recall"
 	"github.com/admit-go/admit/internal/redirect"
 	"github.com/admit-go/admit/internal/refreshtoken"
 	"github.com/admit-go/admit/internal/sealed"
@@ -89,18 +90,11 @@ type machinery struct {
 	orgRoles OrganizationConfig
 	// linkOff says that the settings that were read last switch magic links off.
 	linkOff atomic.Bool
-	// rules are those of settings that were read last. settingsChanged counts the
-	// changes of settings by this process.
-	rules           atomic.Pointer[knownRules]
-	settingsChanged atomic.Int64
-	// orgRules says which rules of organisations there are. orgsChanged counts the
-	// changes of these rules by this process.
-	orgRules    atomic.Pointer[knownOrgRules]
-	orgsChanged atomic.Int64
-	// policies says whether any organisation requires a second factor.
-	// policiesChanged counts the changes of policies by this process.
-	policies        atomic.Pointer[knownPolicies]
-	policiesChanged atomic.Int64
+	// rules are those of settings. automaticJoins says whether accounts join any
+	// organisation automatically, factorPolicies whether any organisation requires a
+	// second factor.
+	rules                          recall.Value[emailRules]
+	automaticJoins, factorPolicies recall.Value[bool]
 	// begin runs first in each transaction. It is recheck.
 	begin func(ctx context.Context, t *txn) error
 	// admitted runs in the transaction of each sign-in, once the gate has admitted the
@@ -438,4 +432,14 @@ func (k *kernel) counters() store.Counters {
 		return k.config.Counters
 	}
 	return k.store
+}
+
+// recalled returns an answer of the store that was read a short time ago, or reads it.
+// A transaction of the host reads what the transaction has written, and is not
+// remembered, because it may be undone.
+func recalled[T any](k *kernel, v *recall.Value[T], lasts time.Duration, read func() (T, error)) (T, error) {
+	if k.after != nil {
+		return read()
+	}
+	return v.Within(k.now(), lasts, read)
 }

@@ -160,8 +160,9 @@ func (k *kernel) findKey(ctx context.Context, text string, fromBrowser bool, c *
 	return nil
 }
 
-// countUse refuses a key of a user or of an organisation that was used too often in a minute. All processes
-// share the count. A request counts once, however many guards stand before its handler.
+// countUse refuses a key of a user or of an organisation that was used too often in a
+// minute. All processes share the count. A request counts once, however many guards
+// stand before its handler.
 func countUse(ctx context.Context, k *kernel, key *store.APIKey, counted bool, now time.Time) error {
 	limit := k.config.APIKeys.RequestsPerMinute
 	if limit < 0 || counted || k.config.InsecureNoLimits {
@@ -384,8 +385,7 @@ func storeKey(ctx context.Context, t *txn, key *store.APIKey) error {
 
 // mayMint refuses a key that gives the key that makes it more rights than it has:
 // another environment, more scopes or a later end. A key of a user or of an
-// organisation makes no key.
-// mayMint refuses nothing to a user and to the host.
+// organisation makes no key. mayMint refuses nothing to a user and to the host.
 func mayMint(ctx context.Context, k *kernel, key *store.APIKey) error {
 	if mintingKey(ctx, k) == "" {
 		return nil

@@ -325,19 +325,29 @@ func leave(ctx context.Context, t *txn, organizationID, userID, why string) erro
 // owner beside the account who is neither deleted nor banned. Of two owners who
 // leave at the same time, the second is refused, because the first holds the lock.
 func keepOwner(ctx context.Context, t *txn, o *store.Organization, without string) error {
-	q := store.MemberQuery{Tenant: tenant, OrganizationID: o.ID, Role: RoleOwner}
+	found, err := hasOwner(ctx, t, o.ID, func(owner *store.User) bool { return owner.ID != without })
+	if err == nil && !found {
+		err = ErrLastOwner.detail("organizations", []map[string]string{{"id": o.ID, "name": o.Name}})
+	}
+	return err
+}
+
+// hasOwner says whether an organisation has an owner who is as asked for, and neither
+// deleted nor banned.
+func hasOwner(ctx context.Context, t *txn, organizationID string, as func(owner *store.User) bool) (bool, error) {
+	q := store.MemberQuery{Tenant: tenant, OrganizationID: organizationID, Role: RoleOwner}
 	for page := (store.Page{Number: 1, Limit: 100}); ; page.Number++ {
 		owners, total, err := t.ListMembers(ctx, q, page)
 		if err != nil {
-			return err
+			return false, err
 		}
 		for i := range owners {
-			if owners[i].User.ID != without && usable(&owners[i].User, t.now()) == nil {
-				return nil
+			if as(&owners[i].User) && usable(&owners[i].User, t.now()) == nil {
+				return true, nil
 			}
 		}
 		if page.Number*page.Limit >= total {
-			return ErrLastOwner.detail("organizations", []map[string]string{{"id": o.ID, "name": o.Name}})
+			return false, nil
 		}
 	}
 }

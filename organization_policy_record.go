@@ -90,7 +90,7 @@ func (p *storedPolicy) write(ctx context.Context, t *txn) (err error) {
 		p.record.Refs = []string{factorPolicies}
 	}
 	p.record.UpdatedAt = t.now()
-	t.then = append(t.then, func() { t.policiesChanged.Add(1) })
+	t.then = append(t.then, t.factorPolicies.Forget)
 	if p.record.CreatedAt.IsZero() {
 		p.record.CreatedAt = p.record.UpdatedAt
 		if err = t.CreateRecord(ctx, p.record); errors.Is(err, store.ErrConflict) {
@@ -125,32 +125,12 @@ func (p *OrganizationPolicy) role(c *OrganizationConfig) string {
 	return p.DefaultRole
 }
 
-// knownPolicies says whether any organisation requires a second factor.
-type knownPolicies struct {
-	factor bool
-	at     time.Time
-	// change is how many changes of policies this process had made before.
-	change int64
-}
-
 // someRequireFactor says whether any organisation requires a second factor. Without
-// one, nothing is read about organisations. A transaction of the host reads what the
-// transaction has written, and is not remembered, because it may be undone.
+// one, nothing is read about organisations.
 func someRequireFactor(ctx context.Context, k *kernel, s store.Store) (bool, error) {
-	now := knownPolicies{at: k.now(), change: k.policiesChanged.Load()}
-	known := k.policies.Load()
-	if k.after == nil && known != nil && known.change == now.change && !now.at.Before(known.at) && now.at.Sub(known.at) < factorPoliciesLast {
-		return known.factor, nil
-	}
-	_, total, err := s.ListRecords(ctx, tenant, recordPolicy, factorPolicies, store.Page{Number: 1, Limit: 1})
-	if err != nil {
-		return false, fault(err)
-	}
-	now.factor = total > 0
-	if k.after == nil {
-		k.policies.Store(&now)
-	}
-	return now.factor, nil
+	return recalled(k, &k.factorPolicies, factorPoliciesLast, func() (bool, error) {
+		return listsAny(ctx, s, recordPolicy, factorPolicies)
+	})
 }
 
 // requiresFactor says whether an organisation requires a second factor.

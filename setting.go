@@ -174,7 +174,7 @@ func settled(ctx context.Context, t *txn, name string, fields []string, closing 
 	if len(fields) == 0 {
 		return nil
 	}
-	t.then = append(t.then, func() { t.settingsChanged.Add(1) })
+	t.then = append(t.then, t.rules.Forget)
 	if closing {
 		if err := keepWayIn(ctx, t); err != nil {
 			return err

@@ -65,31 +65,9 @@ type emailRules struct {
 	signUp    bool
 }
 
-// knownRules are rules that were read before.
-type knownRules struct {
-	emailRules
-	at time.Time
-	// change is how many changes of settings this process had made before.
-	change int64
-}
-
-// emailRulesOf returns what counts now for sign-up, passwords and magic links. A
-// transaction of the host reads what the transaction has written, and is not
-// remembered, because it may be undone.
+// emailRulesOf returns what counts now for sign-up, passwords and magic links.
 func emailRulesOf(ctx context.Context, k *kernel, s store.Store) (emailRules, error) {
-	if k.after != nil {
-		return readEmailRules(ctx, k, s)
-	}
-	now, change := k.now(), k.settingsChanged.Load()
-	known := k.rules.Load()
-	if known != nil && known.change == change && !now.Before(known.at) && now.Sub(known.at) < settingsLast {
-		return known.emailRules, nil
-	}
-	rules, err := readEmailRules(ctx, k, s)
-	if err == nil {
-		k.rules.Store(&knownRules{rules, now, change})
-	}
-	return rules, err
+	return recalled(k, &k.rules, settingsLast, func() (emailRules, error) { return readEmailRules(ctx, k, s) })
 }
 
 // readEmailRules is emailRulesOf without what was read before.

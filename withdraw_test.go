@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 	"github.com/admit-go/admit/store/memory"
+	"github.com/admit-go/admit/store/storetest"
 )
 
 func TestDeletionSettingsAreChecked(t *testing.T) {
@@ -189,36 +189,26 @@ func TestPendingLinksDieWithTheAccount(t *testing.T) {
 	}
 }
 
-// between is a store that runs something once before a transaction of the test, which
-// has the value betweenKey in its context, begins. The workers have transactions too.
-type between struct {
-	store.Store
-	once atomic.Pointer[func()]
-}
-
-type betweenKey struct{}
-
-func (b *between) Tx(ctx context.Context, fn func(context.Context, store.Store) error) error {
-	if ctx.Value(betweenKey{}) != nil {
-		if run := b.once.Swap(nil); run != nil {
-			(*run)()
-		}
-	}
-	return b.Store.Tx(ctx, fn)
-}
-
 // AC-178: a password that was changed after it was verified deletes nobody.
 func TestADeletionAsksForThePasswordAgainUnderTheLock(t *testing.T) {
-	records := &between{Store: memory.New()}
-	kit := authtest.New(t, func(c *admit.Config) { c.Store = records })
+	type rule struct{} // what only the rule's own transaction has in its context
+	records := memory.New()
+	var change func()
+	kit := authtest.New(t, func(c *admit.Config) {
+		c.Store = storetest.Wrap(records, func(ctx context.Context, verb string, call func(context.Context) error) error {
+			if verb == "Tx" && ctx.Value(rule{}) != nil {
+				change()
+			}
+			return call(ctx)
+		})
+	})
 	ann := kit.SignedIn("")
-	change := func() {
+	change = func() {
 		if err := records.PutPassword(t.Context(), store.Password{UserID: ann.User.ID, Hash: "another", ChangedAt: kit.Clock.Now().Add(time.Minute)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	records.once.Store(&change)
-	ctx := context.WithValue(t.Context(), betweenKey{}, true)
+	ctx := context.WithValue(t.Context(), rule{}, true)
 	err := kit.Auth.Withdrawals.Withdraw(ctx, admit.WithdrawParams{UserID: ann.User.ID, Password: authtest.Password})
 	if _, found := kit.Auth.Users.Get(t.Context(), ann.User.ID); !errors.Is(err, admit.ErrInvalidCredentials) || found != nil {
 		t.Errorf("the deletion: %v, the account: %v", err, found)

@@ -1,8 +1,7 @@
 // Testlog reads the output of `go test -json` and prints one line per package,
-// everything about tests that failed or were skipped, and at the end the tests
-// that took longest. If it has nothing to
-// print for some seconds, it prints which tests are running. It fails if a test
-// failed or was skipped, or if there was no test at all.
+// everything about tests that failed or were skipped, and at the end the tests that
+// took longest. If it has nothing to print for some seconds, it prints which tests are
+// running. It fails if a test failed or was skipped, or if there was no test at all.
 package main
 
 import (

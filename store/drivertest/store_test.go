@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/admit-go/admit/store"
@@ -13,10 +14,12 @@ import (
 // PgBouncer.
 func TestStoreKeepsTheContract(t *testing.T) {
 	whole := os.Getenv("STORETEST_ROUNDS") != ""
-	eachDatabase(t, func(t *testing.T, d database) {
-		if !whole && (d.name == "pq" || d.name == "pgx one connection" || d.name == "mattn one connection") {
-			return
+	for _, d := range databases() {
+		if !whole && slices.Contains([]string{"pq", "pgx one connection", "mattn one connection"}, d.name) {
+			continue
 		}
-		storetest.Run(t, func(t *testing.T) store.Store { return d.open(t) })
-	})
+		t.Run(d.name, func(t *testing.T) {
+			storetest.Run(t, func(t *testing.T) store.Store { return d.open(t) })
+		})
+	}
 }
