@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -19,9 +20,10 @@ const poolerRuns = 25
 
 // checkPooler looks for a driver that prepares statements behind a pooler that
 // gives each transaction another server connection, such as PgBouncer in
-// transaction mode. Several connections run a statement with an argument at
-// once, in turns inside and outside a transaction. Without a pooler none of
-// these statements can fail.
+// transaction mode. Several connections run a statement with arguments at once, in
+// turns inside and outside a transaction. Their statements differ in the number of
+// arguments: where all connections prepare the same statement, one does not notice that
+// it uses that of another. Without a pooler none of these statements can fail.
 func (s *Store) checkPooler(ctx context.Context) ([]store.Finding, error) {
 	conns, err := s.several(ctx)
 	if err != nil {
@@ -32,7 +34,7 @@ func (s *Store) checkPooler(ctx context.Context) ([]store.Finding, error) {
 	for i, c := range conns {
 		group.Go(func() {
 			for run := 0; run < poolerRuns && errs[i] == nil; run++ {
-				errs[i] = ask(ctx, c, run%2 == 0)
+				errs[i] = ask(ctx, c, i+1, run%2 == 0)
 			}
 		})
 	}
@@ -55,18 +57,21 @@ func (s *Store) checkPooler(ctx context.Context) ([]store.Finding, error) {
 	return nil, errors.Join(errs...)
 }
 
-// ask runs a statement with an argument, alone or in a transaction.
-func ask(ctx context.Context, c *sql.Conn, alone bool) error {
-	const query = `SELECT CAST($1 AS BIGINT) + CAST($2 AS BIGINT)`
+// ask runs a statement with so many arguments, alone or in a transaction.
+func ask(ctx context.Context, c *sql.Conn, arguments int, alone bool) error {
+	query, values := "SELECT CAST($1 AS BIGINT)", []any{int64(1)}
+	for n := 2; n <= arguments; n++ {
+		query, values = query+fmt.Sprintf(" + CAST($%d AS BIGINT)", n), append(values, int64(1))
+	}
 	var sum int64
 	if alone {
-		return c.QueryRowContext(ctx, query, int64(1), int64(2)).Scan(&sum)
+		return c.QueryRowContext(ctx, query, values...).Scan(&sum)
 	}
 	tx, err := c.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	err = tx.QueryRowContext(ctx, query, int64(1), int64(2)).Scan(&sum)
+	err = tx.QueryRowContext(ctx, query, values...).Scan(&sum)
 	if rolledBack := tx.Rollback(); err == nil {
 		err = rolledBack
 	}
