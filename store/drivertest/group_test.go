@@ -16,11 +16,18 @@ import (
 	"github.com/admit-go/admit/store/internal/sqlstore"
 )
 
-// queued counts the goroutines that wait for their first turn to write.
-func queued() int {
+// queued counts the goroutines that wait for their first turn to write. A
+// goroutine that runs has not joined the queue yet, so only its state tells.
+func queued() (n int) {
 	stacks := make([]byte, 1<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
-	return strings.Count(string(stacks), "sqlstore.(*core).lockWriter(")
+	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		state, frames, _ := strings.Cut(stack, "\n")
+		if strings.Contains(state, "[select") && strings.Contains(frames, "sqlstore.(*core).lockWriter(") {
+			n++
+		}
+	}
+	return n
 }
 
 // log notes what a driver is told.
