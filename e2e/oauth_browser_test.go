@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"github.com/admit-go/admit"
@@ -120,6 +121,55 @@ func TestBrowserSignsInByProviders(t *testing.T) {
 			list, err := s.Auth.Identities.List(t.Context(), user.ID)
 			if err != nil || len(list) != 3 {
 				t.Errorf("the account has %v, %v", list, err)
+			}
+		})
+	}
+}
+
+// Whole flows in Chromium at two issuers that were written by others. They take the time
+// of the machine, and so does the host.
+func TestBrowserSignsInAtIssuersOfOthers(t *testing.T) {
+	const secret = "s3cr3t with: odd+characters%"
+	for _, c := range []struct {
+		name  string
+		start func(t *testing.T, redirect string) (issuer string)
+		// pages are what the person does at the issuer.
+		pages chromedp.Tasks
+		email string
+	}{
+		{
+			"zitadel", func(t *testing.T, redirect string) string { return zitadelIssuer(t, "basic", secret, redirect) },
+			nil, "test-user@zitadel.ch",
+		},
+		{"npm", nodeIssuer, chromedp.Tasks{
+			chromedp.SendKeys(`input[name="login"]`, "ada", chromedp.ByQuery), chromedp.SendKeys(`input[name="password"]`, "any", chromedp.ByQuery),
+			chromedp.Submit(`input[name="login"]`, chromedp.ByQuery),
+			chromedp.WaitReady(`input[value="consent"]`, chromedp.ByQuery), chromedp.Submit(`input[value="consent"]`, chromedp.ByQuery),
+		}, "ada@example.com"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, base, _ := providerHost(t, func(config *admit.Config) {
+				config.Now = time.Now
+				provider := oauth.OIDC{Provider: "acme", Issuer: c.start(t, config.BaseURL+"/v1/auth/acme/callback"), ClientID: "basic", ClientSecret: secret}
+				config.Providers = append(config.Providers, provider)
+			})
+			ctx := openBrowser(t, 1280, 900)
+			var who, query string
+			start := chromedp.Navigate(base + "/v1/auth/acme?mode=cookie&callbackUrl=" + url.QueryEscape(base+"/"))
+			arrived := chromedp.Tasks{heading("Home"), chromedp.Text("#who", &who), chromedp.Text("#query", &query)}
+			if err := chromedp.Run(ctx, start, c.pages, arrived); err != nil {
+				t.Fatal(err)
+			}
+			if who != c.email || query != "" {
+				t.Errorf("Chromium is %q with %q", who, query)
+			}
+			// A browser without cookies comes to the same account.
+			if err := chromedp.Run(ctx, network.ClearBrowserCookies(), start, c.pages, arrived); err != nil {
+				t.Fatal(err)
+			}
+			people, err := s.Auth.Users.List(t.Context(), admit.ListUsersParams{})
+			if err != nil || len(people.Items) != 1 || who != c.email {
+				t.Errorf("after a second time there are %+v, %v, and Chromium is %q", people.Items, err, who)
 			}
 		})
 	}

@@ -121,15 +121,16 @@ func faultsOfAnswers() map[string]func(*admit.ProviderAnswer) {
 	}
 }
 
-// zitadelIssuer serves github.com/zitadel/oidc, whose page signs in at once.
-func zitadelIssuer(t *testing.T, client, secret string) string {
+// zitadelIssuer serves github.com/zitadel/oidc, whose page signs in at once and sends
+// the browser to the redirect URI.
+func zitadelIssuer(t *testing.T, client, secret, redirect string) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	issuer := "http://" + listener.Addr().String()
-	store := storage.NewStorageWithClients(storage.NewUserStore(issuer), map[string]*storage.Client{client: storage.WebClient(client, secret, backHere)})
+	store := storage.NewStorageWithClients(storage.NewUserStore(issuer), map[string]*storage.Client{client: storage.WebClient(client, secret, redirect)})
 	provider, err := op.NewProvider(
 		&op.Config{CryptoKey: sha256.Sum256([]byte(rand.Text())), CryptoKeyId: "one", CodeMethodS256: true, AuthMethodPost: true, GrantTypeRefreshToken: true},
 		store, op.StaticIssuer(issuer), op.WithAllowInsecure(), op.WithLogger(slog.New(slog.DiscardHandler)),
@@ -155,7 +156,7 @@ func zitadelIssuer(t *testing.T, client, secret string) string {
 
 func TestAnIssuerOfZitadelSignsIn(t *testing.T) {
 	const secret = "s3cr3t with: odd+characters%"
-	issuer := zitadelIssuer(t, "client", secret)
+	issuer := zitadelIssuer(t, "client", secret, backHere)
 	nobody := func(*url.URL, string) url.Values { return nil }
 	for name, provider := range map[string]oauth.OIDC{
 		"in the header": {Provider: "acme", Issuer: issuer, ClientID: "client", ClientSecret: secret, Scopes: []string{"openid", "email", "profile", "offline_access"}},
@@ -189,8 +190,9 @@ func TestAnIssuerOfZitadelSignsIn(t *testing.T) {
 	}
 }
 
-// nodeIssuer starts the issuer of the npm package oidc-provider.
-func nodeIssuer(t *testing.T) string {
+// nodeIssuer starts the issuer of the npm package oidc-provider, which sends the browser
+// to the redirect URI.
+func nodeIssuer(t *testing.T, redirect string) string {
 	t.Helper()
 	folder := filepath.Join("testdata", "oidc-provider")
 	node, err := exec.LookPath("node")
@@ -210,7 +212,7 @@ func nodeIssuer(t *testing.T) string {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	command := exec.CommandContext(ctx, node, "server.mjs", backHere, string(keys))
+	command := exec.CommandContext(ctx, node, "server.mjs", redirect, string(keys))
 	command.Dir = folder
 	input, err := command.StdinPipe() // the issuer ends when it is closed, however this process ends
 	if err != nil {
@@ -246,7 +248,7 @@ func nodeIssuer(t *testing.T) string {
 }
 
 func TestAnIssuerOfNodeSignsIn(t *testing.T) {
-	issuer := nodeIssuer(t)
+	issuer := nodeIssuer(t, backHere)
 	as := func(login string) func(*url.URL, string) url.Values {
 		return func(_ *url.URL, body string) url.Values {
 			switch {
