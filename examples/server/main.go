@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/admit-go/admit"
+	"github.com/admit-go/admit/avatar"
+	"github.com/admit-go/admit/store/diskblob"
 )
 
 // drainTime is how long requests and mail may take once the server is told to
@@ -83,7 +85,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer database.close()
 	mail, mailbox := options.mailer()
-	auth, err := admit.New(options.config(database.store, mail, logger))
+	config := options.config(database.store, mail, logger)
+	if options.pictures != "" {
+		pictures, err := diskblob.Open(options.pictures)
+		if err != nil {
+			wrong = errors.Join(wrong, fmt.Errorf("-pictures %q: %w; give a folder", options.pictures, err))
+		} else {
+			defer pictures.Close()
+		}
+		config.Blobs, config.Avatars = pictures, &avatar.Engine{}
+	}
+	auth, err := admit.New(config)
 	if err := errors.Join(wrong, err); err != nil {
 		return &usageError{err}
 	}

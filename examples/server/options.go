@@ -42,6 +42,7 @@ type options struct {
 	pages                            bool
 	brand                            pages.Brand
 	devMailbox                       bool
+	pictures                         string
 
 	proxies   []netip.Prefix
 	providers providerFlags
@@ -59,6 +60,7 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`address` to listen on; port 0 picks a free one")
 	flags.StringVar(&o.baseURL, "base-url", "", "what links in mails start with (default http:// and the address bound)")
 	flags.StringVar(&o.store, "store", "sqlite:admit.db", "sqlite:`file`, memory: or a postgres:// URL")
+	flags.StringVar(&o.pictures, "pictures", "", "`folder` for the pictures of people; without it there are none")
 	flags.StringVar(&o.secretFile, "secret-file", "admit.secret", "`file` with the secret, made when missing; ADMIT_SECRET wins over it")
 	flags.StringVar(&o.origins, "origins", "", "comma-separated `origins` whose pages may call the API")
 	flags.StringVar(&o.redirects, "redirects", "", "comma-separated `URLs` that a callbackUrl may start with")

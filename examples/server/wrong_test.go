@@ -40,6 +40,7 @@ func TestWrongInvocationsAreToldTheThingTheReasonAndTheCure(t *testing.T) {
 		{[]string{"-store", "sqlite:nowhere/a.db"}, "nowhere/a.db", "no such file", "see whether"},
 		{[]string{"-store", "sqlite:folder"}, "folder", "unable to open", "see whether"},
 		{[]string{"-store", "postgres://u:hush@127.0.0.1:1/d"}, "127.0.0.1:1", "connection refused", "see whether the server of the database runs"},
+		{[]string{"-pictures", "shown.secret"}, `-pictures "shown.secret"`, "not a directory", "give a folder"},
 		{[]string{"-secret-file", "nowhere/secret"}, "nowhere/secret", "does not exist", "make its folder"},
 		{[]string{"-secret-file", "folder"}, "folder", "is a directory", "Secrets"},
 		{[]string{"-secret-file", "shown.secret"}, "shown.secret", "every user of this machine", "chmod 600"},
