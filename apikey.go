@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
 
@@ -19,6 +20,7 @@ func (a *APIKeys) feature() feature {
 	return feature{
 		name:   "apikey",
 		holds:  holding{part: "apiKeys", list: true, export: exportAPIKeys},
+		mails:  []mailer.Kind{mailer.APIKeyCreated},
 		events: []string{eventAPIKeyCreated, eventAPIKeyRotated, eventAPIKeyRevoked, eventKeyRefused},
 		errors: []*Error{ErrInvalidAPIKey, ErrAPIKeyRevoked, ErrAPIKeyExpired, ErrAPIKeyNotFound, ErrAPIKeyNotActive, ErrAPIKeyLimit, ErrKeyRequired},
 	}
@@ -66,7 +68,8 @@ type CreatedAPIKey struct {
 // that the account may give (Config.APIKeys), ErrAPIKeyLimit if 50 keys of the
 // account work, and ErrUserNotFound. For a key of an organisation it returns the same
 // of the organisation, and ErrOrgNotFound or ErrForbidden instead of ErrUserNotFound.
-// The key outlives the membership of the actor.
+// The key outlives the membership of the actor. The owner of a key of a user is told
+// by mail, which no setting of the user switches off.
 func (a *APIKeys) Create(ctx context.Context, in CreateAPIKeyParams) (CreatedAPIKey, error) {
 	now := a.now()
 	if err := in.check(now); err != nil {
@@ -86,7 +89,10 @@ func (a *APIKeys) Create(ctx context.Context, in CreateAPIKeyParams) (CreatedAPI
 			if err := mayOwn(ctx, tx, user, in.Scopes); err != nil {
 				return err
 			}
-			return addKey(ctx, tx, &key)
+			if err := addKey(ctx, tx, &key); err != nil {
+				return err
+			}
+			return tellOwner(ctx, tx, user, &key)
 		})
 	case OwnerOrganization:
 		err = inOrganizationOfKeys(ctx, a.kernel, in.OwnerID, in.ActorID, func(ctx context.Context, tx *txn) error {
@@ -143,6 +149,13 @@ func mayOwn(ctx context.Context, t *txn, user *store.User, scopes []string) erro
 		return err
 	}
 	return mayHold(ctx, t, store.KeyOwner{Kind: OwnerUser, ID: user.ID}, ownerScopes(&t.config, user), scopes)
+}
+
+// tellOwner mails a notice of a new key to the user whom it belongs to. The name of
+// the key is left out, because a thief of a session chooses it.
+func tellOwner(ctx context.Context, t *txn, user *store.User, key *store.APIKey) error {
+	values := t.about(ctx, user, mailer.Values{ResourceName: key.Prefix + "…" + key.Suffix})
+	return t.mail(ctx, mailer.APIKeyCreated, user.Email, user.Locale, values)
 }
 
 // inOrganizationOfKeys runs a rule about keys of an organisation, whose lock is held,

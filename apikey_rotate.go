@@ -43,7 +43,7 @@ type RotateAPIKeyParams struct {
 // returns ErrAPIKeyNotFound, ErrAPIKeyNotActive if the key has ended or was replaced,
 // ErrScopeInsufficient if a key rotates a key with more rights than its own,
 // ErrInvalidRequest or ErrUnavailable, and for a key of an organisation ErrOrgNotFound
-// or ErrForbidden.
+// or ErrForbidden. The owner of a key of a user is told by mail, as by Create.
 func (a *APIKeys) Rotate(ctx context.Context, in RotateAPIKeyParams) (CreatedAPIKey, error) {
 	overlap := defaultOverlap
 	if in.Overlap.Set {
@@ -131,6 +131,13 @@ func rotate(ctx context.Context, t *txn, old *store.APIKey, overlap time.Duratio
 	told := event{kind: eventAPIKeyRotated, data: withOrganization(eventData{"key": next.ID, "replaced": old.ID, "prefix": next.Prefix, "overlap": int(overlap.Seconds())}, &next)}
 	if next.OwnerKind == OwnerUser {
 		told.subject = next.OwnerID
+		owner, err := existing(t.User(ctx, tenant, next.OwnerID))
+		if err != nil {
+			return CreatedAPIKey{}, err
+		}
+		if err := tellOwner(ctx, t, &owner, &next); err != nil {
+			return CreatedAPIKey{}, err
+		}
 	}
 	return CreatedAPIKey{APIKey: apiKeyOf(&next), Key: text}, t.record(ctx, told)
 }

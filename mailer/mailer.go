@@ -47,6 +47,7 @@ const (
 	RecoveryCodeUsed   Kind = "recovery_code_used"
 	AccountLinked      Kind = "account_linked"
 	AccountUnlinked    Kind = "account_unlinked"
+	APIKeyCreated      Kind = "api_key_created"
 	AlertsMuted        Kind = "alerts_muted"
 	Invitation         Kind = "invitation"
 	WebhookDisabled    Kind = "webhook_disabled"
@@ -59,7 +60,7 @@ func Kinds() []Kind {
 		PasswordChanged, EmailChanged, NewDevice, AccountDeleted, AccountWithdrawn,
 		PasskeyAdded, PasskeyRemoved,
 		MFAEnabled, MFADisabled, RecoveryCodesMade, RecoveryCodeUsed,
-		AccountLinked, AccountUnlinked, AlertsMuted, Invitation, WebhookDisabled,
+		AccountLinked, AccountUnlinked, APIKeyCreated, AlertsMuted, Invitation, WebhookDisabled,
 	}
 }
 
@@ -123,7 +124,8 @@ type Values struct {
 	InviterName  string `json:"inviterName,omitempty"`
 	InviterEmail string `json:"inviterEmail,omitempty"`
 	InviterLabel string `json:"inviterLabel,omitempty"`
-	// ResourceName is the name of what an Invitation is for.
+	// ResourceName is the name of what an Invitation is for, the host of a webhook in
+	// WebhookDisabled, and the first and last characters of the key in APIKeyCreated.
 	ResourceName string `json:"resourceName,omitempty"`
 	// Link is the link of the message. It contains a secret.
 	Link string `json:"link,omitempty"`

@@ -92,7 +92,7 @@ func TestEveryKindHasItsWords(t *testing.T) {
 
 // withoutLink says whether messages of a kind need no link.
 func withoutLink(kind mailer.Kind) bool {
-	return kind == mailer.AccountDeleted || kind == mailer.WebhookDisabled
+	return kind == mailer.AccountDeleted || kind == mailer.APIKeyCreated || kind == mailer.WebhookDisabled
 }
 
 func TestEveryKindTellsItsFactsInTextAndHTML(t *testing.T) {

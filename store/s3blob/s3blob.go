@@ -9,6 +9,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -99,14 +100,27 @@ func (b *Bucket) send(ctx context.Context, method, key string, body []byte) ([]b
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("s3blob: %s: %w", method, err)
-	case response.StatusCode == http.StatusNotFound:
+	case response.StatusCode == http.StatusNotFound && reason(data) != "NoSuchBucket":
 		return nil, store.ErrNotFound
 	case response.StatusCode/100 != 2:
-		return nil, fmt.Errorf("s3blob: %s: the server answered %d", method, response.StatusCode)
+		return nil, fmt.Errorf("s3blob: %s: the server answered %d %s", method, response.StatusCode, reason(data))
 	case len(data) > maxBlob:
 		return nil, fmt.Errorf("s3blob: %s: the file is larger than %d bytes", method, maxBlob)
 	}
 	return data, nil
+}
+
+// reason returns the code of a refusal, such as "SignatureDoesNotMatch". A server
+// that gives no code leaves it empty.
+func reason(answer []byte) string {
+	var refusal struct {
+		Code string `xml:"Code"`
+	}
+	plain := func(c rune) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' }
+	if xml.Unmarshal(answer, &refusal) != nil || len(refusal.Code) > 64 || strings.TrimFunc(refusal.Code, plain) != "" {
+		return ""
+	}
+	return refusal.Code
 }
 
 // sign returns the URL of a request that is good for a time.
