@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/admit-go/admit/store"
 )
 
@@ -37,9 +39,22 @@ func askFactor(ctx context.Context, t *txn, user *store.User, in proof) (*Error,
 	if !slices.ContainsFunc(confirmed(factors), func(f Factor) bool { return f.planted }) {
 		return pause, nil
 	}
-	secret, _, err := t.newToken(ctx, store.Token{
-		Kind: kindStartOver, UserID: user.ID, EmailKey: user.EmailKey, Data: []byte(in.methods),
-	}, ticketLife)
+	return offerStartOver(ctx, t, pause, user, in)
+}
+
+// offerStartOver adds a token to start over to the answer of a pause. The token is
+// bound to the browser as the ticket of the pause is.
+func offerStartOver(ctx context.Context, t *txn, pause *Error, user *store.User, in proof) (*Error, error) {
+	state := ticketState{Methods: in.methods}
+	pause, err := bindToBrowser(ctx, &state, pause)
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(state)
+	if err != nil {
+		return nil, ErrInternal.because(err)
+	}
+	secret, _, err := t.newToken(ctx, store.Token{Kind: kindStartOver, UserID: user.ID, EmailKey: user.EmailKey, Data: data}, ticketLife)
 	return pause.detail("startOverToken", secret), err
 }
 

@@ -191,6 +191,9 @@ func bindToBrowser(ctx context.Context, state *ticketState, answer *Error) (*Err
 		return answer, nil
 	}
 	if from.secret == "" {
+		from.secret = answer.browser // bound already, to the same browser
+	}
+	if from.secret == "" {
 		var err error
 		if from.secret, _, err = newSecret(); err != nil {
 			return nil, err

@@ -74,6 +74,38 @@ func TestTheProgramOfThePageOfAPIsCompiles(t *testing.T) {
 	compiles(t, blocks[0])
 }
 
+func TestTheProgramOfThePageOfProvidersCompiles(t *testing.T) {
+	blocks := found("(?s)```go\n(package main.*?)```", page(t, "docs/oauth.md"))
+	if len(blocks) != 1 {
+		t.Fatalf("the page has %d programs", len(blocks))
+	}
+	compiles(t, blocks[0])
+}
+
+// TestTheSignOutOfThePageOfCookiesCompiles takes the lines of a handler.
+func TestTheSignOutOfThePageOfCookiesCompiles(t *testing.T) {
+	blocks := found("(?s)```go\n(caller, ok := .*?)```", page(t, "docs/cookie.md"))
+	if len(blocks) != 1 {
+		t.Fatalf("the page has %d sign-outs", len(blocks))
+	}
+	compiles(t, `package main
+
+import (
+	"log"
+	"net/http"
+
+	"github.com/admit-go/admit"
+)
+
+func main() { _ = signOut }
+
+func signOut(auth *admit.Auth, w http.ResponseWriter, r *http.Request) {
+	var err error
+	`+blocks[0]+`
+	log.Print(err)
+}`)
+}
+
 // TestTheGoOfThePageOfImportsCompiles takes the call and the verifier of the page.
 func TestTheGoOfThePageOfImportsCompiles(t *testing.T) {
 	blocks := found("(?s)```go\n(.*?)```", page(t, "docs/import.md"))

@@ -30,7 +30,8 @@ func (s *StartOvers) feature() feature {
 
 // Redeem retires the account of a token and signs in to a new, empty account with
 // the same address. The token is details.startOverToken of ErrMFARequired; it works
-// once, for 5 minutes. What the retired account had is gone with it. It answers
+// once, for 5 minutes, and in cookie mode only in the browser that it was given to.
+// What the retired account had is gone with it. It answers
 // ErrInvalidToken, ErrTokenExpired, ErrAccountBanned, ErrMFAEnrollmentRequired or
 // ErrUnavailable.
 func (s *StartOvers) Redeem(ctx context.Context, token string) (SignedIn, error) {
@@ -42,6 +43,13 @@ func (s *StartOvers) Redeem(ctx context.Context, token string) (SignedIn, error)
 		former := opened.user
 		if opened.used || former.EmailKey != opened.token.EmailKey {
 			return outcome{}, ErrInvalidToken
+		}
+		state, err := readTicket(opened.token)
+		if err != nil {
+			return outcome{}, err
+		}
+		if !state.waitsIn(ctx) {
+			return outcome{}, ErrTokenExpired // the rollback keeps the token for its own browser
 		}
 		// The person who presented the factor since then is the owner.
 		if _, d, err := totpOf(ctx, tx, former.ID); errors.Is(err, store.ErrNotFound) || err == nil && !d.Planted {
@@ -65,7 +73,7 @@ func (s *StartOvers) Redeem(ctx context.Context, token string) (SignedIn, error)
 		if err != nil {
 			return outcome{}, err
 		}
-		return tx.enter(ctx, proof{userID: user.ID, methods: string(opened.token.Data), created: true})
+		return tx.enter(ctx, proof{userID: user.ID, methods: state.Methods, created: true})
 	})
 }
 

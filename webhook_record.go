@@ -192,13 +192,30 @@ func healthsOf(ctx context.Context, s store.Store) (map[string]hookHealth, error
 	}
 	healths := map[string]hookHealth{}
 	for _, r := range records {
-		var health hookHealth
-		if err := json.Unmarshal(r.Data, &health); err != nil {
-			return nil, ErrInternal.because(err)
+		if healths[r.ID], err = openHealth(r); err != nil {
+			return nil, err
 		}
-		healths[r.ID] = health
 	}
 	return healths, nil
+}
+
+// healthOf reads how a webhook does. One that never failed has no record.
+func healthOf(ctx context.Context, s store.Store, id string) (hookHealth, error) {
+	r, err := s.Record(ctx, tenant, recordHookHealth, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return hookHealth{}, nil
+	case err != nil:
+		return hookHealth{}, fault(err)
+	}
+	return openHealth(r)
+}
+
+func openHealth(r store.Record) (health hookHealth, err error) {
+	if err := json.Unmarshal(r.Data, &health); err != nil {
+		return hookHealth{}, ErrInternal.because(err)
+	}
+	return health, nil
 }
 
 // hookDelivery is what is kept of a message that was tried.

@@ -63,7 +63,8 @@ func newHookSender(k *kernel, holder string) *webhook.Sender {
 	private := k.config.Webhooks.AllowPrivate
 	w := &hookWorker{k, holder, outbound.New(outbound.Options{AllowLoopback: private, AllowPrivate: private, Timeout: hookTimeout})}
 	return webhook.NewSender(webhook.Options{
-		Store: k.store, Tenant: tenant, Holder: holder, Now: k.config.Now, Logger: k.log, Queues: w.queues, Deliver: w.deliver, Idle: w.client.CloseIdle,
+		Store: k.store, Tenant: tenant, Holder: holder, Now: k.config.Now, Logger: k.log, Queues: w.queues, Open: w.open,
+		Deliver: w.deliver, Idle: w.client.CloseIdle,
 	})
 }
 
@@ -96,6 +97,12 @@ func (w *hookWorker) queues(ctx context.Context) ([]string, error) {
 		}
 	}
 	return queues, nil
+}
+
+// open reports whether no attempt that failed holds a queue.
+func (w *hookWorker) open(ctx context.Context, queue string) (bool, error) {
+	health, err := healthOf(ctx, w.store, strings.TrimPrefix(queue, hookQueue))
+	return !w.now().Before(health.HeldUntil), err
 }
 
 // drain removes some messages of a deleted webhook, and the webhook after the last.

@@ -6,7 +6,7 @@
 //
 //	go run ./bench [-pairs 11] [-calls 8000] [-postgres URL] [PART...]
 //
-// The parts are floor, me, refresh, signin, mail, profile, outage, crowd, start and trips,
+// The parts are floor, me, refresh, signin, mail, factor, profile, outage, crowd, start and trips,
 // which are all run when none is named, and growth, which takes as long as the others
 // together: it fills databases with a million accounts.
 package main
@@ -60,7 +60,7 @@ type part struct {
 }
 
 var parts = []part{
-	{"floor", floor}, {"me", me}, {"refresh", refresh}, {"signin", signIn}, {"mail", mail}, {"profile", profile}, {"outage", outage}, {"crowd", crowd}, {"start", startUp}, {"trips", trips},
+	{"floor", floor}, {"me", me}, {"refresh", refresh}, {"signin", signIn}, {"mail", mail}, {"factor", factor}, {"profile", profile}, {"outage", outage}, {"crowd", crowd}, {"start", startUp}, {"trips", trips},
 	{"growth", growth},
 }
 

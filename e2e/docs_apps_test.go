@@ -78,6 +78,10 @@ func TestTheScriptsOfThePageOfReactRun(t *testing.T) {
 	parsed(t, fenced(t, page, "js", "proxy"))
 }
 
+func TestTheScriptOfThePageOfProvidersIsJavaScript(t *testing.T) {
+	parsed(t, fenced(t, "../docs/oauth.md", "js", "code_challenge"))
+}
+
 // parsed demands that a module of JavaScript has no error of syntax.
 func parsed(t *testing.T, module string) {
 	t.Helper()

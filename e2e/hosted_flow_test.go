@@ -449,7 +449,9 @@ func TestHostedASignInWithAnotherSiteMeetsTheSecondStep(t *testing.T) {
 	p := newPerson(t, base)
 	p.open("/app/page").sees(200, "Continue with Example", "/v1/auth/example?mode=cookie&amp;callbackUrl="+
 		strings.ReplaceAll(url.QueryEscape(base+"/auth/provider?return_to=%2Fapp%2Fpage"), "+", "%2b"))
-	p.open("/auth/provider?error=auth/invalid-oauth-code&return_to=/app/page").sees(422, "The sign-in was not completed", `value="/app/page"`)
+	p.open("/auth/provider?error=auth/invalid-oauth-code&return_to=/app/page").sees(422, "or you cancelled there", `value="/app/page"`)
+	p.open("/auth/provider?error=auth/account-exists-different-provider").sees(422, "already an account with this address", "link this way")
+	p.open("/auth/provider?error=auth/oauth-email-missing").sees(422, "gave no email address", "Allow it to share")
 	p.open("/auth/provider?error=auth/mfa-required").sees(422, "The sign-in was not completed")
 	p.client.Jar.SetCookies(nil, []*http.Cookie{{Name: "mfa", Value: ticket}})
 	p.open("/auth/provider?error=auth/mfa-required&return_to=/app/page").sees(200, "Confirm it is you")

@@ -141,3 +141,60 @@ func TestMF08_AnEnrolmentStaysInItsBrowser(t *testing.T) {
 		}
 	}, withCookies, unlimited, required(admit.RequiredOfEveryone))
 }
+
+// MF-08: a token to start over is bound as the ticket beside it is. In another
+// browser it neither retires the account nor signs in, and it is not spent.
+func TestMF08_ATokenToStartOverStaysInItsBrowser(t *testing.T) {
+	harness.Each(t, func(t *testing.T, s *harness.Server) {
+		stranger, _ := plantedFactor(s, "a@x.test")
+		paused := s.Do("POST", "/v1/auth/email/callback", harness.J{"token": magicToken(s, "a@x.test")}, cookieMode)
+		token, here := offered(s, paused), browserCookie(s, paused)
+		right, _, _ := strings.Cut(paused.Header.Get("Set-Cookie"), ";")
+		for name, sets := range inAnotherBrowser(right) {
+			answer := s.Do("POST", "/v1/auth/start-over", harness.J{"startOverToken": token}, sets...)
+			if answer.Status != http.StatusUnauthorized || answer.Code() != "auth/token-expired" || len(answer.Header["Set-Cookie"]) > 0 {
+				t.Errorf("%s: %d %s %v", name, answer.Status, answer.Body, answer.Header["Set-Cookie"])
+			}
+		}
+		answer := s.Do("POST", "/v1/auth/start-over", harness.J{"startOverToken": token}, cookieMode, here).Want(201)
+		if sessionCookie(t, answer) == nil || answer.String("user", "id") == stranger.ID {
+			t.Errorf("the browser that began has %s", answer.Body)
+		}
+		// Ticket and token have one secret, so that either can be chosen.
+		second, app := plantedFactor(s, "b@x.test")
+		paused = s.Do("POST", "/v1/auth/email/callback", harness.J{"token": magicToken(s, "b@x.test")}, cookieMode)
+		offered(s, paused)
+		done := s.Complete(s.Paused(paused), app.Code(s.Clock.Now()), cookieMode, browserCookie(s, paused)).Want(200)
+		if done.String("user", "id") != second.ID {
+			t.Errorf("the ticket beside the token answers %s", done.Body)
+		}
+	}, withCookies, unlimited)
+}
+
+// A stranger's token, which is bound to no browser where a client keeps tokens,
+// cannot be played to a visitor's browser: no link, no form and no script of another
+// page signs it in there.
+func TestNoOtherPageStartsOverInAVisitorsBrowser(t *testing.T) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		plantedFactor(s, "a@x.test")
+		token := offered(s, redeem(s, magicToken(s, "a@x.test")))
+		const path = "/v1/auth/start-over"
+		body := `{"startOverToken":"` + token + `"}`
+		elsewhere := []harness.Set{harness.Header("Origin", "https://evil.example"), harness.Header("Sec-Fetch-Site", "cross-site")}
+		s.Do("POST", path, body, append(elsewhere, cookieMode)...).Want(403, "auth/cross-origin")
+		// Without the header of the mode no cookie is set, but it needs a preflight, as JSON does.
+		asked := s.Do("OPTIONS", path, nil, append(elsewhere,
+			harness.Header("Access-Control-Request-Method", "POST"), harness.Header("Access-Control-Request-Headers", "content-type"))...)
+		if asked.Header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("a preflight from elsewhere answers %v", asked.Header)
+		}
+		s.Do("GET", path+"?startOverToken="+token, nil).Want(405, "auth/method-not-allowed")
+		s.Do("POST", path+"?startOverToken="+token, "{}").Want(400, "auth/invalid-request")
+		for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"} {
+			s.Do("POST", path, body, harness.Header("Content-Type", kind)).Want(415)
+		}
+		if answer := startOver(s, token).Want(201); len(answer.Header["Set-Cookie"]) > 0 { // nothing of this has spent it
+			t.Errorf("a client that keeps tokens gets %v", answer.Header["Set-Cookie"])
+		}
+	}, withCookies, unlimited)
+}

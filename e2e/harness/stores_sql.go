@@ -53,8 +53,8 @@ func inPostgres(t testing.TB) place {
 		if err != nil {
 			t.Fatal(err)
 		}
-		db.SetMaxOpenConns(8)
-		db.SetMaxIdleConns(8)
+		db.SetMaxOpenConns(4)
+		db.SetMaxIdleConns(4)
 		closeAtEnd(t, db)
 		s := postgres.New(db, postgres.Timeout(Patience))
 		migrate(t, s.Migrate)

@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		options.baseURL = "http://127.0.0.1"
 	}
 	wrong = errors.Join(wrong, options.mayShowMail(bound))
-	stopDev, err := options.providers.startDev(bound, stdout)
+	stopDev, err := options.providers.startDev(bound, options.signInPage(), stdout)
 	wrong = errors.Join(wrong, err)
 	defer func() { _ = stopDev() }()
 	database, err := openStore(options.store)

@@ -170,6 +170,15 @@ func (o *options) config(s store.Store, m mailer.Mailer, logger *slog.Logger) ad
 	return config
 }
 
+// signInPage is the page where people sign in: a hosted page, or the way to a provider
+// where there are no hosted pages.
+func (o *options) signInPage() string {
+	if o.pages {
+		return o.baseURL + "/auth/sign-in"
+	}
+	return o.baseURL + "/v1/auth/google"
+}
+
 // readBrand splits -brand.
 func (o *options) readBrand(text string) error {
 	parts := strings.SplitN(text, ",", 3)

@@ -72,8 +72,8 @@ func (p *providerFlags) check() error {
 }
 
 // startDev starts the provider of -dev-provider, for a server that only this machine
-// reaches.
-func (p *providerFlags) startDev(at net.Addr, stdout io.Writer) (stop func() error, err error) {
+// reaches. It prints openAt, the page from which people come to the provider.
+func (p *providerFlags) startDev(at net.Addr, openAt string, stdout io.Writer) (stop func() error, err error) {
 	nothing := func() error { return nil }
 	switch {
 	case !p.dev:
@@ -89,7 +89,7 @@ func (p *providerFlags) startDev(at net.Addr, stdout io.Writer) (stop func() err
 	}
 	p.google.id, p.google.secret, p.googleIssuer = "dev", "dev", server.Issuer()
 	p.github.id, p.github.secret, p.githubURL = "dev", "dev", server.GitHub()
-	_, err = fmt.Fprintf(stdout, "development provider: %s\n", server.Issuer())
+	_, err = fmt.Fprintf(stdout, "development provider: %s stands for Google and GitHub; open %s\n", server.Issuer(), openAt)
 	return server.Close, err
 }
 

@@ -42,6 +42,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Queues lists the queues that may be worked now.
 	Queues func(ctx context.Context) ([]string, error)
+	// Open reports whether a queue may be worked still. It is asked when the process has
+	// the lease of the queue: an attempt that failed after Queues was asked may hold it.
+	Open func(ctx context.Context, queue string) (bool, error)
 	// Deliver tries to deliver a claimed message and stores the result. It reports
 	// whether the next message of the queue may follow at once. An error means that
 	// the result could not be stored: the message comes again after its lease, and so
@@ -165,6 +168,9 @@ func (s *Sender) batch(queue string) (sent int, more bool, err error) {
 	now := s.now()
 	held, err := s.Store.AcquireLease(ctx, s.Tenant, leaseOf(queue), s.Holder, now, now.Add(lease))
 	if err != nil || !held {
+		return 0, false, err
+	}
+	if open, err := s.Open(ctx, queue); err != nil || !open {
 		return 0, false, err
 	}
 	claimed, err := s.Store.ClaimMail(ctx, s.Tenant, queue, s.Holder, now, now.Add(lease), batch)

@@ -21,6 +21,8 @@ type rig struct {
 
 	mu   sync.Mutex
 	sent []string
+	// held says whether the queues are held.
+	held bool
 	// answer decides what becomes of a message. Nil removes it.
 	answer func(ctx context.Context, m store.Mail) (next bool, err error)
 }
@@ -30,6 +32,11 @@ func newRig(s *memory.Store, holder string, queues ...string) *rig {
 	r.Sender = NewSender(Options{
 		Store: s, Holder: holder, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Idle: func() {},
 		Queues: func(context.Context) ([]string, error) { return queues, nil },
+		Open: func(context.Context, string) (bool, error) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return !r.held, nil
+		},
 		Deliver: func(ctx context.Context, _ string, m store.Mail) (bool, error) {
 			r.mu.Lock()
 			r.sent = append(r.sent, m.ID)
@@ -63,6 +70,32 @@ func (r *rig) delivered() []string {
 func wait(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
+}
+
+// An attempt may fail and hold the queue while another round, which saw the queue
+// before, waits for it.
+func TestAQueueThatIsHeldMeanwhileIsNotWorked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New()
+		r := newRig(s, "one", "q")
+		r.held = true
+		add(t, s, "q", "a", "b")
+		r.Wake()
+		wait(10 * time.Second)
+		if got := r.delivered(); len(got) != 0 {
+			t.Errorf("sent %v from a queue that is held", got)
+		}
+		r.mu.Lock()
+		r.held = false
+		r.mu.Unlock()
+		wait(10 * time.Second)
+		if got := r.delivered(); !slices.Equal(got, []string{"a", "b"}) {
+			t.Errorf("sent %v afterwards", got)
+		}
+		if err := r.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestAQueueIsWorkedInOrderByOneProcess(t *testing.T) {

@@ -162,11 +162,7 @@ func (c *Contract) checkShape(x Exchange) error {
 	if got := x.Response.Header.Get("Content-Type"); got != "application/json" {
 		return fmt.Errorf("the header Content-Type is %q, not application/json", got)
 	}
-	var body any
-	if err := json.Unmarshal(x.Body, &body); err != nil {
-		return fmt.Errorf("the body is not JSON: %w", err)
-	}
-	return c.document.ValidateSchemaJSON(c.document.Components.Schemas["Error"].Value, body)
+	return c.shapes.check(x.Body, "components", "schemas", "Error")
 }
 
 func codeOf(body []byte) string {
@@ -217,9 +213,13 @@ func (c *Contract) checkOperation(x Exchange, o Operation) error {
 	if page {
 		errs = append(errs, checkPage(x, documented))
 	}
+	names, shaped := hasShape(x, o, documented)
+	if shaped && x.Request.Method != http.MethodHead {
+		errs = append(errs, c.shapes.check(x.Body, names...))
+	}
 	response := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: request, Status: status, Header: x.Response.Header,
-		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true, ExcludeResponseBody: page},
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true, ExcludeResponseBody: page || shaped},
 	}
 	response.SetBodyBytes(x.Body)
 	return errors.Join(append(errs, openapi3filter.ValidateResponse(context.Background(), response))...)

@@ -23,6 +23,9 @@ type Contract struct {
 	// statuses has the status of each code that the default response of an
 	// operation can have.
 	statuses map[string]int
+	// operations are all operations, ordered by path and method.
+	operations []Operation
+	shapes     *shapes
 }
 
 // Operation is one method on one path of the document.
@@ -52,7 +55,11 @@ func Load(file string) (*Contract, error) {
 	if c.statuses, err = generalStatuses(document); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	for _, operation := range c.Operations() {
+	if c.shapes, err = newShapes(document); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	c.operations = operations(document)
+	for _, operation := range c.operations {
 		if err := operation.complete(); err != nil {
 			return nil, fmt.Errorf("%s: %s %s: %w", file, operation.Method, operation.Path, err)
 		}
@@ -101,9 +108,11 @@ func (o Operation) complete() error {
 }
 
 // Operations lists all operations, ordered by path and method.
-func (c *Contract) Operations() []Operation {
-	var operations []Operation
-	paths := c.document.Paths.Map()
+func (c *Contract) Operations() []Operation { return slices.Clone(c.operations) }
+
+func operations(document *openapi3.T) []Operation {
+	var all []Operation
+	paths := document.Paths.Map()
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
 		item := paths[path]
 		methods := item.Operations()
@@ -113,10 +122,10 @@ func (c *Contract) Operations() []Operation {
 			if own, ok := o.spec.Extensions["x-access"].(string); ok {
 				o.Access = own
 			}
-			operations = append(operations, o)
+			all = append(all, o)
 		}
 	}
-	return operations
+	return all
 }
 
 // access returns who may call an operation: anyone, if no alternative names a
@@ -147,19 +156,16 @@ func access(security *openapi3.SecurityRequirements) (who, scope string) {
 // A literal segment is preferred to a parameter.
 func (c *Contract) find(path string) map[string]Operation {
 	var best string
-	paths := c.document.Paths.Map()
-	for _, template := range slices.Sorted(maps.Keys(paths)) {
-		if paths[path] == nil && strings.HasPrefix(template, path+"/") { // the last segment is a literal, not a parameter
+	for _, o := range c.operations {
+		if strings.HasPrefix(o.Path, path+"/") && c.document.Paths.Value(path) == nil { // the last segment is a literal, not a parameter
 			return nil
 		}
-	}
-	for _, template := range slices.Sorted(maps.Keys(paths)) {
-		if matches(template, path) && (best == "" || strings.Count(template, "{") < strings.Count(best, "{")) {
-			best = template
+		if o.Path != best && matches(o.Path, path) && (best == "" || strings.Count(o.Path, "{") < strings.Count(best, "{")) {
+			best = o.Path
 		}
 	}
 	found := map[string]Operation{}
-	for _, o := range c.Operations() {
+	for _, o := range c.operations {
 		if o.Path == best {
 			found[o.Method] = o
 		}
@@ -192,7 +198,7 @@ func (o Operation) ID() string { return o.spec.OperationID }
 // Codes lists, sorted, the codes of all refusals that the document names.
 func (c *Contract) Codes() []string {
 	codes := []string{"auth/not-found", "auth/method-not-allowed"}
-	for _, o := range c.Operations() {
+	for _, o := range c.operations {
 		for _, response := range o.spec.Responses.Map() {
 			for _, media := range response.Value.Content {
 				codes = append(codes, codesOf(media.Schema)...)
