@@ -3,6 +3,7 @@ package contract
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -73,7 +74,7 @@ func (s *shapes) check(body []byte, names ...string) error {
 // hasShape says whether a response is JSON and has a schema in the document, and
 // returns where the schema stands.
 func hasShape(x Exchange, o Operation, documented *openapi3.ResponseRef) (names []string, ok bool) {
-	status := fmt.Sprint(x.Response.StatusCode)
+	status := strconv.Itoa(x.Response.StatusCode)
 	if documented == nil {
 		documented, status = o.spec.Responses.Default(), "default"
 	}
