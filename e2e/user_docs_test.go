@@ -15,8 +15,6 @@ import (
 // slowest is how long a search may take, in seconds, with the people of `.ci/long people`.
 const slowest = 0.050
 
-var seconds = regexp.MustCompile(`\d+\.\d+ s`)
-
 // most is the time of 99 searches of 100.
 var most = regexp.MustCompile(`99 of 100 in (\d+\.\d+) s`)
 
