@@ -66,28 +66,25 @@ func compiles(t *testing.T, program string) {
 	}
 }
 
-func TestTheProgramOfThePageOfAPIsCompiles(t *testing.T) {
-	blocks := found("(?s)```go\n(package main.*?)```", page(t, "docs/app-api.md"))
-	if len(blocks) != 1 {
-		t.Fatalf("the page has %d programs", len(blocks))
+// only returns the part of a page that a pattern finds. There must be one.
+func only(t *testing.T, pattern, file string) string {
+	t.Helper()
+	parts := found(pattern, page(t, file))
+	if len(parts) != 1 {
+		t.Fatalf("%s has %d parts like %q, and this test knows one", file, len(parts), pattern)
 	}
-	compiles(t, blocks[0])
+	return parts[0]
 }
 
-func TestTheProgramOfThePageOfProvidersCompiles(t *testing.T) {
-	blocks := found("(?s)```go\n(package main.*?)```", page(t, "docs/oauth.md"))
-	if len(blocks) != 1 {
-		t.Fatalf("the page has %d programs", len(blocks))
+func TestTheProgramsOfPagesCompile(t *testing.T) {
+	for _, file := range []string{"docs/app-api.md", "docs/oauth.md"} {
+		compiles(t, only(t, "(?s)```go\n(package main.*?)```", file))
 	}
-	compiles(t, blocks[0])
 }
 
 // TestTheSignOutOfThePageOfCookiesCompiles takes the lines of a handler.
 func TestTheSignOutOfThePageOfCookiesCompiles(t *testing.T) {
-	blocks := found("(?s)```go\n(caller, ok := .*?)```", page(t, "docs/cookie.md"))
-	if len(blocks) != 1 {
-		t.Fatalf("the page has %d sign-outs", len(blocks))
-	}
+	block := only(t, "(?s)```go\n(caller, ok := .*?)```", "docs/cookie.md")
 	compiles(t, `package main
 
 import (
@@ -101,7 +98,7 @@ func main() { _ = signOut }
 
 func signOut(auth *admit.Auth, w http.ResponseWriter, r *http.Request) {
 	var err error
-	`+blocks[0]+`
+	`+block+`
 	log.Print(err)
 }`)
 }

@@ -32,16 +32,11 @@ const factorPassword = "quiet-harbour-lamp"
 // and a sign-in with a passkey beside the check of its signature, as rules in this
 // process with the limits that hosts have, eight at once. What the person's device does is left out.
 func factor(l *lab) error {
-	at, err := l.place("sqlite")
+	db, done, err := l.file()
 	if err != nil {
 		return err
 	}
-	defer at.remove()
-	db, err := at.open()
-	if err != nil {
-		return err
-	}
-	defer db.Close()
+	defer done()
 	ctx := context.Background()
 	records := sqlite.New(db)
 	if err := records.Migrate(ctx); err != nil {

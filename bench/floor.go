@@ -46,16 +46,11 @@ func floor(l *lab) error {
 	if err != nil {
 		return err
 	}
-	at, err := l.place("sqlite")
+	db, done, err := l.file()
 	if err != nil {
 		return err
 	}
-	defer at.remove()
-	db, err := at.open()
-	if err != nil {
-		return err
-	}
-	defer db.Close()
+	defer done()
 	ctx := context.Background()
 	for _, text := range []string{"PRAGMA journal_mode=WAL", "CREATE TABLE rows (id INTEGER PRIMARY KEY, n INTEGER)", "INSERT INTO rows VALUES (1, 0)"} {
 		if _, err := db.ExecContext(ctx, text); err != nil {

@@ -16,16 +16,11 @@ import (
 // mail measures what is asked of the mailbox, as rules in this process: without
 // hash, HTTP and sending, which a worker does at another time.
 func mail(l *lab) error {
-	at, err := l.place("sqlite")
+	db, done, err := l.file()
 	if err != nil {
 		return err
 	}
-	defer at.remove()
-	db, err := at.open()
-	if err != nil {
-		return err
-	}
-	defer db.Close()
+	defer done()
 	ctx := context.Background()
 	records := sqlite.New(db)
 	if err := records.Migrate(ctx); err != nil {

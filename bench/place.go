@@ -48,6 +48,22 @@ func (l *lab) place(kind string) (*place, error) {
 	return &place{kind: kind, flag: "memory:", remove: func() {}}, nil
 }
 
+// file opens an empty database of SQLite, until done is called.
+func (l *lab) file() (db *sql.DB, done func(), err error) {
+	at, err := l.place("sqlite")
+	if err != nil {
+		return nil, nil, err
+	}
+	if db, err = at.open(); err != nil {
+		at.remove()
+		return nil, nil, err
+	}
+	return db, func() {
+		_ = db.Close()
+		at.remove()
+	}, nil
+}
+
 // database creates a database on the PostgreSQL server.
 func (l *lab) database() (*place, error) {
 	admin, err := openPostgres(l.ctx, l.postgres)

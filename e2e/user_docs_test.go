@@ -24,7 +24,7 @@ var most = regexp.MustCompile(`99 of 100 in (\d+\.\d+) s`)
 func TestTheScriptOfThePageOfUsersRuns(t *testing.T) {
 	for _, program := range []string{"bash", "curl", "awk", "psql"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("no %s: apt-get install %[1]s", program)
+			t.Skipf("no %s: apt-get install bash curl mawk postgresql-client", program)
 		}
 	}
 	script, want := fenced(t, "../docs/user.md", "bash", "PEOPLE"), fenced(t, "../docs/user.md", "text", "Purged")

@@ -89,7 +89,7 @@ func (p *providerFlags) startDev(at net.Addr, openAt string, stdout io.Writer) (
 	}
 	p.google.id, p.google.secret, p.googleIssuer = "dev", "dev", server.Issuer()
 	p.github.id, p.github.secret, p.githubURL = "dev", "dev", server.GitHub()
-	_, err = fmt.Fprintf(stdout, "development provider: %s stands for Google and GitHub; open %s\n", server.Issuer(), openAt)
+	_, err = fmt.Fprintf(stdout, "development provider: %s\nIt stands for Google and GitHub. Open %s\n", server.Issuer(), openAt)
 	return server.Close, err
 }
 
