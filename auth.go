@@ -258,6 +258,9 @@ func register(a *Auth) error {
 	k.mails, k.kinds = map[mailer.Kind]bool{}, map[string]bool{}
 	for _, f := range a.features {
 		k.holdings = append(k.holdings, f.holds)
+		if f.reproofs != nil {
+			k.reproofs = append(k.reproofs, f.reproofs)
+		}
 		for _, mail := range f.mails {
 			if k.mails[mail] {
 				return fmt.Errorf("admit: the mail %q is declared twice", mail)

@@ -168,7 +168,7 @@ func (k *kernel) recent(c *caller) error {
 	}
 	if !c.signedIn {
 		if c.owner != nil {
-			return ErrReauthenticationRequired.detail("methods", reproofMethods(k, c.owner))
+			return k.proofMissing(c.owner)
 		}
 		if c.hasOrganizationKey() {
 			return ErrForbidden // nobody could renew it
@@ -179,24 +179,24 @@ func (k *kernel) recent(c *caller) error {
 	if now.Before(proven.Add(k.config.RecentFor)) && !proven.After(now.Add(time.Minute)) {
 		return nil
 	}
-	return ErrReauthenticationRequired.detail("methods", reproofMethods(k, &c.user))
+	return k.proofMissing(&c.user)
 }
 
-// reproofMethods returns the methods by which the user may prove the identity
-// again. It looks only at the account that was read already and at the
-// configuration.
-func reproofMethods(k *kernel, user *store.User) []string {
-	methods := []string{"password"}
-	if user.MFAEnabled {
-		methods = append(methods, FactorTOTP, FactorRecoveryCode)
+// proofMissing is the answer to a user whose proof of identity is too old. It lists
+// the methods that the account has, which are read when the answer is written.
+func (k *kernel) proofMissing(user *store.User) *Error {
+	missing := *ErrReauthenticationRequired
+	missing.methods = func(ctx context.Context) (methods []string, err error) {
+		for _, list := range k.reproofs {
+			more, err := list(ctx, k, user)
+			if err != nil {
+				return nil, err
+			}
+			methods = append(methods, more...)
+		}
+		return methods, nil
 	}
-	if k.config.Passkeys.Engine != nil {
-		methods = append(methods, FactorPasskey)
-	}
-	if !k.linkOff.Load() {
-		methods = append(methods, "magiclink") // for those who have no password, too
-	}
-	return methods
+	return &missing
 }
 
 // scopesAllow reports whether scopes cover a need such as "users:read". Nil

@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -37,6 +38,9 @@ type Error struct {
 	// browser is the secret for the cookie of the browser that a paused sign-in is
 	// bound to; "" where there is none.
 	browser string
+	// methods returns what the answer lists as details.methods, if they depend on the
+	// account. Nil where they do not.
+	methods func(ctx context.Context) ([]string, error)
 }
 
 // Error returns the code, the message and, for logs only, the cause.

@@ -69,16 +69,29 @@ func askEnrolment(ctx context.Context, t *txn, user *store.User, _ proof) (*Erro
 			return nil, err
 		}
 	}
-	return factorMissing(&t.config, user), nil
+	return factorMissing(t.kernel, user), nil
 }
 
 // factorMissing is the answer to a user whose session was not proven with a second
 // factor where one is needed.
-func factorMissing(c *Config, user *store.User) *Error {
-	if user.MFAEnabled {
-		return ErrReauthenticationRequired.detail("methods", append(enrolmentMethods(c), FactorRecoveryCode))
+func factorMissing(k *kernel, user *store.User) *Error {
+	if !user.MFAEnabled {
+		return ErrMFAEnrollmentRequired.detail("methods", enrolmentMethods(&k.config))
 	}
-	return ErrMFAEnrollmentRequired.detail("methods", enrolmentMethods(c))
+	missing := *ErrReauthenticationRequired
+	missing.methods = func(ctx context.Context) ([]string, error) { return factorMethods(ctx, k, user) }
+	return &missing
+}
+
+// factorMethods are the second factors that an account has, and that the host still
+// takes.
+func factorMethods(ctx context.Context, k *kernel, user *store.User) ([]string, error) {
+	factors, err := factorsOf(ctx, k.store, user.ID)
+	methods := methodsOf(factors, "")
+	if k.config.Passkeys.Engine == nil {
+		methods = slices.DeleteFunc(methods, func(m string) bool { return m == FactorPasskey })
+	}
+	return methods, err
 }
 
 // enrolmentMethods are the factors that a host lets people set up.

@@ -1,9 +1,11 @@
 package admit
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store"
 )
 
 // feature is the declaration of one feature, at the top of its file. auth.go
@@ -21,6 +23,9 @@ type feature struct {
 	errors []*Error
 	// holds is what the feature keeps about people, for exports and deletions.
 	holds holding
+	// reproofs lists the methods of the feature by which an account can prove itself
+	// again. Nil if there are none.
+	reproofs func(ctx context.Context, k *kernel, user *store.User) ([]string, error)
 }
 
 // access says who may use a route.

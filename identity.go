@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -143,6 +144,17 @@ func identitiesOf(ctx context.Context, s store.Store, userID string) ([]storedId
 		}
 	}
 	return identities, nil
+}
+
+// providersOf names the providers at which the user of an account can prove itself.
+func providersOf(ctx context.Context, k *kernel, user *store.User) (names []string, err error) {
+	identities, err := identitiesOf(ctx, k.store, user.ID)
+	for _, id := range identities {
+		if _, unknown := providerNamed(&k.config, id.Provider); unknown == nil && !slices.Contains(names, id.Provider) {
+			names = append(names, id.Provider)
+		}
+	}
+	return names, err
 }
 
 // addIdentity links a person at a provider with an account whose lock is held. It

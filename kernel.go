@@ -105,6 +105,8 @@ type machinery struct {
 	kinds map[string]bool
 	// holdings is what the features keep about people.
 	holdings []holding
+	// reproofs list the methods by which an account can prove itself again.
+	reproofs []func(ctx context.Context, k *kernel, user *store.User) ([]string, error)
 	// checkpoints are asked by the gate in this order.
 	checkpoints []checkpoint
 }

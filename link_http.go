@@ -15,8 +15,9 @@ type linkDoors struct {
 
 func (d *linkDoors) feature() feature {
 	return feature{
-		name:  "link",
-		holds: holding{part: "linkedAccounts", list: true, export: exportIdentities},
+		name:     "link",
+		holds:    holding{part: "linkedAccounts", list: true, export: exportIdentities},
+		reproofs: providersOf,
 		routes: []route{
 			{method: http.MethodPost, path: accountsPath, who: signedIn, scope: "accounts:create", limit: limitProvider, fresh: true, serve: d.handleLink},
 			{method: http.MethodGet, path: accountsPath, who: signedIn, scope: "accounts:read", acting: true, serve: d.handleList},

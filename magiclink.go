@@ -39,6 +39,12 @@ func (m *MagicLinks) feature() feature {
 	return feature{
 		name:  "magiclink",
 		holds: holding{nothing: "links and codes are kept as hashes, for an hour at most"},
+		reproofs: func(_ context.Context, k *kernel, user *store.User) ([]string, error) {
+			if user.EmailKey == "" || k.linkOff.Load() {
+				return nil, nil
+			}
+			return []string{"magiclink"}, nil
+		},
 		routes: []route{
 			{method: http.MethodGet, path: callbackPath, who: anyone, scope: "auth:signin", exchanges: true, navigated: true, serve: m.handleCallbackPage},
 			{method: http.MethodPost, path: callbackPath, who: anyone, scope: "auth:signin", limit: limitGuess, exchanges: true, serve: m.handleCallback},

@@ -249,7 +249,7 @@ func (k *kernel) nobody(address emailaddress.Address) store.User {
 // call it before anything is sent or stored.
 func (k *kernel) checkCallback(target string) error {
 	if target != "" && !k.redirects.Allows(target) {
-		return ErrInvalidCallbackURL
+		return ErrInvalidCallbackURL.detail("callbackUrl", "must be a page of Config.BaseURL or of Config.AllowedRedirects")
 	}
 	return nil
 }

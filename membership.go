@@ -124,7 +124,7 @@ func factorIn(ctx context.Context, k *kernel, s store.Store, organizationID, use
 	}
 	required, err := requiresFactor(ctx, k, s, organizationID)
 	if err == nil && required {
-		err = factorMissing(&k.config, &c.user)
+		err = factorMissing(k, &c.user)
 	}
 	return err
 }
@@ -141,7 +141,7 @@ func mayWorkIn(ctx context.Context, t *txn, c *caller, organizationID string) er
 	case err != nil:
 		return err
 	case policy.RequireMFA && !twoFactors(&c.session, &c.user):
-		return factorMissing(&t.config, &c.user)
+		return factorMissing(t.kernel, &c.user)
 	case !policy.OnlyVerifiedDomains:
 		return nil
 	}

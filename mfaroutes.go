@@ -19,8 +19,9 @@ type mfaDoors struct {
 
 func (d *mfaDoors) feature() feature {
 	return feature{
-		name:  "mfa",
-		holds: holding{part: "secondFactors", export: exportFactors},
+		name:     "mfa",
+		holds:    holding{part: "secondFactors", export: exportFactors},
+		reproofs: factorMethods,
 		routes: []route{
 			// A sign-in that must set up a factor first comes with its ticket alone.
 			{method: http.MethodPost, path: "/auth/mfa/enable", who: signedIn, scope: "auth:mfa", limit: limitGuess, fresh: true, orRefresh: true, serve: d.handleEnable},

@@ -138,7 +138,7 @@ func (a *Auth) RequireFactor(next http.Handler) http.Handler {
 		case c.session.ACR() == store.TwoFactors:
 			return nil
 		}
-		return factorMissing(&a.config, &c.user)
+		return factorMissing(a.kernel, &c.user)
 	})
 }
 

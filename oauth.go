@@ -159,7 +159,7 @@ func (p *Providers) Finish(ctx context.Context, in FinishProviderParams) (done F
 	if err != nil {
 		return done, err
 	}
-	id, err := finishAt(ctx, provider, credentials, flow.answer(p.kernel, in.Code, in.Issuer, user))
+	id, err := finishAt(ctx, p.kernel, provider, credentials, flow.answer(p.kernel, in.Code, in.Issuer, user))
 	if err != nil {
 		return done, err
 	}
@@ -169,14 +169,19 @@ func (p *Providers) Finish(ctx context.Context, in FinishProviderParams) (done F
 }
 
 // refusedThere is the error of a provider that sent the browser back without a code.
-// What the provider wrote is not repeated.
+// What the provider wrote is not repeated, but a code of the standard is logged.
 func refusedThere(code string) error {
 	switch code {
 	case "access_denied", "consent_required", "login_required", "interaction_required", "account_selection_required",
 		"user_cancelled_login", "user_cancelled_authorize", "user_cancelled_authorization":
 		return ErrInvalidOAuthCode.detail("reason", "denied")
 	}
-	return ErrOAuthCallbackFailed.because(errors.New("the provider answered with an error of its own"))
+	told := "an error of its own"
+	switch code { // RFC 6749, section 4.1.2.1
+	case "invalid_request", "unauthorized_client", "unsupported_response_type", "invalid_scope", "server_error", "temporarily_unavailable":
+		told = code
+	}
+	return ErrOAuthCallbackFailed.because(errors.New("the provider answered with " + told))
 }
 
 // end does what a flow is for.
@@ -297,18 +302,20 @@ func (p *Providers) OneTap(ctx context.Context, in OneTapParams) (done FinishedP
 	}
 	ctx, cancel := afresh(WithLanguages(ctx, in.Language), p.config.RequestTimeout)
 	defer cancel()
-	return done, p.finishSignIn(ctx, arrival{provider: provider, id: &id, also: takeOnce(in.Credential)}, &done)
+	return done, p.finishSignIn(ctx, arrival{provider: provider, id: &id, also: takeOnce(provider, in.Credential)}, &done)
 }
 
 // takeOnce refuses a credential that was taken before.
-func takeOnce(credential string) func(context.Context, *txn) error {
+func takeOnce(p Provider, credential string) func(context.Context, *txn) error {
 	return func(_ context.Context, tx *txn) error {
 		now := tx.now()
 		addToken(tx, store.Token{
 			Tenant: tenant, Kind: kindOAuthSeen, Hash: hashSecret(credential), CreatedAt: now, UsedAt: now, ExpiresAt: now.Add(seenLife),
-		}, func(_ context.Context, added bool) error {
+		}, func(ctx context.Context, added bool) error {
 			if !added {
-				return ErrInvalidOAuthCode
+				err := ErrInvalidOAuthCode.because(errors.New("the credential was taken before"))
+				noteRefusal(ctx, tx.kernel, p, err)
+				return err
 			}
 			return nil
 		})

@@ -97,7 +97,7 @@ func proveByApp(ctx context.Context, k *kernel, in ProviderSignInParams, purpose
 		answer = flow.answer(k, in.Code, "", user)
 		answer.IDToken = token
 	}
-	id, err = finishAt(ctx, p, credentials, answer)
+	id, err = finishAt(ctx, k, p, credentials, answer)
 	return p, id, err
 }
 

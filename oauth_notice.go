@@ -41,11 +41,12 @@ func (p *Providers) Notice(ctx context.Context, provider string, body []byte) er
 		told, err = notifier.ReadNotice(ctx, credentials, body, p.now())
 		return err
 	})
-	if err != nil {
-		return err
+	if err == nil && told.ID == "" {
+		err = ErrInvalidOAuthCode.because(errors.New("the notice has no id"))
 	}
-	if told.ID == "" {
-		return ErrInvalidOAuthCode.because(errors.New("the notice has no id"))
+	if err != nil {
+		noteRefusal(ctx, p.kernel, found, err)
+		return err
 	}
 	ctx, cancel := afresh(ctx, p.config.RequestTimeout)
 	defer cancel()

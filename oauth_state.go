@@ -274,7 +274,8 @@ func askProvider(ctx context.Context, ask func(ctx context.Context) error) (err 
 }
 
 // finishAt asks a provider who a person is.
-func finishAt(ctx context.Context, p Provider, credentials ProviderCredentials, answer ProviderAnswer) (id ProviderIdentity, err error) {
+func finishAt(ctx context.Context, k *kernel, p Provider, credentials ProviderCredentials, answer ProviderAnswer) (id ProviderIdentity, err error) {
+	defer func() { noteRefusal(ctx, k, p, err) }()
 	err = askProvider(ctx, func(ctx context.Context) error {
 		id, err = p.Finish(ctx, credentials, answer)
 		return err
@@ -283,6 +284,14 @@ func finishAt(ctx context.Context, p Provider, credentials ProviderCredentials, 
 		err = checkIdentity(&id)
 	}
 	return id, err
+}
+
+// noteRefusal logs why a code, an id token or a notice was refused. The answer names
+// no reason: the log is where a developer finds it.
+func noteRefusal(ctx context.Context, k *kernel, p Provider, err error) {
+	if errors.Is(err, ErrInvalidOAuthCode) {
+		k.log.InfoContext(ctx, "what a provider sent was refused", "request", clientFrom(ctx).RequestID, "provider", p.Name(), "error", err)
+	}
 }
 
 // maxSubject is the length of the longest subject (OpenID Connect Core, section 2),

@@ -112,7 +112,7 @@ func passes(ctx context.Context, t *txn, in *SetPolicyParams, before, after Orga
 	switch {
 	case proven:
 	case before.RequireMFA:
-		return factorMissing(&t.config, &user)
+		return factorMissing(t.kernel, &user)
 	case after.RequireMFA:
 		return ErrOrgWouldLockOut.detail("requireMfa", "needs a session that was proven with your second factor")
 	}

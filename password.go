@@ -21,6 +21,13 @@ func (p *Passwords) feature() feature {
 	return feature{
 		name:  "password",
 		holds: holding{part: "password", export: exportPassword},
+		reproofs: func(ctx context.Context, k *kernel, user *store.User) ([]string, error) {
+			_, err := k.store.Password(ctx, tenant, user.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				return nil, nil
+			}
+			return []string{"password"}, err
+		},
 		routes: []route{
 			{method: http.MethodPost, path: "/auth/password/change", who: signedIn, scope: "auth:password", limit: limitGuess, fresh: true, serve: p.handlePasswordChange},
 		},

@@ -1,8 +1,10 @@
 package admit
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -15,9 +17,32 @@ import (
 	"github.com/admit-go/admit/internal/wording"
 )
 
+// report logs an error and returns the error for the client. Only unexpected
+// errors are logged at level error. A store that does not answer is a warning
+// with its cause.
+func report(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) *Error {
+	answer := asError(err)
+	id := w.Header().Get("X-Request-Id")
+	switch {
+	case answer.Status == http.StatusServiceUnavailable, answer.Status == http.StatusBadGateway:
+		level := slog.LevelWarn
+		if errors.Is(r.Context().Err(), context.Canceled) {
+			level = slog.LevelDebug // the client hung up
+		}
+		log.Log(r.Context(), level, "request refused", "request", id, "error", err)
+	case answer.Status >= http.StatusInternalServerError:
+		log.ErrorContext(r.Context(), "request failed", "request", id, "error", err)
+		answer = ErrInternal.detail("requestId", id)
+	}
+	return answer
+}
+
 // writeError answers a program. The message is in a language that the client accepts,
 // not in the language of the account, so that it says nothing about an account.
 func writeError(k *kernel, w http.ResponseWriter, r *http.Request, e *Error) {
+	if e.methods != nil {
+		e = withMethodsOf(k, w, r, e)
+	}
 	f := e.failure()
 	if !k.config.Languages.EnglishErrors {
 		h := w.Header()
@@ -31,6 +56,17 @@ func writeError(k *kernel, w http.ResponseWriter, r *http.Request, e *Error) {
 		h.Set("Content-Language", spoken)
 	}
 	webio.WriteError(w, f)
+}
+
+// withMethodsOf adds the methods that the account has to an error that asks for a proof.
+func withMethodsOf(k *kernel, w http.ResponseWriter, r *http.Request, e *Error) *Error {
+	ctx, cancel := afresh(r.Context(), k.config.RequestTimeout)
+	defer cancel()
+	methods, err := e.methods(ctx)
+	if err != nil {
+		return report(k.log, w, r, fault(err))
+	}
+	return e.detail("methods", methods)
 }
 
 // failure is the error as a client sees it.

@@ -269,26 +269,6 @@ func (a *Auth) dispatch(w http.ResponseWriter, r *http.Request, at *router.Node[
 	return limited(a, w, r, matched)
 }
 
-// report logs an error and returns the error for the client. Only unexpected
-// errors are logged at level error. A store that does not answer is a warning
-// with its cause.
-func report(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) *Error {
-	answer := asError(err)
-	id := w.Header().Get("X-Request-Id")
-	switch {
-	case answer.Status == http.StatusServiceUnavailable, answer.Status == http.StatusBadGateway:
-		level := slog.LevelWarn
-		if errors.Is(r.Context().Err(), context.Canceled) {
-			level = slog.LevelDebug // the client hung up
-		}
-		log.Log(r.Context(), level, "request refused", "request", id, "error", err)
-	case answer.Status >= http.StatusInternalServerError:
-		log.ErrorContext(r.Context(), "request failed", "request", id, "error", err)
-		answer = ErrInternal.detail("requestId", id)
-	}
-	return answer
-}
-
 // answer answers a browser that followed a link with a page, and any other
 // client with JSON. The path of a link may be damaged too.
 func (a *Auth) answer(w http.ResponseWriter, r *http.Request, at *router.Node[*route], answer *Error) {

@@ -331,7 +331,7 @@ func used(a *admit.Auth, key string) int {
 
 // A key dies with its organisation, in every process, and does not come back.
 func TestAC163_AKeyOfAnOrganizationEndsWithIt(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		ada := verified(s, "ada@x.test")
 		org, other := team(s, ada), s.Process()
 		old := teamKey(s, org)

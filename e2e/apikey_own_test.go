@@ -205,7 +205,7 @@ func TestAC163_AKeyOfAUserEndsWithItsOwner(t *testing.T) {
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
-			harness.Each(t, func(t *testing.T, s *harness.Server) {
+			harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 				s.Admin()
 				p := s.SignUp("p@x.test")
 				key, other := ownKey(s, p.ID), s.Process()
@@ -348,7 +348,7 @@ func TestARotatedKeyWorksUntilTheOverlapIsOver(t *testing.T) {
 }
 
 func TestOfTwoRotationsAtOnceOneWins(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		admin := s.Admin()
 		id, _ := s.NewKey("secret")
 		answers := harness.Parallel(6, func(int) *harness.Answer {

@@ -81,7 +81,7 @@ func TestAK01_AC167_AKeyIsShownOnce(t *testing.T) {
 }
 
 func TestAK05_RevokedAndExpiredKeysAreDeadAtOnceInEveryProcess(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		admin, other := s.Admin(), s.Process()
 		revoked := makeKey(s, harness.J{}, harness.Bearer(admin.Access)).Want(http.StatusCreated)
 		expiring := makeKey(s, harness.J{"expiresAt": s.Clock.Now().Add(time.Hour).Format(time.RFC3339)}, harness.Bearer(admin.Access)).
@@ -108,7 +108,7 @@ func TestAK05_RevokedAndExpiredKeysAreDeadAtOnceInEveryProcess(t *testing.T) {
 // TestAK05_UsingAKeyDoesNotBringItBack races the note of a key's last use
 // against its revocation.
 func TestAK05_UsingAKeyDoesNotBringItBack(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		other := s.Process()
 		for range 20 {
 			id, key := s.NewKey("secret")

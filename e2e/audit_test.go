@@ -226,7 +226,7 @@ func checkOCSF(t *testing.T, body string) {
 }
 
 func TestTheNumbersOfOperators(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		admin := harness.Bearer(s.Admin().Access)
 		ann := s.SignUp("ann@x.test")
 		read := func() *harness.Answer {
@@ -329,7 +329,7 @@ func TestAnOperatorDeletesMessages(t *testing.T) {
 // The chain of a real database: what operators change through the library keeps it
 // whole, a purge too, and Verify works from every process.
 func TestTheAuditLogStaysWhole(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		ann, bob := s.SignUp("ann@x.test"), s.SignUp("bob@x.test")
 		s.Ban(bob.ID)
 		verify := func(s *harness.Server, checkpoint string) admit.Verification {

@@ -265,7 +265,7 @@ func TestInitialsStandInForAPicture(t *testing.T) {
 // AC-180: no file is left of a deleted account, and none that nobody shows.
 func TestAC180_NoFileIsLeftThatNobodyShows(t *testing.T) {
 	blobs := &stubbornBlobs{}
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		blobs.Blobs = &memory.Blobs{}
 		s.Admin()
 		ann, bob := s.SignUp("ann@x.test"), s.SignUp("bob@x.test")

@@ -57,7 +57,7 @@ var doors = map[string]func(s *harness.Server, email string) harness.Tokens{
 func TestLK02_ProofOfTheMailboxWinsAtEveryDoor(t *testing.T) {
 	for name, door := range doors {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
-			harness.Each(t, func(t *testing.T, s *harness.Server) {
+			harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 				p := plant(s, "victim@x.test")
 				owner := door(s, "victim@x.test")
 				s.Dead(p.Tokens)

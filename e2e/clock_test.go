@@ -20,7 +20,7 @@ import (
 // another order; processes have clocks that are a little apart. The first
 // requests of all are served all the same, with one key.
 func TestRL08_AFirstBurstOfRequestsIsServedWithOneKey(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		loads := storetest.Failing(s.Store, storetest.Plan{Verb: "ListKeys"}) // none fails, all are counted
 		jitter := func(c *admit.Config) {
 			now := c.Now
@@ -103,7 +103,7 @@ func TestAC209_AClockThatJumpsAheadAndBackPromisesNothing(t *testing.T) {
 // AC-211, RL-06, TK-07: while everything is swept all the time, what lives is
 // redeemed once, and theft is noticed until the end of the session's days.
 func TestAC211_SweepingForgetsNoTheft(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		ctx := context.Background()
 		stolen := s.SignUp("stolen@x.test")
 		latest := stolen.Tokens

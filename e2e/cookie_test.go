@@ -306,7 +306,7 @@ func TestAC109_CredentialsOfOtherOriginsAreForAllowedOrigins(t *testing.T) {
 // SE-02: a cookie is renewed after an hour, for browsers alone, and its session
 // ends with the session's limits.
 func TestSE02_ACookieIsRenewed(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		s.SignUp("a@x.test")
 		first := signInByCookie(s, "a@x.test")
 		get := func(value string, sets ...harness.Set) *harness.Answer {
@@ -397,7 +397,7 @@ func TestSE04_AnOldCookieEndsItsSession(t *testing.T) {
 // Many requests at once find the cookie due: each is served, and all are given
 // the same successor, also by two processes.
 func TestAC084_ManyTabsRenewACookieOnce(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		s.SignUp("a@x.test")
 		other := s.Process(withCookies)
 		cookie := signInByCookie(s, "a@x.test")

@@ -239,7 +239,7 @@ func TestADomainIsProvenByItsRecord(t *testing.T) {
 
 // Of two organisations that prove a domain at the same moment, one wins.
 func TestADomainHasOneOwner(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		other := s.Process()
 		ada, bob := verified(s, "ada@x.test"), verified(s, "bob@x.test")
 		orgs, processes := []string{team(s, ada), team(s, bob)}, []*harness.Server{s, other}
@@ -313,7 +313,7 @@ func TestAClaimWithoutARecordBlocksNobody(t *testing.T) {
 
 // Who has proven an address in the domain joins, and nobody else.
 func TestAccountsJoinByTheirDomain(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		ada := verified(s, "ada@x.test")
 		org := team(s, ada)
 		early := made(s, "early@firm.test", true)
@@ -586,7 +586,7 @@ func TestAnOrganizationHasAnOwnerAfterAStartOver(t *testing.T) {
 
 // Of 50 who want the last seats at once, in two processes, as many join as there are.
 func TestTwoProcessesGiveNoSeatTwice(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		processes := []*harness.Server{s, s.Process()}
 		org := team(s, verified(s, "ada@x.test"))
 		people := make([]string, 50)

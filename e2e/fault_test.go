@@ -138,7 +138,7 @@ func mailedTo(s *harness.Server, p *subject, kind mailer.Kind, to string) bool {
 // flow is done whole or not at all, gives nothing away unless it is done, never
 // tells of a success that did not happen, and can be tried again.
 func TestAC204_EveryCallOfEveryFlowMayFail(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		for _, flow := range faultFlows {
 			t.Run(strings.ReplaceAll(flow.name, " ", "_"), func(t *testing.T) {
 				for _, fault := range faultsOn(s.Kind) {

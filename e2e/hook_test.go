@@ -22,7 +22,7 @@ func TestAC192_AHookHarmsItsOwnRequestAlone(t *testing.T) {
 	closedToday := &admit.Error{Code: "app/closed", Status: http.StatusForbidden, Message: "Closed today."}
 	var auth *admit.Auth
 	var hooked atomic.Bool
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		s.Log.ExpectErrors()
 		hasty := s.Process(func(c *admit.Config) { c.RequestTimeout = 2 * time.Second })
 		p := s.SignUp("good@x.test")
@@ -92,7 +92,7 @@ func TestWhatAHookRefusesWasNever(t *testing.T) {
 
 // Events come in order and again until they are taken, whatever the host does.
 func TestEventsComeInOrderUntilTheHostTakesThem(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		var calls atomic.Int64
 		seen := make(chan admit.Event, 100)
 		told := s.Process(func(c *admit.Config) {

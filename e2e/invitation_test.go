@@ -330,7 +330,7 @@ func TestABannedOrUnprovenAccountAcceptsNothing(t *testing.T) {
 // AC-081, OT-03: of all who use an invitation at once one wins, and a revocation
 // and an acceptance never both do.
 func TestAC081_AnInvitationHasOneOutcome(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		ada, bob := verified(s, "ada@x.test"), verified(s, "bob@x.test")
 		org := team(s, ada)
 		_, token := invite(s, ada, org, "bob@x.test", "member")

@@ -464,7 +464,7 @@ func TestAC101_WeakConfigurationsAreRefused(t *testing.T) {
 }
 
 func TestAC102_SigningKeysRotateWithoutAGap(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		other := s.Process()
 		old := s.SignUp("a@x.test").Tokens
 		wait(s, "a@x.test") // before its link expires

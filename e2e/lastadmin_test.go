@@ -53,7 +53,7 @@ func madeAdmin(s *harness.Server, email string) string {
 }
 
 func TestTheLastAdministratorStays(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		last := madeAdmin(s, "last@x.test")
 		for _, removal := range removals {
 			other := madeAdmin(s, removal.name+"@x.test")
@@ -79,7 +79,7 @@ func TestTheLastAdministratorStays(t *testing.T) {
 
 // Whoever removes whom, and in how many processes: one administrator is left.
 func TestAdministratorsWhoRemoveEachOtherAtOnceLeaveOne(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		processes := []*harness.Server{s, s.Process()}
 		for round, removal := range removals {
 			for _, n := range []int{2, 2, 5} {

@@ -65,7 +65,7 @@ func TestLK06_LinkingAndUnlinkingAreMailed(t *testing.T) {
 // once.
 func TestAC130_APersonHasOneAccount(t *testing.T) {
 	p := harness.NewProvider("acme")
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		ada, bob := verified(s, "ada@x.test"), verified(s, "bob@x.test")
 		who := p.Person("1", "other@y.test", admit.ProofAsserted)
 		answers := harness.Parallel(10, func(i int) *harness.Answer {
@@ -83,7 +83,7 @@ func TestAC130_APersonHasOneAccount(t *testing.T) {
 // once.
 func TestAC131_TheLastWayInStays(t *testing.T) {
 	p, q := harness.NewProvider("acme"), harness.NewProvider("other")
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		who := p.Person("1", "ada@x.test", admit.ProofAsserted)
 		ada := by(s, p, who).Want(200).Tokens()
 		unlinkAt(s, p, ada.Access).Want(400, "auth/last-auth-method")
@@ -379,7 +379,7 @@ func TestOA14_TokensAreKeptSealedAndRenewedOnce(t *testing.T) {
 	ask := func(s *harness.Server, id string) (admit.ProviderTokens, error) {
 		return s.Auth.Identities.Token(s.T.Context(), admit.ProviderTokenParams{UserID: id, Provider: "acme"})
 	}
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		who := p.Person("1", "ada@x.test", admit.ProofAsserted)
 		who.Tokens.ExpiresAt = s.Clock.Now().Add(time.Hour)
 		s.Keep("token of the provider", "access-of-1")

@@ -219,7 +219,7 @@ func TestAC057_ALinkSignsNobodyInUnasked(t *testing.T) {
 }
 
 func TestOT03_OneOfManyRedemptionsWins(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		token := magicToken(s, "a@x.test")
 		other := s
@@ -299,7 +299,7 @@ func TestAC062_ACodeMayBeTriedFiveTimesAndOnlyWithItsRequest(t *testing.T) {
 }
 
 func TestAC062_ParallelGuessesAtACodeGetNoMoreThanItsTries(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		id, code, _ := askCode(s, "a@x.test")
 		answers := harness.Parallel(40, func(i int) *harness.Answer {

@@ -251,7 +251,7 @@ func TestAC139_ACodeIsAcceptedOnce(t *testing.T) {
 
 // AC-140: of fifty right answers that come at once, in three processes, one wins.
 func TestAC140_OneOfManyRightCodesWins(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		app := s.EnrollTOTP(verified(s, "a@x.test"))
 		processes := []*harness.Server{s}
 		if s.Kind != "memory" {
@@ -275,7 +275,7 @@ func TestAC140_OneOfManyRightCodesWins(t *testing.T) {
 // MF-02, MF-06: two processes race for one code and for one recovery code, round
 // after round.
 func TestMF02_MF06_OfTwoProcessesOneWins(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		app := s.EnrollTOTP(p)
 		processes := []*harness.Server{s, s}
@@ -425,7 +425,7 @@ func TestAC145_ASetupThatIsNotConfirmedChangesNothing(t *testing.T) {
 
 // AC-147: of two setups the later counts, and is confirmed whole.
 func TestAC147_OfTwoSetupsTheLaterCounts(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		first, second := s.SetUpTOTP(p), s.SetUpTOTP(p)
 		confirmMFA(s, p.Access, first.Code(s.Clock.Now())).Want(401, "auth/invalid-mfa-code")
@@ -456,7 +456,7 @@ func TestAC147_OfTwoSetupsTheLaterCounts(t *testing.T) {
 // AC-148, MF-06: a recovery code works once, in whatever spelling, and those from
 // before are dead when there are new ones.
 func TestAC148_ARecoveryCodeWorksOnce(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		app := s.EnrollTOTP(p)
 		code := app.BackupCodes[0]

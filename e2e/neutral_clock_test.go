@@ -23,7 +23,7 @@ import (
 // alternate, so that what else the machine does falls on all, and medians are
 // compared.
 func TestAE02_NobodyLearnsFromTheTimeWhoHasAnAccount(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		// The rules are the same on every store, and the race detector is no clock.
 		tries := 40
 		switch {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
+	"testing"
 
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
@@ -160,3 +163,35 @@ var _ = faultFlows.add(
 		done: func(s *harness.Server, p *subject) bool { return !linked(s, p) }, again: admit.ErrAccountNotFound,
 	},
 )
+
+// The answer names no reason. The log does, with the id of the request.
+func TestTheLogSaysWhyAProofWasRefused(t *testing.T) {
+	p := harness.NewProvider("acme")
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		ada := verified(s, "ada@x.test")
+		who := p.Person("1", "grace@x.test", admit.ProofAsserted)
+		logged := func(answer *harness.Answer, why string) {
+			t.Helper()
+			for line := range strings.Lines(s.Log.String()) {
+				if strings.Contains(line, `"request":"`+answer.Header.Get("X-Request-Id")+`"`) && strings.Contains(line, `"provider":"acme"`) && strings.Contains(line, why) {
+					return
+				}
+			}
+			t.Errorf("no line of the log says %q", why)
+		}
+		logged(s.Do("POST", "/v1/auth/acme/callback", harness.J{"idToken": p.IDToken(who, "n")}).Want(401, "auth/invalid-oauth-code"), "the nonce is another")
+		logged(s.Do("POST", "/v1/auth/acme/callback", harness.J{"code": "none"}).Want(401, "auth/invalid-oauth-code"), "no such code")
+		logged(s.Do("POST", "/v1/auth/accounts", harness.J{"provider": "acme", "code": "none"}, harness.Bearer(ada.Access)).Want(401, "auth/invalid-oauth-code"), "no such code")
+		b := leave(s, p, "")
+		code, state := p.Approve(b.url, who)
+		answer, _ := b.callback(url.Values{"code": {code}, "state": {state}, "iss": {"https://other.test"}})
+		logged(answer, "the issuer is another")
+		logged(s.Do("POST", "/v1/auth/acme/notifications", "junk").Want(401, "auth/invalid-oauth-code"), "invalid-oauth-code")
+		b = leave(s, p, "")
+		_, state = p.Approve(b.url, who)
+		answer, _ = b.callback(url.Values{"error": {"invalid_scope"}, "state": {state}})
+		if !strings.Contains(s.Log.String(), "the provider answered with invalid_scope") {
+			t.Errorf("%d: the log does not say what the provider answered", answer.Status)
+		}
+	}, harness.With(p))
+}

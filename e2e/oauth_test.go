@@ -105,7 +105,7 @@ func cookies(c *admit.Config) { c.Cookies = true }
 
 func TestARedirectSignsInWithAResult(t *testing.T) {
 	p := harness.NewProvider("acme")
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		b := leave(s, p, "")
 		q, _ := url.Parse(b.url)
 		if q.Query().Get("code_challenge_method") != "S256" || len(q.Query().Get("code_challenge")) != 43 || len(q.Query().Get("state")) < 22 || q.Query().Get("nonce") == "" {
@@ -247,7 +247,7 @@ func TestAC115_AStateWorksOnceForItsBrowserAndProvider(t *testing.T) {
 // AC-127, OA-09: of many callbacks at once, in two processes, one wins.
 func TestAC127_OfManyCallbacksOneWins(t *testing.T) {
 	p := harness.NewProvider("acme")
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		other := s.Process()
 		b := leave(s, p, "&mode=cookie")
 		code, state := p.Approve(b.url, p.Person("1", "grace@x.test", admit.ProofAsserted))

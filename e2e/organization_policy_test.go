@@ -446,7 +446,7 @@ func TestAPolicyLimitsTheSeats(t *testing.T) {
 
 // A change of the policy and the people who want the last seats, in two processes.
 func TestAPolicyAndItsLastSeats(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		processes := []*harness.Server{s, s.Process()}
 		org := team(s, verified(s, "ada@x.test"))
 		decrees(s, admit.SetPolicyParams{ID: org, MaxMembers: admit.Some(5)})

@@ -412,7 +412,7 @@ func TestTheLastOwnerStays(t *testing.T) {
 
 // Two deletions of the last two owners leave one account.
 func TestTheAccountOfTheLastOwnerStays(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		ada, bob := verified(s, "ada@x.test"), verified(s, "bob@x.test")
 		org := team(s, ada)
 		a := s.Do("DELETE", users+"/"+ada.ID, nil, harness.Bearer(ada.Access)).Want(400, "auth/last-owner")

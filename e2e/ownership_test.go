@@ -177,7 +177,7 @@ func ownershipRuns(t *testing.T) int {
 }
 
 func TestOwnershipHoldsOverTwoProcesses(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		ctx := t.Context()
 		auths := [2]*admit.Auth{s.Process().Auth, s.Process().Auth}
 		verifiedAccounts := 0
@@ -218,7 +218,7 @@ func TestOwnershipHoldsOverTwoProcesses(t *testing.T) {
 // Two changes of address that one person asks for at the same time, in two
 // processes: what was mailed to a mailbox never gives another address.
 func TestOfTwoChangesAtOnceEachConfirmsItsOwnMailbox(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		ctx := t.Context()
 		processes := [2]*harness.Server{s.Process(), s.Process()}
 		for round := range 4 {

@@ -348,7 +348,7 @@ func TestAC159_MalformedMessagesAreRefused(t *testing.T) {
 // AC-160, PK-10: an account has at most twenty passkeys, however many are made at
 // once.
 func TestAC160_TheNumberOfPasskeysIsBounded(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		p, other := verified(s, "a@x.test"), s.Process()
 		for range 17 {
 			s.AddPasskey(p, harness.NewDevice(t)).Want(201)

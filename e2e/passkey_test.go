@@ -217,7 +217,7 @@ func TestPasskeyOfAnotherImplementation(t *testing.T) {
 
 // PK-01: of many that end one ceremony at once, in two processes, one wins.
 func TestPK01_OneOfManyAnswersToACeremonyWins(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		p, other := verified(s, "a@x.test"), s.Process()
 		d := harness.NewDevice(t)
 		s.AddPasskey(p, d).Want(201)
@@ -256,7 +256,7 @@ func TestPK01_OneOfManyAnswersToACeremonyWins(t *testing.T) {
 // PK-06: a passkey belongs to one account. Two that register the same one at once
 // end with one.
 func TestPK06_APasskeyBelongsToOneAccount(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		other := s.Process()
 		a, b := verified(s, "a@x.test"), verified(s, "b@x.test")
 		for range 20 {
@@ -343,7 +343,7 @@ func TestLK05_NoPasskeyBeforeTheAddressIsProven(t *testing.T) {
 // LK-04, AC-131: where links are switched off, one way in is left, also when two
 // are removed at once.
 func TestLK04_TheLastWayInStays(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		p, other := verified(s, "a@x.test"), s.Process()
 		devices := []*harness.Device{harness.NewDevice(t), harness.NewDevice(t)}
 		first, second := s.AddPasskey(p, devices[0]).Want(201).String("id"), s.AddPasskey(p, devices[1]).Want(201).String("id")

@@ -145,7 +145,7 @@ func blocked(s *harness.Server, email string) {
 }
 
 func TestAC033_ParallelGuessesGetNoMoreThanTheBudget(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		s.SignUp("a@x.test")
 		processes := []*harness.Server{s, s.Process(), s.Process()}
 		answers := harness.Parallel(90, func(i int) *harness.Answer { return guess(processes[i%3], "a@x.test") })
@@ -351,7 +351,7 @@ func TestAC041_ADeletedAccountComesInByNoDoor(t *testing.T) {
 
 func TestAC043_RenewingAHashNeverUndoesANewPassword(t *testing.T) {
 	const newPassword = "Silber-Regen-2847"
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		p := s.SignUp("a@x.test") // with the fast hash, which the other process renews
 		modern := s.Process(func(c *admit.Config) { c.Passwords.InsecureFastHash = false })
 		signUp(s, "b@x.test", newPassword, "B").Want(http.StatusCreated)

@@ -272,7 +272,7 @@ func TestWhatAPersonSaysIsBounded(t *testing.T) {
 
 // Fifty changes of different fields at once, in two processes: none is lost.
 func TestNoChangeOfAProfileIsLost(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "ann@x.test")
 		processes := []*harness.Server{s, s.Process()}
 		type change struct {
@@ -309,7 +309,7 @@ func TestNoChangeOfAProfileIsLost(t *testing.T) {
 // Of many accounts that want a slug at once, in two processes, one gets it, and a slug
 // that is given up is free.
 func TestASlugBelongsToOneAccount(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		const racers = 8
 		processes := []*harness.Server{s, s.Process()}
 		var people [racers]harness.Person

@@ -132,7 +132,7 @@ func (l *leaving) UserPassword(ctx context.Context, tenant, key string) (store.U
 // Sixty guesses that hang up before they are evaluated are sixty guesses: only
 // the system's own failures are given back.
 func TestAGuessThatHangsUpIsCounted(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		s.SignUp("a@x.test")
 		slow := &leaving{begun: make(chan struct{}, 1)}
 		at := s.Process(func(c *admit.Config) {
@@ -178,7 +178,7 @@ func TestAGuessThatHangsUpIsCounted(t *testing.T) {
 
 // S14: what fails can be seen, and cannot be used to fill the log.
 func TestS14_FailuresLeaveEvents(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		p := s.SignUp("a@x.test")
 		for range failures + 3 {
 			guess(s, "a@x.test")

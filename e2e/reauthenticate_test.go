@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
 	"github.com/admit-go/admit/mailer"
+	"github.com/admit-go/admit/store/storetest"
 )
 
 var _ = faultFlows.add(faultFlow{
@@ -79,7 +82,7 @@ func TestSE07_ASessionIsProvenAgain(t *testing.T) {
 		app := s.EnrollTOTP(p)
 		s.Clock.Advance(10 * time.Minute)
 		answer := recent(other.Access).Want(403, "auth/reauthentication-required")
-		if methods, _ := answer.Get("error", "details", "methods").([]any); len(methods) != 5 || methods[1] != "totp" || methods[3] != "passkey" {
+		if methods, _ := answer.Get("error", "details", "methods").([]any); fmt.Sprint(methods) != "[password magiclink totp recovery-code]" {
 			t.Errorf("the methods are %v", methods)
 		}
 		s.Do("GET", "/app/factor", nil, harness.Bearer(other.Access)).Want(403, "auth/reauthentication-required")
@@ -162,4 +165,46 @@ func TestReauthenticationByCodeHasTheBudgetOfTheSecondFactor(t *testing.T) {
 		// The password has its own.
 		reauthenticate(s, p.Access, harness.J{"password": harness.Password}).Want(200)
 	})
+}
+
+// The answer lists what the account can prove itself with, and nothing else.
+func TestTheAnswerListsTheMethodsOfTheAccount(t *testing.T) {
+	acme := harness.NewProvider("acme")
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		plain, app, key := verified(s, "plain@x.test"), verified(s, "app@x.test"), verified(s, "key@x.test")
+		linked := by(s, acme, acme.Person("1", "linked@x.test", admit.ProofAsserted)).Want(200).Tokens()
+		before := s.SignIn("app@x.test", harness.Password).Want(200).Tokens()
+		s.EnrollTOTP(app)
+		s.AddPasskey(key, harness.NewDevice(t)).Want(201)
+		s.Clock.Advance(11 * time.Minute)
+		for name, want := range map[string]struct{ access, recent, factor string }{
+			"a password":              {plain.Access, "[password magiclink]", ""},
+			"an app":                  {before.Access, "[password magiclink totp recovery-code]", "[totp recovery-code]"},
+			"a passkey":               {key.Access, "[password magiclink passkey]", "[passkey]"},
+			"a provider, no password": {linked.Access, "[magiclink acme]", ""},
+		} {
+			refused := s.Do("GET", "/app/recent", nil, harness.Bearer(want.access)).Want(403, "auth/reauthentication-required")
+			if methods := fmt.Sprint(refused.Get("error", "details", "methods")); methods != want.recent {
+				t.Errorf("%s: a recent proof by %s", name, methods)
+			}
+			if want.factor == "" {
+				continue
+			}
+			refused = s.Do("GET", "/app/factor", nil, harness.Bearer(want.access)).Want(403, "auth/reauthentication-required")
+			if methods := fmt.Sprint(refused.Get("error", "details", "methods")); methods != want.factor {
+				t.Errorf("%s: a second factor by %s", name, methods)
+			}
+		}
+		// A list that cannot be read is no list.
+		broken := s.Process(func(c *admit.Config) {
+
+			c.Store = storetest.Wrap(s.Store, func(ctx context.Context, verb string, call func(context.Context) error) error {
+				if verb == "ListRecords" {
+					return errors.New("down")
+				}
+				return call(ctx)
+			})
+		})
+		broken.Do("GET", "/app/recent", nil, harness.Bearer(plain.Access)).Want(503, "auth/unavailable")
+	}, harness.With(acme))
 }

@@ -49,7 +49,7 @@ func TestS2_NoRevocationIsAnsweredBesideATransactionThatGoesOn(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			harness.Each(t, func(t *testing.T, s *harness.Server) {
+			harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 				var meanwhile atomic.Pointer[func()]
 				var waits sync.WaitGroup
 				var early atomic.Bool

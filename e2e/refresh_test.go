@@ -25,7 +25,7 @@ var _ = faultFlows.add(faultFlow{
 })
 
 func TestAC084_TwoTabRefresh(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		processes := []*harness.Server{s, s.Process(), s.Process()}
 		for _, tabs := range []int{2, 5, 20} {
 			p := s.SignUp(fmt.Sprintf("a%d@x.test", tabs))
@@ -49,7 +49,7 @@ func TestAC084_TwoTabRefresh(t *testing.T) {
 // TestAC084_ALostAnswerIsGivenAgain: as long as nobody has used the new pair,
 // the token before it is answered with the same refresh token, however late.
 func TestAC084_ALostAnswerIsGivenAgain(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		p := s.SignUp("a@x.test")
 		lost := s.Refresh(p.Refresh).Want(http.StatusOK).Tokens()
 		s.Clock.Advance(6 * 24 * time.Hour)
@@ -254,7 +254,7 @@ func swapCase(text string) string {
 // the front, two tabs may hold the same token sealed under either.
 func TestTK09_ASwitchOfSecretsIsNoTheft(t *testing.T) {
 	const newer = "b2a4c6e81f3d5079a8c6e4021b3d5f7798badcfe1032547698afcebd01234567"
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		before := s.Process(func(c *admit.Config) { c.Secrets = admit.Secrets(harness.Secret, newer) })
 		after := s.Process(func(c *admit.Config) { c.Secrets = admit.Secrets(newer, harness.Secret) })
 		p := before.SignUp("a@x.test")

@@ -90,7 +90,7 @@ func TestResetSetsThePasswordEndsEverySessionAndVerifies(t *testing.T) {
 }
 
 func TestAC049_OneOfManyResetsWins(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		verified(s, "a@x.test")
 		token := resetToken(s, "a@x.test")
 		other := s

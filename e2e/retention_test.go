@@ -12,7 +12,7 @@ import (
 // Config.EventRetention: the sweep deletes older events, and those alone.
 func TestEventsPastTheirRetentionAreSwept(t *testing.T) {
 	const kept = 30 * 24 * time.Hour
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		p := s.SignUp("a@x.test")
 		if made := len(s.Events(p.ID, "user.created")); made != 1 {
 			t.Fatalf("%d accounts were made", made)

@@ -180,7 +180,7 @@ func TestAC106_TheListShowsWhatItsOwnerMaySee(t *testing.T) {
 }
 
 func TestSessionsEndOneByOneOrAllOthersAtOnce(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		a := s.SignUp("a@x.test").Tokens
 		b := s.SignIn("a@x.test", harness.Password).Tokens()
 		c := s.SignIn("a@x.test", harness.Password).Tokens()
@@ -328,7 +328,7 @@ func TestAC111_NothingInAnAddressIsACredential(t *testing.T) {
 }
 
 func TestAC112_AUserHasABoundedNumberOfSessions(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		first := s.SignUp("a@x.test").Tokens
 		var last harness.Tokens
 		for range 12 {
@@ -357,7 +357,7 @@ func TestAC112_AUserHasABoundedNumberOfSessions(t *testing.T) {
 // RL-04: nobody's sign-in waits for another's that waits for the first. The
 // harness asks PostgreSQL whether any did.
 func TestRL04_SignInsAtOnceTakeTurns(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		s.SignUp("a@x.test")
 		for range 10 {
 			for _, a := range harness.Parallel(8, func(int) *harness.Answer { return s.SignIn("a@x.test", harness.Password) }) {

@@ -50,7 +50,7 @@ func askForLink(s *harness.Server, way, email string) *harness.Answer {
 }
 
 func TestSettingsTakeEffectOnEveryProcessAndGoBack(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		admin := harness.Bearer(s.Admin().Access)
 		other := s.Process(unlimited)
 		ann := verified(s, "ann@x.test")
@@ -190,7 +190,7 @@ func TestSettingsThatCannotWorkAreRefused(t *testing.T) {
 // is never read back.
 func TestTheSecretOfAProviderIsWrittenAndNeverReadBack(t *testing.T) {
 	p := harness.NewProvider("acme")
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		admin := harness.Bearer(s.Admin().Access)
 		other := s.Process()
 		const secret = "run-time-secret-5b1f"
@@ -228,7 +228,7 @@ func TestTheSecretOfAProviderIsWrittenAndNeverReadBack(t *testing.T) {
 
 // Two changes of different fields at one time are both kept.
 func TestSettingsThatAreChangedAtOnceLoseNothing(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		admin := harness.Bearer(s.Admin().Access)
 		bodies := []harness.J{
 			{"passwordPolicy": harness.J{"minLength": 10}}, {"passwordPolicy": harness.J{"requireNumbers": true}},
@@ -275,7 +275,7 @@ func TestASettingThatLocksAllAdministratorsOutIsRefused(t *testing.T) {
 // Two operators close one way in each, at one time: one of them is refused.
 func TestTwoSettingsAtOnceLockNobodyOut(t *testing.T) {
 	p := harness.NewProvider("acme")
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		lonely(s, p)
 		// Each has a key, since a transaction locks the key that it acts with.
 		_, key := s.NewKey("secret")

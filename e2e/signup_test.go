@@ -34,7 +34,7 @@ func signUp(s *harness.Server, email, password, name string) *harness.Answer {
 }
 
 func TestAC008_AddressesThatDifferInCaseAreOneAccount(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		first := s.SignUp("a@x.test")
 		signUp(s, "A@X.TEST", harness.Password, "B").Want(http.StatusConflict, "auth/email-already-exists")
 		s.SignIn("A@x.Test", harness.Password).Want(http.StatusOK)
@@ -178,7 +178,7 @@ func TestAC016_LengthsAreBounded(t *testing.T) {
 }
 
 func TestAC017_OfManySignUpsWithOneAddressOneSucceeds(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		processes := []*harness.Server{s, s.Process()}
 		answers := harness.Parallel(50, func(i int) *harness.Answer {
 			return signUp(processes[i%2], "a@x.test", harness.Password, fmt.Sprint("Ada ", i))

@@ -138,7 +138,7 @@ func TestAProvenAccountIsNotRetired(t *testing.T) {
 
 // The token works for five minutes, and once however many come with it.
 func TestStartingOverHappensOnce(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		plantedFactor(s, "a@x.test")
 		token := offered(s, redeem(s, magicToken(s, "a@x.test")))
 		counts := harness.Count(harness.Parallel(8, func(int) *harness.Answer { return startOver(s, token) }))

@@ -163,7 +163,7 @@ func TestRacesForTheLastSeatHaveOneOutcome(t *testing.T) {
 func twoSeats(context.Context, admit.Tx, string) (int, error) { return 2, nil }
 
 func runTeamRace(t *testing.T, race func(g *ground) (first, second teamAct, right func(first, second error) bool), options ...harness.Option) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		people := ground{s: s, ada: verified(s, "ada@x.test"), bob: verified(s, "bob@x.test"), eve: verified(s, "eve@x.test")}
 		other := processOn(s, s.Store, options...)
 		defer closeSoon(other)

@@ -205,7 +205,7 @@ func TestABrokenTemplateCostsNobodyAMail(t *testing.T) {
 }
 
 func TestTemplatesThatAreChangedAtOnceLoseNothing(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		admin := harness.Bearer(s.Admin().Access)
 		bodies := []harness.J{{"subject": "Hi", "body": resetBody}, {"senderName": "App"}, {"logoUrl": "https://app.example/l.png"}, {"brandColor": "#0b57d0"}}
 		for _, a := range harness.Parallel(len(bodies), func(i int) *harness.Answer { return s.Do("PATCH", resetTemplate, bodies[i], admin) }) {

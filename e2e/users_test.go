@@ -307,7 +307,7 @@ func TestAC172_TheListOfAccountsTakesNothingElse(t *testing.T) {
 
 // Fifty changes of different fields at once: none is lost.
 func TestNoChangeOfAnAccountIsLost(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		admin := harness.Bearer(s.Admin().Access)
 		p := verified(s, "ann@x.test")
 		processes := []*harness.Server{s, s.Process()}

@@ -587,7 +587,7 @@ func TestAC168_WebhooksAreForAdministrators(t *testing.T) {
 
 // Two processes send each event once.
 func TestTwoProcessesSendEachEventOnce(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		rec := newReceiver(t, nil)
 		admin := s.Admin()
 		id, _ := hook(s, harness.Bearer(admin.Access), rec.URL, harness.J{"events": []string{"organization.created"}})
@@ -619,7 +619,7 @@ func TestTwoProcessesSendEachEventOnce(t *testing.T) {
 // AC-207, AC-208: what a process has committed is sent by the next process, also what
 // the first had claimed.
 func TestAC207_MessagesOfAWebhookOutliveTheirProcess(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		hang := make(chan struct{})
 		rec := newReceiver(t, func(n int, w http.ResponseWriter, r *http.Request) {
 			if n == 1 {

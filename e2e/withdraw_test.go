@@ -131,7 +131,7 @@ func anotherWithdrawn(s *harness.Server, p *heldPerson) (map[string]string, harn
 // nothing of the old account leads to a new one with the address.
 func TestAZ10_AWithdrawnAccountIsGoneAtOnce(t *testing.T) {
 	provider := harness.NewProvider("acme")
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, "a@x.test")
 		who := provider.Person("1", "other@y.test", admit.ProofAsserted)
 		linkAt(s, provider, who, p.Access).Want(201)
@@ -409,7 +409,7 @@ func TestHooksOfADeletionVeto(t *testing.T) {
 // the deletion, and nothing is half done.
 func TestADeletionAndAnotherRequestAtOnceHaveOneOutcome(t *testing.T) {
 	provider := harness.NewProvider("acme")
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		for round := range 4 {
 			for name, other := range map[string]func(p harness.Person) *harness.Answer{
 				"sign-in": func(p harness.Person) *harness.Answer { return s.SignIn(p.Email, harness.Password) },
@@ -442,7 +442,7 @@ func TestADeletionAndAnotherRequestAtOnceHaveOneOutcome(t *testing.T) {
 
 // A freed address goes to one account: the restored one or a new one.
 func TestARestoreAndASignUpAtOnceGiveTheAddressOnce(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		for round := range 6 {
 			p := verified(s, fmt.Sprintf("a%d@x.test", round))
 			token := withdrawn(s, p)
@@ -476,7 +476,7 @@ func TestARestoreAndASignUpAtOnceGiveTheAddressOnce(t *testing.T) {
 
 // A purge and a restore at once: one of them.
 func TestAPurgeAndARestoreAtOnceHaveOneOutcome(t *testing.T) {
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		for round := range 6 {
 			p := verified(s, fmt.Sprintf("a%d@x.test", round))
 			token := withdrawn(s, p)
@@ -508,7 +508,7 @@ func TestAC180_APurgeLeavesTheLogAlone(t *testing.T) {
 	provider := harness.NewProvider("acme")
 	const agent, address = "Mozilla/5.0 (farewell-agent)", "leaver.unmistakable@x.test"
 	from := harness.Header("User-Agent", agent)
-	harness.Each(t, func(t *testing.T, s *harness.Server) {
+	harness.EveryStore(t, func(t *testing.T, s *harness.Server) {
 		p := verified(s, address)
 		s.Change(p.ID, func(u *store.User) {
 			u.Name, u.Nickname, u.Image = "Zebedee Leaver", "zebnick", "https://img.test/zeb.png"

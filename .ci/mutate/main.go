@@ -113,7 +113,7 @@ func baseline(tree string, mutants []mutant) (failures []error) {
 		}
 		done[m.dir+" "+m.test] = true
 		run := exec.Command(program, "-test.timeout=3m", "-test.run", m.test)
-		run.Dir = dir
+		run.Dir, run.Env = dir, environment(m)
 		switch output, err := run.CombinedOutput(); {
 		case err != nil:
 			failures = append(failures, fmt.Errorf("%s: the test is not green without the mutant:\n%s", m, output))
@@ -165,7 +165,7 @@ const (
 
 func runTest(tree string, m mutant) (result, string) {
 	command := exec.Command("go", "test", "-count=1", "-failfast", "-vet=off", "-timeout=3m", "-run", m.test, ".")
-	command.Dir = filepath.Join(tree, m.dir)
+	command.Dir, command.Env = filepath.Join(tree, m.dir), environment(m)
 	output, err := command.CombinedOutput()
 	switch text := string(output); {
 	case err == nil:
@@ -175,6 +175,15 @@ func runTest(tree string, m mutant) (result, string) {
 	default:
 		return failed, text
 	}
+}
+
+// environment is that of the test of a mutant. A test that names a SQL store runs on it,
+// whatever store its name would choose.
+func environment(m mutant) []string {
+	if strings.Contains(m.test, "/sqlite") || strings.Contains(m.test, "/postgres") {
+		return append(os.Environ(), "STORES=all")
+	}
+	return nil
 }
 
 // copyTree copies regular files, without the data of git.
