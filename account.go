@@ -67,15 +67,12 @@ func claimAfter(ctx context.Context, t *txn, user *store.User, h happening) erro
 	if err := markPlanted(ctx, t, user); err != nil {
 		return err
 	}
-	now := t.now()
-	verified, err := t.VerifyEmail(ctx, tenant, user.ID, user.EmailKey, now)
-	if err != nil {
+	// Mails begin with the name.
+	user.Name, user.EmailVerifiedAt, user.UpdatedAt = nameFrom(user.Email), t.now(), t.now()
+	if err := t.UpdateUser(ctx, *user); err != nil {
 		return err
 	}
-	if verified {
-		user.Version++
-	}
-	user.EmailVerifiedAt = now
+	user.Version++
 	if hook := t.config.Hooks.AccountClaimed; hook != nil {
 		if err := flush(ctx, t); err != nil {
 			return err
@@ -209,6 +206,16 @@ func cleanName(name string) (string, bool) {
 		}
 	}
 	return name, true
+}
+
+// nameFrom is the name of an account whose owner has given none: the part of the address
+// before the @.
+func nameFrom(email string) string {
+	local, _, _ := strings.Cut(email, "@")
+	if name, ok := cleanName(local); ok {
+		return name
+	}
+	return "New user"
 }
 
 // plainText says whether a text has at most a number of characters, none of which

@@ -273,6 +273,8 @@ type requestContext struct {
 	paid atomic.Bool
 	// browser is nil for routes that no sign-in goes through, and without cookies.
 	browser *browser
+	// page is the pattern of the hosted page that answers.
+	page string
 }
 
 func (c *requestContext) Value(key any) any {

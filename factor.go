@@ -30,7 +30,7 @@ var (
 	// The gate asks for a second factor. Details have the ticket that completes the
 	// sign-in (mfaToken), and what it can be completed with (methods).
 
-	ErrMFARequired           = &Error{Code: "auth/mfa-required", Status: http.StatusForbidden, Message: "Please give a code of your authenticator app, or a recovery code."}
+	ErrMFARequired           = &Error{Code: "auth/mfa-required", Status: http.StatusForbidden, Message: "Please complete the sign-in with your second factor."}
 	ErrMFAEnrollmentRequired = &Error{Code: "auth/mfa-enrollment-required", Status: http.StatusForbidden, Message: "Please set up a second factor first."}
 )
 

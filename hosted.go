@@ -13,7 +13,8 @@ type OpenedPages struct {
 	// request below it; that of Config.Pages answers
 	// /.well-known/change-password, too. It finds its Auth with
 	// AuthFrom, and the signed-in user with UserFrom. Requests below
-	// Path + "/assets/" are not asked who sends them.
+	// Path + "/assets/" are not asked who sends them. The handler sets Request.Pattern to
+	// the pattern of the page, which the log and Instrument name as the route.
 	Path    string
 	Handler http.Handler
 	// The fields below are for Config.Pages alone.
@@ -45,6 +46,10 @@ const (
 	NeedVerified PageNeed = "verified"
 	// NeedRecent is a user with a recent proof of identity.
 	NeedRecent PageNeed = "recent"
+	// NeedFactor is a session with two factors, of a user who has a second factor.
+	NeedFactor PageNeed = "factor"
+	// NeedSetUp is a second factor, of a user who has none.
+	NeedSetUp PageNeed = "set-up"
 )
 
 // changePasswordPath is where password managers look for the page that changes a

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/admit-go/admit/internal/emailaddress"
@@ -290,11 +289,7 @@ func (m *MagicLinks) userFromMailbox(ctx context.Context, tx *txn, found store.T
 	if err != nil || !hmac.Equal([]byte(address.Key), []byte(found.EmailKey)) {
 		return store.User{}, ErrInvalidToken
 	}
-	local, _, _ := strings.Cut(address.Display, "@")
-	name, ok := cleanName(local)
-	if !ok {
-		name = "New user"
-	}
+	name := nameFrom(address.Display)
 	user := m.newUser(address, name, RoleUser)
 	user.EmailVerifiedAt, user.Locale = user.CreatedAt, language
 	if err := refuseClosedSignUp(ctx, m.kernel, tx); err != nil {

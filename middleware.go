@@ -8,6 +8,7 @@ import (
 
 	"github.com/admit-go/admit/internal/deadline"
 	"github.com/admit-go/admit/store"
+	"github.com/admit-go/admit/ui"
 )
 
 // RequireUser lets signed-in users pass, also guests. For anybody else it
@@ -130,16 +131,22 @@ func (a *Auth) RequireRecent(next http.Handler) http.Handler {
 // auth/mfa-enrollment-required.
 func (a *Auth) RequireFactor(next http.Handler) http.Handler {
 	return a.guard(next, freshly, func(c *caller) error {
-		switch {
-		case !c.signedIn:
+		if !c.signedIn {
 			return ErrUnauthorized
-		case c.actor != nil:
-			return ErrImpersonating
-		case c.session.ACR() == store.TwoFactors:
-			return nil
 		}
-		return factorMissing(a.kernel, &c.user)
+		return needsFactor(a.kernel, c)
 	})
+}
+
+// needsFactor refuses a signed-in user whose session was not proven with two factors.
+func needsFactor(k *kernel, c *caller) error {
+	switch {
+	case c.actor != nil:
+		return ErrImpersonating
+	case c.session.ACR() == store.TwoFactors:
+		return nil
+	}
+	return factorMissing(k, &c.user)
 }
 
 // RequireOrganization lets signed-in users pass whose session works in an
@@ -376,7 +383,14 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if h.Get("X-Request-Id") == "" {
 		h.Set("X-Request-Id", requestID())
 	}
-	writeError(a.kernel, w, r, report(a.log, w, r, err))
+	answer := report(a.log, w, r, err)
+	if a.hosted.Handler != nil && answer.Status == http.StatusForbidden && navigatesToPage(r) {
+		h.Add("Vary", "Accept, Cookie, Sec-Fetch-Mode")
+		if a.visitor(w, r).showError(answer, ui.Page{}) == nil {
+			return
+		}
+	}
+	writeError(a.kernel, w, r, answer)
 }
 
 // RequirePolicy lets a caller pass who meets a policy such as "user &

@@ -254,13 +254,12 @@ func titleOf(name string) string {
 // nameOf is the name of a new account: what the provider says, else the local part
 // of the address.
 func nameOf(id *ProviderIdentity, address emailaddress.Address) string {
-	local, _, _ := strings.Cut(address.Display, "@")
-	for _, candidate := range []string{id.Name, id.Nickname, local} {
+	for _, candidate := range []string{id.Name, id.Nickname} {
 		if name, ok := cleanName(cut(candidate, 100)); ok {
 			return name
 		}
 	}
-	return "New user"
+	return nameFrom(address.Display)
 }
 
 func nicknameOf(nickname string) string {

@@ -227,6 +227,16 @@ func wantsPage(r *http.Request) bool {
 	return !wantsJSON(r) && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
+// navigatesToPage reports whether a browser shows the answer to a person. A
+// script that fetches something cannot use a page.
+func navigatesToPage(r *http.Request) bool {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
+		return false
+	}
+	return r.Header.Get("Authorization") == "" && r.Header.Get("X-Api-Key") == "" &&
+		r.Header.Get("X-Requested-With") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
 // writePage writes a page. If the page has no form and no link, it gets a link
 // to the home page.
 func (v visitor) writePage(status int, page ui.Page) error {

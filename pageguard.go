@@ -33,6 +33,13 @@ func (a *Auth) RequireRecentPage(next http.Handler) http.Handler {
 	return pageGuard(a, next, freshly, NeedRecent, a.recent)
 }
 
+// RequireFactorPage is RequireFactor for pages. A browser whose user has a second
+// factor and came in without it is sent to a page that asks for the factor. A browser
+// whose user has none is sent to the page that sets one up.
+func (a *Auth) RequireFactorPage(next http.Handler) http.Handler {
+	return pageGuard(a, next, freshly, NeedFactor, func(c *caller) error { return needsFactor(a.kernel, c) })
+}
+
 // pageGuard guards a page: pass is asked about signed-in users, and need is what
 // a user lacks whom pass refuses.
 func pageGuard(a *Auth, next http.Handler, how manner, need PageNeed, pass func(*caller) error) http.Handler {
@@ -59,6 +66,8 @@ func pageGuard(a *Auth, next http.Handler, how manner, need PageNeed, pass func(
 			sendToPage(a, w, r, NeedUser)
 		case answer.Is(ErrEmailNotVerified), answer.Is(ErrReauthenticationRequired):
 			sendToPage(a, w, r, need)
+		case answer.Is(ErrMFAEnrollmentRequired):
+			sendToPage(a, w, r, NeedSetUp)
 		default:
 			a.refuse(w, r, err)
 		}
@@ -102,16 +111,6 @@ func wantedPath(k *kernel, r *http.Request) string {
 		wanted = base.EscapedPath() + wanted
 	}
 	return wanted
-}
-
-// navigatesToPage reports whether a browser shows the answer to a person. A
-// script that fetches something cannot use a page.
-func navigatesToPage(r *http.Request) bool {
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
-		return false
-	}
-	return r.Header.Get("Authorization") == "" && r.Header.Get("X-Api-Key") == "" &&
-		r.Header.Get("X-Requested-With") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // errNoPages is the reason why a guard for pages lets nobody pass.

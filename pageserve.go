@@ -49,6 +49,8 @@ func fromPages(a *Auth, r *http.Request) bool { return AuthFrom(r.Context()) == 
 // reader in a circle.
 func servePages(a *Auth, to *OpenedPages, w http.ResponseWriter, r *http.Request, ctx *requestContext) error {
 	r = r.WithContext(context.WithValue(r.Context(), authKey{}, a))
+	r.Pattern = ""
+	defer func() { ctx.page = r.Pattern }()
 	if strings.HasPrefix(r.URL.Path, to.Path+"/assets/") {
 		to.Handler.ServeHTTP(w, r)
 		return nil

@@ -37,7 +37,8 @@ func personalKinds() []string {
 
 // dropPlanted removes from an account what the person may have planted who signed up
 // with the address of somebody else: an identity, a profile, a picture, a public page, and above
-// all a choice to get no notices.
+// all a choice to get no notices. The caller stores the
+// account.
 func dropPlanted(ctx context.Context, t *txn, user *store.User) error {
 	if _, err := t.DeleteRecordsOf(ctx, tenant, userRef(user.ID), append(personalKinds(), recordIdentity)...); err != nil {
 		return err
@@ -45,15 +46,6 @@ func dropPlanted(ctx context.Context, t *txn, user *store.User) error {
 	if err := dropAvatar(ctx, t, user.ID); err != nil {
 		return err
 	}
-	before := *user
 	user.Nickname, user.Image, user.MuteAlerts, user.Onboarding = "", "", false, onboardingPending
-	if before == *user {
-		return nil
-	}
-	user.UpdatedAt = t.now()
-	if err := t.UpdateUser(ctx, *user); err != nil {
-		return err
-	}
-	user.Version++
 	return nil
 }

@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -149,7 +150,7 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 	var at *router.Node[*route]
 
 	if a.config.Instrument.RequestEnded != nil {
-		defer func() { requestEnded(ctx, a, r, at, out.status, time.Since(began)) }()
+		defer func() { requestEnded(ctx, a, r, at, out.sent(), time.Since(began)) }()
 	}
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -160,7 +161,7 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 				"panic", cause, "stack", string(debug.Stack()))
 			a.answer(w, r, at, ErrInternal.detail("requestId", id))
 		}
-		a.logRequest(ctx, r, at, out.status, began)
+		a.logRequest(ctx, r, at, out.sent(), began)
 	}()
 
 	if opened := a.pagesAt(r.URL.Path); opened != nil {
@@ -206,6 +207,10 @@ func (w *recorded) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// sent is the status of an answer that has ended. net/http sends 200 where nobody has
+// said another.
+func (w *recorded) sent() int { return cmp.Or(w.status, http.StatusOK) }
+
 // Unwrap lets http.ResponseController reach the writer below.
 func (w *recorded) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
@@ -216,22 +221,27 @@ func (a *Auth) logRequest(ctx *requestContext, r *http.Request, at *router.Node[
 	if !a.log.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	pattern := ""
-	if at != nil {
-		if found, ok := at.Serves(r.Method); ok {
-			pattern = pathOf(a, *found)
-		}
-	}
 	// The line does not need the source position that slog.Logger would look
 	// up.
 	took := time.Since(began)
 	line := slog.NewRecord(began.Add(took), slog.LevelInfo, "request", 0)
-	line.AddAttrs(slog.String("request", ctx.requestID), slog.String("method", method(r.Method)), slog.String("route", pattern),
+	line.AddAttrs(slog.String("request", ctx.requestID), slog.String("method", method(r.Method)), slog.String("route", routeOf(ctx, a, r, at)),
 		slog.Int("status", status), slog.Duration("took", took))
 	if a.config.LogClientAddress {
 		line.AddAttrs(slog.String("client", clientFrom(ctx).IPAddress))
 	}
 	_ = a.log.Handler().Handle(ctx, line)
+}
+
+// routeOf returns the pattern of the route or of the hosted page that a request is for,
+// or "".
+func routeOf(ctx *requestContext, a *Auth, r *http.Request, at *router.Node[*route]) string {
+	if at != nil {
+		if found, ok := at.Serves(r.Method); ok {
+			return pathOf(a, *found)
+		}
+	}
+	return ctx.page
 }
 
 // method returns the method for the log, and "other" for a method that HTTP
@@ -315,12 +325,7 @@ func requestBegan(ctx context.Context, a *Auth) context.Context {
 }
 
 func requestEnded(ctx *requestContext, a *Auth, r *http.Request, at *router.Node[*route], status int, took time.Duration) {
-	facts := RequestFacts{ID: ctx.requestID, Method: method(r.Method), Status: status, Duration: took}
-	if at != nil {
-		if found, ok := at.Serves(r.Method); ok {
-			facts.Route = pathOf(a, *found)
-		}
-	}
+	facts := RequestFacts{ID: ctx.requestID, Method: method(r.Method), Route: routeOf(ctx, a, r, at), Status: status, Duration: took}
 	tell(ctx, a.log, "RequestEnded", func() { a.config.Instrument.RequestEnded(ctx, facts) })
 }
 

@@ -113,8 +113,12 @@ var errNoSuchPage = &admit.Error{Code: "auth/not-found", Status: http.StatusNotF
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, s.path), "/")
 	if name, ok := strings.CutPrefix(at, "assets/"); ok {
+		r.Pattern = s.path + "/assets/{name}"
 		s.serveAsset(w, r, name)
 		return
+	}
+	if found, _, ok := find(at); ok {
+		r.Pattern = strings.TrimSuffix(s.path+"/"+found.path, "/")
 	}
 	v := &visit{site: s, auth: admit.AuthFrom(r.Context()), w: w, query: r.URL.Query(), form: url.Values{}}
 	v.r = r.WithContext(admit.WithLanguages(r.Context(), r.Header.Get("Accept-Language")))

@@ -550,7 +550,7 @@ func TestLK02_AClaimTakesOverNoProfile(t *testing.T) {
 					}
 				}
 				s.Do("GET", "/v1/profiles/ann-lee", nil).Want(http.StatusNotFound, "user/not-found")
-				if user, err := s.Store.User(t.Context(), "", p.ID); err != nil || user.MuteAlerts {
+				if user, err := s.Store.User(t.Context(), "", p.ID); err != nil || user.MuteAlerts || user.Name != "victim" {
 					t.Errorf("the account is %+v, %v", user, err)
 				}
 			}, unlimited)

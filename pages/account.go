@@ -12,6 +12,7 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/internal/wording"
+	"github.com/admit-go/admit/store"
 )
 
 // This file has the account of the signed-in user: a page that shows all of it,
@@ -177,7 +178,7 @@ func (v *visit) twoStep() error {
 		err = admit.ErrInvalidRequest
 	}
 	if errors.Is(err, admit.ErrReauthenticationRequired) {
-		return v.goTo(v.way(v.r, admit.NeedRecent, v.here()))
+		return v.goTo(v.way(v.r, admit.NeedRecent, v.comingFrom()))
 	}
 	return v.refused(err, "account-two-step")
 }
@@ -302,7 +303,7 @@ func (v *visit) devices() error {
 }
 
 func (v *visit) reauthenticatePage() error {
-	if v.recent() {
+	if v.proven() {
 		return v.goTo(v.onward())
 	}
 	if err := v.aboutProof(); err != nil {
@@ -319,9 +320,26 @@ func (v *visit) reauthenticatePage() error {
 	return v.show(status, "reauthenticate")
 }
 
-// aboutProof tells the page by which providers the reader can prove who it is.
+// proven says whether the visitor has given the proof that the page asks for: a second
+// factor or a recent proof.
+func (v *visit) proven() bool {
+	if v.factorAlone() {
+		return v.session.ACR() == store.TwoFactors
+	}
+	return v.recent()
+}
+
+// factorAlone says whether only a second factor is the proof that the page asks for.
+func (v *visit) factorAlone() bool {
+	return v.r.URL.Query().Get("factor") != "" || v.form.Get("factor") != ""
+}
+
+// aboutProof tells the page by what the reader can prove who it is.
 func (v *visit) aboutProof() error {
-	v.view.Email = v.user.Email
+	v.view.Email, v.view.FactorAlone = v.user.Email, v.factorAlone()
+	if err := v.loadFactors(); err != nil {
+		return err
+	}
 	if err := v.loadLinks(); err != nil {
 		return err
 	}

@@ -33,6 +33,8 @@ type flow struct {
 	StartOver string `json:"s,omitempty"`
 	// Passkey says that a passkey may complete the sign-in.
 	Passkey bool `json:"p,omitempty"`
+	// NoCode says that no code may complete it.
+	NoCode bool `json:"n,omitempty"`
 	// Email is what the reader typed.
 	Email string `json:"e,omitempty"`
 }

@@ -177,6 +177,10 @@ func (s *site) way(r *http.Request, need admit.PageNeed, returnTo string) string
 		page = "verify"
 	case admit.NeedRecent:
 		page = "reauthenticate"
+	case admit.NeedFactor:
+		page = "reauthenticate?factor=true"
+	case admit.NeedSetUp:
+		page = "account/two-step"
 	default:
 		// A sign-in that waits goes on where it stopped.
 		if waits := s.readFlow(r).page(); waits != "" {

@@ -110,6 +110,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		path = strings.TrimPrefix(path, s.pages.Path)
 	}
 	if name, ok := strings.CutPrefix(path, "/assets/"); ok {
+		r.Pattern = s.pages.Path + "/assets/{name}"
 		s.assets.serve(w, r, name)
 		return
 	}
@@ -123,6 +124,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.fail(errNoSuchPage)
 		return
 	}
+	r.Pattern = r.URL.Path
 	v.view = s.newView(v)
 	v.view.secret = found.secret
 	if found.get != nil && !found.secret {
@@ -174,9 +176,9 @@ func (v *visit) serve(at page) error {
 	switch {
 	case at.need == "":
 	case !v.signedIn:
-		return v.goTo(v.way(v.r, admit.NeedUser, v.here()))
+		return v.goTo(v.way(v.r, admit.NeedUser, v.comingFrom()))
 	case at.need == admit.NeedRecent && !v.recent():
-		return v.goTo(v.way(v.r, admit.NeedRecent, v.here()))
+		return v.goTo(v.way(v.r, admit.NeedRecent, v.comingFrom()))
 	}
 	if at.limited && v.r.Method == http.MethodPost {
 		return v.within(admit.SignUpLimit, answer)
@@ -189,6 +191,15 @@ func (v *visit) here() string {
 	here := v.base + v.r.URL.EscapedPath()
 	if id := v.r.URL.Query().Get("id"); id != "" {
 		here += "?" + url.Values{"id": {id}}.Encode()
+	}
+	return here
+}
+
+// comingFrom is the page of this request with what the page itself comes back to.
+func (v *visit) comingFrom() string {
+	here := v.here()
+	if to := v.returnTo(); to != "" && !strings.Contains(here, "?") {
+		here += "?" + url.Values{"return_to": {to}}.Encode()
 	}
 	return here
 }

@@ -130,6 +130,7 @@ func (v *visit) paused(err error, email, name string, keep ...string) error {
 	ticket, _ := answer.Details["mfaToken"].(string)
 	methods, _ := answer.Details["methods"].([]string)
 	f := flow{Ticket: ticket, Email: email, Passkey: slices.Contains(methods, admit.FactorPasskey)}
+	f.NoCode = f.Passkey && !slices.Contains(methods, admit.FactorTOTP) && !slices.Contains(methods, admit.FactorRecoveryCode)
 	f.StartOver, _ = answer.Details["startOverToken"].(string)
 	switch {
 	case errors.Is(err, admit.ErrMFARequired):
@@ -310,7 +311,7 @@ func (v *visit) secondStepPage() error {
 // aboutFlow tells the page what the sign-in waits for.
 func (v *visit) aboutFlow() {
 	v.view.Email, v.view.Passkey, v.view.StartOver = v.flow.Email, v.flow.Passkey, v.flow.StartOver != ""
-	v.view.Kind = v.flow.Kind
+	v.view.Kind, v.view.NoCode = v.flow.Kind, v.flow.NoCode
 }
 
 func (v *visit) secondStep() error {

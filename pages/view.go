@@ -51,6 +51,8 @@ type View struct {
 	// Passkey says that a passkey can complete the step. StartOver says that the
 	// reader can retire an account that somebody else has made.
 	Passkey, StartOver bool
+	// NoCode says that the account has no code to give, only a passkey.
+	NoCode bool
 	// Setup is an authenticator app that is being set up, Codes are new recovery codes.
 	Setup *Setup
 	Codes []string
@@ -59,6 +61,8 @@ type View struct {
 	Sessions []SessionRow
 	Devices  []admit.RememberedDevice
 	Factor   *admit.Factor
+	// FactorAlone says that only a second factor is a proof.
+	FactorAlone bool
 	// Settings are those pages of the account that not every account needs.
 	Settings Settings
 	// Team is for organisations and invitations.
