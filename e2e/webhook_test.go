@@ -727,19 +727,3 @@ func TestADeletedWebhookLeavesNoMessages(t *testing.T) {
 		}
 	}, privately, unlimited)
 }
-
-// A deleted webhook is gone at once, also while an attempt keeps its record.
-func TestADeletedWebhookIsGoneDuringAnAttempt(t *testing.T) {
-	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
-		answer := make(chan struct{})
-		rec := newReceiver(t, func(int, http.ResponseWriter, *http.Request) { <-answer })
-		defer close(answer)
-		admin := harness.Bearer(s.Admin().Access)
-		id, _ := hook(s, admin, rec.URL, harness.J{"events": []string{"organization.*"}})
-		s.Do("POST", hooksPath+"/"+id+"/test", nil, admin).Want(http.StatusAccepted)
-		s.Eventually("an attempt", func() bool { return len(rec.taken()) == 1 })
-		s.Do("DELETE", hooksPath+"/"+id, nil, admin).Want(http.StatusOK)
-		s.Do("GET", hooksPath+"/"+id, nil, admin).Want(http.StatusNotFound, "webhook/not-found")
-		s.Do("DELETE", hooksPath+"/"+id, nil, admin).Want(http.StatusNotFound, "webhook/not-found")
-	}, privately)
-}
