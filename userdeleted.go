@@ -65,7 +65,7 @@ func (u *Users) Purge(ctx context.Context, id string) error {
 		return ErrUserNotFound
 	}
 	user, err := u.store.User(ctx, tenant, id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && !user.Deleted() {
+	if errors.Is(err, store.ErrNotFound) {
 		return ErrUserNotFound
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package admit_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"strings"
@@ -186,6 +187,34 @@ func TestPendingLinksDieWithTheAccount(t *testing.T) {
 	}
 	if _, err := kit.Auth.MagicLinks.Redeem(t.Context(), token); !errors.Is(err, admit.ErrInvalidToken) {
 		t.Errorf("the link of before: %v", err)
+	}
+}
+
+// A link that was used restores nothing, even if its token is still stored.
+func TestAUsedLinkRestoresNoAccount(t *testing.T) {
+	records := memory.New()
+	kit := authtest.New(t, func(c *admit.Config) { c.Store = records })
+	ann := kit.SignedIn("")
+	if err := kit.Auth.Withdrawals.Withdraw(t.Context(), admit.WithdrawParams{UserID: ann.User.ID, Password: authtest.Password}); err != nil {
+		t.Fatal(err)
+	}
+	token := kit.Mailbox.Link(ann.User.Email).Query().Get("token")
+	hash := sha256.Sum256([]byte(token))
+	spend := func(ctx context.Context, tx store.Store) error {
+		_, _, spent, err := tx.SpendToken(ctx, "", "restore", hash[:], kit.Clock.Now())
+		if err == nil && !spent {
+			err = errors.New("the token was not spent")
+		}
+		return err
+	}
+	if err := records.Tx(t.Context(), spend); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kit.Auth.Withdrawals.Restore(t.Context(), token); !errors.Is(err, admit.ErrInvalidToken) {
+		t.Errorf("the used link: %v", err)
+	}
+	if _, err := kit.Auth.Users.Get(t.Context(), ann.User.ID); !errors.Is(err, admit.ErrUserNotFound) {
+		t.Errorf("the account is back: %v", err)
 	}
 }
 

@@ -149,8 +149,8 @@ func (v *visit) askToSignIn() {
 	v.auth.RequirePage(http.HandlerFunc(v.refuseProgram)).ServeHTTP(v.w, v.r)
 }
 
-// refuseProgram answers a program with an access token: the console takes the session
-// of a browser alone. Programs have the API.
+// refuseProgram stands behind a guard that sends the visitor to another page. A guard
+// that lets the visitor pass nevertheless leads to no page of the console.
 func (v *visit) refuseProgram(http.ResponseWriter, *http.Request) { v.fail(admit.ErrForbidden) }
 
 func (v *visit) serve(at string) error {

@@ -361,12 +361,18 @@ func TestAccountsJoinByTheirDomain(t *testing.T) {
 		}
 		joins(s, org, harness.Person{ID: early}, "member")
 		// Nobody joins by a domain that is lost, or whose join is none.
+		proven(s, org, "side.test", "automatic") // so that sign-ins ask for domains at all
 		claimed(s, org, "firm.test", "none")
 		late := made(s, "late@firm.test", true)
 		enters(s, "late@firm.test")
+		if role := roleOf(s, org, late); role != "" {
+			t.Errorf("by a domain whose join is none, the role is %q", role)
+		}
 		claimed(s, org, "firm.test", "automatic")
-		if err := s.Auth.Domains.Remove(t.Context(), admit.DomainParams{OrganizationID: org, Domain: "firm.test"}); err != nil {
-			t.Fatal(err)
+		for _, domain := range []string{"firm.test", "side.test"} {
+			if err := s.Auth.Domains.Remove(t.Context(), admit.DomainParams{OrganizationID: org, Domain: domain}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		claimed(s, org, "firm.test", "automatic")
 		enters(s, "late@firm.test")

@@ -255,10 +255,14 @@ func TestHostedAnAccountIsDeletedAndRestored(t *testing.T) {
 	if strings.Contains(p.body, "not this one") {
 		t.Error("the page repeats a password")
 	}
-	p.send("/auth/account/delete", "sure", "true", "proofPassword", hostedPassword).sees(200, "Your account is deleted", "14 days")
+	// The answer to the form itself clears the cookie, not the page it leads to.
+	p.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	p.send("/auth/account/delete", "sure", "true", "proofPassword", hostedPassword).sees(303)
 	if p.cookie("session") != "" {
 		t.Error("the browser keeps the cookie of a deleted account")
 	}
+	p.client.CheckRedirect = nil
+	p.open("/auth/account-deleted").sees(200, "Your account is deleted", "14 days")
 	p.open("/auth/account").sees(200, "<h1>Sign in</h1>")
 	p.open("/auth/sign-in").signIn("ada@x.test").sees(422)
 	link := hostedLink(s, mailer.AccountWithdrawn, "ada@x.test", base)

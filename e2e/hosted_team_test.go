@@ -87,6 +87,10 @@ func TestHostedATeamIsMadeAndManaged(t *testing.T) {
 	ada.send("/auth/organizations", "action", "switch", "id", "").sees(200, "You work in another organization now", "Switch to Acme")
 	ada.send("/auth/organizations", "action", "switch", "id", team).sees(200, "You work here now")
 
+	// A member of another team gets to no team by its id.
+	eve := confirmedPerson(t, s, base, "eve@x.test")
+	eve.makeTeam("Other")
+	eve.open("/auth/organization?id=" + team).sees(404)
 	ben.open("/auth/organization?id=" + team).sees(404)
 	ben.open("/auth/organization/invitations?id=" + team).sees(404)
 	ben.ask("POST", "/auth/organizations", url.Values{"action": {"switch"}, "id": {team}}, nil).sees(404)

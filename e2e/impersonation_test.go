@@ -248,8 +248,12 @@ func TestRulesAreClosedToAnImpersonation(t *testing.T) {
 			"proof": func(r *http.Request) error {
 				return a.Reauthentication.Prove(r.Context(), admit.ReauthenticateParams{Password: harness.Password})
 			},
-			"notifications": func(r *http.Request) error {
+			"notices of security": func(r *http.Request) error {
 				_, err := a.Profiles.UpdateNotifications(r.Context(), admit.UpdateNotificationsParams{UserID: ann.ID, SecurityAlerts: admit.Some(false)})
+				return err
+			},
+			"other notices": func(r *http.Request) error {
+				_, err := a.Profiles.UpdateNotifications(r.Context(), admit.UpdateNotificationsParams{UserID: ann.ID, Service: admit.Some(false)})
 				return err
 			},
 			"another impersonation": func(r *http.Request) error {

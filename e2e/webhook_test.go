@@ -188,6 +188,14 @@ func TestAWebhookIsSignedAsTheStandardSays(t *testing.T) {
 		if strings.Contains(s.Log.String(), "of-the-receiver") {
 			t.Error("the URL of the receiver is in the log")
 		}
+		// The reason of a ban stands in the event, and is no id.
+		if err := s.Auth.Users.Ban(t.Context(), admit.BanParams{UserID: ann.ID, Reason: "owes us money"}); err != nil {
+			t.Fatal(err)
+		}
+		s.Eventually("a message of the ban", func() bool { return len(rec.taken()) == 2 })
+		if banned := string(rec.taken()[1].body); !strings.Contains(banned, "user.banned") || strings.Contains(banned, "owes") {
+			t.Errorf("the message of the ban is %s", banned)
+		}
 	}, privately, func(c *admit.Config) { c.Now = time.Now })
 }
 
@@ -331,7 +339,7 @@ func TestAMessageThatFailsForEverStepsAside(t *testing.T) {
 		passed := func(kind string) bool {
 			return slices.ContainsFunc(deliveries(s, id), func(d admit.WebhookDelivery) bool { return d.Status == "delivered" && d.Type == kind })
 		}
-		for n := 1; n <= 10; n++ {
+		for n := 1; n <= 10 && !t.Failed(); n++ {
 			s.Eventually(fmt.Sprintf("attempt %d", n), func() bool { return attempts() == n })
 			if n < 3 && passed("organization.created") {
 				t.Errorf("after %d attempts the next message has passed", n)
@@ -379,7 +387,9 @@ func TestAWebhookThatFailsIsSwitchedOff(t *testing.T) {
 					}
 					s.Clock.Advance(10 * time.Minute)
 				}
-				s.Eventually("switched off", func() bool { return !state().DisabledAt.IsZero() })
+				if s.Eventually("switched off", func() bool { return !state().DisabledAt.IsZero() }); t.Failed() {
+					return
+				}
 				if got := state().DisabledFor; got != name {
 					t.Errorf("switched off for %q", got)
 				}

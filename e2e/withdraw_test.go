@@ -243,6 +243,14 @@ func TestALinkRestoresAnAccountOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		restore(s, first).Want(401, "auth/invalid-token")
+		// Nor does it take back a deletion by an operator, which makes no link.
+		if err := s.Auth.Users.Delete(t.Context(), admit.DeleteUserParams{UserID: p.ID, NoMail: true}); err != nil {
+			t.Fatal(err)
+		}
+		restore(s, first).Want(401, "auth/invalid-token")
+		if err := s.Auth.Users.Restore(t.Context(), p.ID); err != nil {
+			t.Fatal(err)
+		}
 		p.Tokens = s.SignIn(p.Email, harness.Password).Want(200).Tokens()
 		second := withdrawn(s, p)
 		restore(s, first).Want(401, "auth/invalid-token")

@@ -10,7 +10,7 @@ func TestS31_ABrowserComesBackToAPathOfThisOriginAlone(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "/": "/", "/app?x=1&y=%2F#part": "/app?x=1&y=%2F#part", "/a/../b": "/a/../b", "/caf\u00e9": "/caf%C3%A9", `/q?a="b"`: "/q?a=%22b%22",
 		"//evil.example": "", `/\evil.example`: "", `\\evil.example`: "", "https://evil.example/": "", "javascript:alert(1)": "", "evil": "",
-		"/\t/evil.example": "", "/\n/evil.example": "", "\t//evil.example": "", " /app": "", "/app\r\nSet-Cookie: a=b": "", "/\x00": "", "/a\\b": "",
+		"/\t/evil.example": "", "/\n/evil.example": "", "\t//evil.example": "", " /app": "", "/app\r\nSet-Cookie: a=b": "", "/\x00": "", "/a\\b": "", "/a b": "",
 		"http:/evil": "", "/" + strings.Repeat("a", maxReturn): "", "/%": "", "/%zz": "", "?x": "", "#x": "", "///evil.example": "", "/;//evil.example": "/;//evil.example",
 	} {
 		if got := cleanReturn(text); got != want {

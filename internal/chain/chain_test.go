@@ -253,6 +253,51 @@ func (b *bench) verifyAll(c *Chain) Report {
 	return report
 }
 
+// A copy of the database that goes its own way makes another branch of the log, whose
+// links have the same key. An event of one branch does not follow an event of the other.
+func TestAnEventOfAnotherBranchIsFound(t *testing.T) {
+	b := newBench(t)
+	c := b.process("one")
+	b.append(c, "a", "b")
+	b.advance(c)
+	h, err := c.peek(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.append(c, "c", "d")
+	b.advance(c)
+	foreign := store.Event{ID: b.ids.New(b.at), Kind: "foreign", ActorID: "ann", At: b.at}
+	c.Seal(&foreign)
+	made := c.next(h, &foreign)
+	foreign.Seq, foreign.Seal, foreign.ClientSalt, foreign.DataSalt = made.Seq, made.Seal, made.ClientSalt, made.DataSalt
+	verify := func(change func(next *store.Event)) string {
+		splice := func(all []store.Event) []store.Event {
+			all[2] = foreign
+			change(&all[3])
+			return all
+		}
+		return b.verify(b.process("two", func(o *Options) { o.Store = tampered{Store: b.db, events: splice} }), "")
+	}
+	if got := verify(func(*store.Event) {}); !strings.Contains(got, "replaced: event 4") {
+		t.Errorf("an event of another branch: %q", got)
+	}
+	got := verify(func(next *store.Event) {
+		before, err := parseLink(foreign.Seal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := parseLink(next.Seal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.prev = before.mac
+		next.Seal = l.String()
+	})
+	if !strings.Contains(got, "changed or forged: event 4") {
+		t.Errorf("a link that names the event of another branch: %q", got)
+	}
+}
+
 // An event that somebody writes into the database, to be linked by the worker, has no
 // proof of origin. Events from before the first event with one are only counted.
 func TestAnEventWithoutProofOfOriginIsFound(t *testing.T) {

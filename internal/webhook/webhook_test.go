@@ -103,4 +103,7 @@ func TestATargetIsPublicAndHTTPS(t *testing.T) {
 			t.Errorf("%s is taken with private addresses", target)
 		}
 	}
+	if err := CheckTarget("https://user:pw@hooks.example/", false); err == nil || !strings.Contains(err.Error(), "no user name") {
+		t.Errorf("a URL with a user name: %v", err)
+	}
 }
