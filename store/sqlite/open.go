@@ -23,7 +23,11 @@ import (
 //   - a busy timeout of half a second, for the host's own statements; the store
 //     itself waits longer;
 //   - BEGIN IMMEDIATE: a transaction takes the write lock when it begins, so that
-//     a transaction that reads first does not fail when it writes.
+//     a transaction that reads first does not fail when it writes;
+//   - temp_store=MEMORY: writers that share a commit keep in memory, and not in
+//     a temporary file, what is needed to undo one of them. Large sorts and
+//     VACUUM on these connections use memory too: run VACUUM of a large file on
+//     another connection.
 //
 // The pool keeps all its connections: as many as there are processors, and at
 // least four. Open refuses a database in memory, because the connections of a
@@ -69,7 +73,7 @@ type connector struct {
 }
 
 // Connect implements driver.Connector.
-func (c connector) Connect(context.Context) (driver.Conn, error) {
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := touch(c.path); err != nil {
 		return nil, fmt.Errorf("store/sqlite: %w", err)
 	}
@@ -77,7 +81,21 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store/sqlite: open %s: %w", c.path, err)
 	}
+	// Not every driver takes this setting in its name of the source.
+	if err := exec(ctx, connection, "PRAGMA temp_store = MEMORY"); err != nil {
+		return nil, errors.Join(fmt.Errorf("store/sqlite: open %s: %w", c.path, err), connection.Close())
+	}
 	return connection, nil
+}
+
+// exec runs a statement without arguments on a connection of the driver.
+func exec(ctx context.Context, connection driver.Conn, text string) error {
+	e, ok := connection.(driver.ExecerContext)
+	if !ok {
+		return fmt.Errorf("the driver's %T cannot run %q", connection, text)
+	}
+	_, err := e.ExecContext(ctx, text, nil)
+	return err
 }
 
 // Driver implements driver.Connector.
