@@ -43,6 +43,32 @@ func TestHostedTheSecondStepIsAskedAndADeviceIsRemembered(t *testing.T) {
 	p.open("/auth/second-step?return_to=/app/page").sees(200, "Hello")
 }
 
+// A session that has not given the second step changes none: the page asks for it,
+// and for nothing else.
+func TestHostedTheSecondStepIsAskedBeforeItIsChanged(t *testing.T) {
+	s, base := hostedHost(t, &pages.Pages{})
+	app := s.EnrollTOTP(verified(s, "ada@x.test"))
+	p := newPerson(t, base)
+	enter := func() *person {
+		return p.open("/auth/sign-in").send("/auth/sign-in", "email", "ada@x.test", "currentPassword", harness.Password)
+	}
+	enter().send("/auth/second-step", "factorCode", app.Code(s.Clock.Now()), "remember", "true").sees(200)
+	p.open("/auth/account/two-step").sees(200, "Make new recovery codes")
+	p.open("/auth/account").send("/auth/sign-out").sees(200, "You are signed out")
+	s.Clock.Advance(time.Minute)
+	enter().sees(200)
+	p.open("/app/recent").sees(200, "Hello") // the password is proof enough for anything else
+	for _, page := range []string{"/auth/account/two-step", "/auth/account/passkeys"} {
+		p.open(page).sees(200, `name="factorCode"`, "<details open>", `name="return_to" value="`+page+`"`)
+		if strings.Contains(p.body, `name="currentPassword"`) || strings.Contains(p.body, `value="link"`) {
+			t.Errorf("%s takes something else: %s", page, p.body)
+		}
+	}
+	p.send("/auth/reauthenticate", "factorCode", "000000").sees(422, "The code is wrong", "<details open>")
+	p.send("/auth/reauthenticate", "factorCode", app.Code(s.Clock.Now())).sees(200, "/auth/account/passkeys", `name="passkeyName"`)
+	p.open("/auth/account/two-step").sees(200, "Make new recovery codes")
+}
+
 func TestHostedATicketThatIsTooOldBeginsAgain(t *testing.T) {
 	s, base := hostedHost(t, &pages.Pages{})
 	app := s.EnrollTOTP(s.SignUp("ada@x.test"))

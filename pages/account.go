@@ -302,7 +302,7 @@ func (v *visit) devices() error {
 }
 
 func (v *visit) reauthenticatePage() error {
-	if v.recent() {
+	if v.recent() && !v.wantsFactor() {
 		return v.goTo(v.onward())
 	}
 	if err := v.aboutProof(); err != nil {
@@ -321,7 +321,7 @@ func (v *visit) reauthenticatePage() error {
 
 // aboutProof tells the page by which providers the reader can prove who it is.
 func (v *visit) aboutProof() error {
-	v.view.Email = v.user.Email
+	v.view.Email, v.view.FactorAlone = v.user.Email, v.wantsFactor()
 	if err := v.loadLinks(); err != nil {
 		return err
 	}

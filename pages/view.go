@@ -51,6 +51,8 @@ type View struct {
 	// Passkey says that a passkey can complete the step. StartOver says that the
 	// reader can retire an account that somebody else has made.
 	Passkey, StartOver bool
+	// FactorAlone says that the page takes a second factor, and nothing else.
+	FactorAlone bool
 	// Setup is an authenticator app that is being set up, Codes are new recovery codes.
 	Setup *Setup
 	Codes []string
