@@ -113,9 +113,9 @@ func newRecoveryCodes() ([]string, error) {
 	return codes, nil
 }
 
-// cleanRecoveryCode reads a recovery code without blanks, hyphens and invisible
-// characters, in letters of either case. As Crockford's base32 has it, o stands
-// for 0, and i and l for 1.
+// cleanRecoveryCode reads a recovery code without blanks, punctuation and invisible
+// characters, in letters of either case and digits of any script. As Crockford's
+// base32 has it, o stands for 0, and i and l for 1.
 func cleanRecoveryCode(typed string) (string, bool) {
 	const longest = 256 // bytes looked at
 	if len(typed) > longest {
@@ -123,7 +123,10 @@ func cleanRecoveryCode(typed string) (string, bool) {
 	}
 	var out []byte
 	for _, r := range strings.ToLower(norm.NFKC.String(typed)) {
+		value, digit := digitOf(r)
 		switch {
+		case digit:
+			r = '0' + rune(value)
 		case r == 'o':
 			r = '0'
 		case r == 'i', r == 'l':

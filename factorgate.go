@@ -94,6 +94,19 @@ func factorMethods(ctx context.Context, k *kernel, user *store.User) ([]string, 
 	return methods, err
 }
 
+// factorGiven lets somebody change the factors of an account: anybody while it has
+// none, and else whose session has given one. A session from before the factor and
+// one of a remembered device have not: a thief of such a session who knows the
+// password could put a factor of their own beside that of the owner. A caller from
+// Go without a session answers for that.
+func factorGiven(ctx context.Context, k *kernel, user *store.User) error {
+	by := callerFrom(ctx)
+	if !user.MFAEnabled || by == nil || !by.signedIn || by.user.ID != user.ID || by.session.ACR() == store.TwoFactors {
+		return nil
+	}
+	return factorMissing(k, user)
+}
+
 // enrolmentMethods are the factors that a host lets people set up.
 func enrolmentMethods(c *Config) []string {
 	if c.Passkeys.Engine == nil {

@@ -27,6 +27,9 @@ func beginSetup(ctx context.Context, t *txn, user *store.User, secret factorSecr
 			return err
 		}
 	}
+	if err := factorGiven(ctx, t.kernel, user); err != nil {
+		return err
+	}
 	now := t.now()
 	record := store.Record{
 		Tenant: tenant, Kind: kindFactor, ID: t.newID(), Keys: []string{totpKey(user.ID)}, Refs: []string{userRef(user.ID)},
@@ -55,6 +58,9 @@ func confirmSetup(ctx context.Context, t *txn, user *store.User, code factorCode
 		return nil, ErrMFAAlreadyEnabled
 	case !t.now().Before(record.ExpiresAt):
 		return nil, ErrMFASetupExpired
+	}
+	if err := factorGiven(ctx, t.kernel, user); err != nil { // a passkey may have become one since
+		return nil, err
 	}
 	secret, err := openFactor(t.kernel, record.ID, user.ID, d.Secret)
 	if err != nil {

@@ -32,7 +32,8 @@ func (m *MFA) Devices(ctx context.Context, userID string) ([]RememberedDevice, e
 		case errors.Is(err, store.ErrNotFound): // it was forgotten while the host had switched remembering off
 		case err != nil:
 			return nil, fault(err)
-		case deviceStands(&token, userID, m.now()):
+		case deviceStands(&token, &m.config, userID, m.now()):
+			d.ExpiresAt = rememberedUntil(&m.config, d.CreatedAt, d.ExpiresAt)
 			devices = append(devices, d)
 		}
 	}

@@ -232,8 +232,11 @@ func cleanCode(typed string) (code string, ok bool) {
 }
 
 // ignoredInCode reports whether a character may come into a code by typing or
-// pasting without being part of it.
-func ignoredInCode(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Pd) }
+// pasting without being part of it: blanks and invisible characters, and the dots,
+// dashes, bullets and quotation marks that stand in and around codes.
+func ignoredInCode(r rune) bool {
+	return unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.P, unicode.Variation_Selector) || strings.ContainsRune("−`\ufffc", r)
+}
 
 // digitOf returns the value of a decimal digit of any script. Unicode has the
 // digits of each script in rows of ten, in order, so the distance from the

@@ -48,8 +48,10 @@ type BeginPasskeyParams struct {
 // BeginRegistration makes the options of navigator.credentials.create. The
 // caller makes sure that the account has given a recent proof; the route does.
 // It answers ErrInvalidName, ErrEmailNotVerified where nobody has proven the
-// address of the account yet, ErrTooManyPasskeys, ErrInvalidToken and
-// ErrTokenExpired for a ticket, ErrUserNotFound or ErrUnavailable.
+// address of the account yet, ErrReauthenticationRequired where the account has a
+// second factor that the session of the context has not given, ErrTooManyPasskeys,
+// ErrInvalidToken and ErrTokenExpired for a ticket, ErrUserNotFound or
+// ErrUnavailable.
 func (p *Passkeys) BeginRegistration(ctx context.Context, in BeginPasskeyParams) (begun PasskeyOptions, err error) {
 	if err := hasPasskeys(&p.config); err != nil {
 		return begun, err
@@ -74,6 +76,9 @@ func (p *Passkeys) BeginRegistration(ctx context.Context, in BeginPasskeyParams)
 	err = p.tx(ctx, func(ctx context.Context, tx *txn) error {
 		user, err := existing(tx.lock(ctx, in.UserID))
 		if err != nil {
+			return err
+		}
+		if err := factorGiven(ctx, tx.kernel, &user); err != nil {
 			return err
 		}
 		has, err := mayHaveOneMore(ctx, tx, &user)
@@ -156,8 +161,10 @@ func (p *Passkeys) finishRegistration(ctx context.Context, in FinishPasskeyParam
 	if c.Ticket == nil {
 		var kept Passkey
 		err = p.tx(ctx, func(ctx context.Context, tx *txn) error {
-			kept, err = addPasskey(ctx, tx, token, c, &made)
-			return err
+			if kept, err = addPasskey(ctx, tx, token, c, &made); err != nil || !made.Flags.UserVerified || c.Conditional {
+				return err
+			}
+			return proveSession(ctx, tx, token.UserID, passkeyMethods(made.Flags)) // the session has given the factor that it has added
 		})
 		return RegisteredPasskey{Passkey: kept}, err
 	}
@@ -167,8 +174,7 @@ func (p *Passkeys) finishRegistration(ctx context.Context, in FinishPasskeyParam
 		if err != nil {
 			return outcome{}, err
 		}
-		h := &heldPasskey{answer: PasskeyAssertion{Flags: made.Flags}}
-		return resumeOpened(ctx, tx, &ticket, atEnrolment, h.methods(), func(*store.User) (err error) {
+		return resumeOpened(ctx, tx, &ticket, atEnrolment, passkeyMethods(made.Flags), func(*store.User) (err error) {
 			kept, err = addPasskey(ctx, tx, token, c, &made)
 			return err
 		}, atFactor)
@@ -363,8 +369,8 @@ type RemovePasskeyParams struct {
 // Remove removes a passkey and mails a notice. The caller makes sure that
 // the account has given a recent proof; the route does. Sessions that the passkey
 // has opened go on. It answers ErrPasskeyNotFound, somebody else's passkey
-// included, ErrLastAuthMethod where the account has no other way in, or
-// ErrUnavailable.
+// included, ErrLastAuthMethod where the account has no other way in,
+// ErrReauthenticationRequired as BeginRegistration does, or ErrUnavailable.
 func (p *Passkeys) Remove(ctx context.Context, in RemovePasskeyParams) error {
 	if err := hasPasskeys(&p.config); err != nil {
 		return err
@@ -375,6 +381,9 @@ func (p *Passkeys) Remove(ctx context.Context, in RemovePasskeyParams) error {
 	return p.tx(ctx, func(ctx context.Context, tx *txn) error {
 		user, err := existing(tx.lock(ctx, in.UserID))
 		if err != nil {
+			return err
+		}
+		if err := factorGiven(ctx, tx.kernel, &user); err != nil {
 			return err
 		}
 		return removePasskey(ctx, tx, &user, in.ID)

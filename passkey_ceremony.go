@@ -267,12 +267,14 @@ func nextCount(before, now uint32) uint32 {
 // methods are those of RFC 8176: a key of the device (hwk) or one that is synced
 // between devices (swk), the presence of the user, and more than one factor where
 // the authenticator has verified its user.
-func (h *heldPasskey) methods() string {
+func (h *heldPasskey) methods() string { return passkeyMethods(h.answer.Flags) }
+
+func passkeyMethods(flags PasskeyFlags) string {
 	methods := "hwk user"
-	if h.answer.Flags.BackupEligible {
+	if flags.BackupEligible {
 		methods = "swk user"
 	}
-	if h.answer.Flags.UserVerified {
+	if flags.UserVerified {
 		methods += " mfa"
 	}
 	return methods

@@ -1,6 +1,8 @@
 package admit
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -138,15 +140,27 @@ type PasskeyAssertion struct {
 	Flags        PasskeyFlags
 }
 
+// passkeyOrigin is the origin of the pages of a base URL as browsers write it. Pages
+// at a loopback address cannot ask for passkeys; those at localhost can.
+func passkeyOrigin(baseURL string) (*url.URL, error) {
+	text, err := origins.Of(baseURL)
+	if err != nil {
+		return nil, err
+	}
+	origin, err := url.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if address, err := netip.ParseAddr(origin.Hostname()); err == nil && address.IsLoopback() {
+		origin.Host = strings.TrimSuffix("localhost:"+origin.Port(), ":")
+	}
+	return origin, nil
+}
+
 // withDefaults fills what was left out.
 func (c PasskeyConfig) withDefaults(baseURL string) PasskeyConfig {
-	base, err := url.Parse(baseURL)
-	if c.Engine == nil || err != nil || c.RPID != "" {
-		return c
-	}
-	c.RPID = strings.ToLower(base.Hostname())
-	if address, err := netip.ParseAddr(c.RPID); err == nil && address.IsLoopback() {
-		c.RPID = "localhost"
+	if base, err := passkeyOrigin(baseURL); err == nil && c.Engine != nil && c.RPID == "" {
+		c.RPID = base.Hostname()
 	}
 	return c
 }
@@ -160,16 +174,17 @@ func (c PasskeyConfig) check(baseURL string) error {
 		return nil
 	}
 	var wrong []error
-	if base, err := url.Parse(baseURL); err == nil && (base.Host != "" || c.RPID != "") { // else it stands in the list already
-		if err := checkRPID(c.RPID, strings.ToLower(base.Hostname())); err != nil {
+	if base, err := passkeyOrigin(baseURL); err == nil { // else it stands in the list already
+		if err := checkRPID(c.RPID, base.Hostname()); err != nil {
 			wrong = append(wrong, fmt.Errorf("RPID %q: %w", c.RPID, err))
 		}
 	}
 	for _, origin := range c.Origins {
+		check := origins.Check
 		if strings.HasPrefix(origin, androidOrigin) {
-			continue
+			check = checkAndroid
 		}
-		if err := origins.Check(origin); err != nil {
+		if err := check(origin); err != nil {
 			wrong = append(wrong, fmt.Errorf("Origins %q: %w", origin, err))
 		}
 	}
@@ -186,10 +201,18 @@ func checkRPID(id, host string) error {
 	if strings.ContainsAny(id, ":/@ ") || id != strings.ToLower(id) || id == "" {
 		return errors.New("must be a domain in lower case, without scheme and port")
 	}
-	address, err := netip.ParseAddr(host)
-	loopback := err == nil && address.IsLoopback() && id == "localhost"
-	if id != host && !strings.HasSuffix(host, "."+id) && !loopback {
-		return errors.New("must be the host name of BaseURL or a parent domain of it")
+	if id != host && (!strings.HasSuffix(host, "."+id) || !strings.Contains(id, ".")) {
+		return fmt.Errorf("must be the host name of BaseURL, %q, or a parent domain of it that can be registered", host)
+	}
+	return nil
+}
+
+// checkAndroid refuses the origin of an Android app that no phone sends: it ends in
+// the hash of a certificate, and not in the hexadecimal form that tools print.
+func checkAndroid(origin string) error {
+	hash, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimPrefix(origin, androidOrigin))
+	if err != nil || len(hash) != sha256.Size {
+		return errors.New("must end in the SHA-256 of the certificate that signs the app, in base64url: 43 characters")
 	}
 	return nil
 }

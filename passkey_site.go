@@ -1,8 +1,6 @@
 package admit
 
 import (
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -12,22 +10,11 @@ import (
 // passkeySite is the relying party of a configuration.
 func passkeySite(c *Config) PasskeySite {
 	site := PasskeySite{ID: c.Passkeys.RPID, Name: c.SiteName}
-	if base, err := url.Parse(c.BaseURL); err == nil {
-		host := strings.ToLower(base.Host)
-		if address, err := netip.ParseAddr(base.Hostname()); err == nil && address.IsLoopback() {
-			// Pages at an address cannot ask for passkeys; those at localhost can.
-			host = strings.TrimSuffix("localhost:"+base.Port(), ":")
-		}
-		site.Origins = append(site.Origins, base.Scheme+"://"+defaultPortOff(base.Scheme, host))
+	if origin, err := passkeyOrigin(c.BaseURL); err == nil {
+		site.Origins = append(site.Origins, origin.String())
 	}
 	site.Origins = append(site.Origins, c.Passkeys.Origins...)
 	return site
-}
-
-// defaultPortOff takes a port off that browsers leave out of an origin.
-func defaultPortOff(scheme, host string) string {
-	port := map[string]string{"https": ":443", "http": ":80"}[scheme]
-	return strings.TrimSuffix(host, port)
 }
 
 // relatedOrigins are the origins that /.well-known/webauthn lists; none where every

@@ -250,6 +250,7 @@ func TestPasskeyConfigurationIsChecked(t *testing.T) {
 		change(&c)
 		return c.withDefaults(base).check(base)
 	}
+	const android = "android:apk-key-hash:-jd8Tqk_R_mSBj6Xwkm_9r08EpyPE8LD22xwEbYIGoA"
 	for _, c := range []struct {
 		base   string
 		change func(c *PasskeyConfig)
@@ -260,11 +261,18 @@ func TestPasskeyConfigurationIsChecked(t *testing.T) {
 		{"http://[::1]:8080", func(*PasskeyConfig) {}, ""},
 		{"http://localhost:8080", func(*PasskeyConfig) {}, ""},
 		{"https://login.app.example", func(c *PasskeyConfig) { c.RPID = "app.example" }, ""},
-		{"https://app.example", func(c *PasskeyConfig) { c.Origins = []string{"https://app.example.de", "android:apk-key-hash:x"} }, ""},
+		{"https://app.example", func(c *PasskeyConfig) { c.Origins = []string{"https://app.example.de", android} }, ""},
 		{"https://app.example", func(c *PasskeyConfig) { c.RPID = "other.example" }, "RPID"},
 		{"https://app.example", func(c *PasskeyConfig) { c.RPID = "pp.example" }, "RPID"},
 		{"https://app.example", func(c *PasskeyConfig) { c.RPID = "https://app.example" }, "RPID"},
 		{"https://app.example", func(c *PasskeyConfig) { c.RPID = "App.example" }, "RPID"},
+		{"https://app.example", func(c *PasskeyConfig) { c.RPID = "example" }, "RPID"}, // nobody can register it, and browsers refuse it
+		{"https://intranet", func(*PasskeyConfig) {}, ""},
+		{"https://bücher.example", func(*PasskeyConfig) {}, ""},
+		{"https://login.bücher.example", func(c *PasskeyConfig) { c.RPID = "bücher.example" }, "xn--bcher-kva.example"},
+		{"https://app.example", func(c *PasskeyConfig) { c.Origins = []string{android + "="} }, "base64url"},
+		{"https://app.example", func(c *PasskeyConfig) { c.Origins = []string{"android:apk-key-hash:AD:C6:2C:B4"} }, "base64url"},
+		{"https://app.example", func(c *PasskeyConfig) { c.Origins = []string{strings.Replace(android, "_", "/", 1)} }, "base64url"},
 		{"https://192.0.2.1", func(*PasskeyConfig) {}, "RPID"},
 		{"https://app.example", func(c *PasskeyConfig) { c.Origins = []string{"https://x.example/", "https://y.example:443"} }, "x.example"},
 		{"https://app.example", func(c *PasskeyConfig) { c.Engine = nil; c.Origins = []string{"https://x.example"} }, "Engine"},
@@ -274,9 +282,13 @@ func TestPasskeyConfigurationIsChecked(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.base, err, c.wrong)
 		}
 	}
+	if got := (PasskeyConfig{Engine: paperEngine{}}).withDefaults("https://Bücher.example").RPID; got != "xn--bcher-kva.example" {
+		t.Errorf("passkeys belong to %q", got) // as browsers write it
+	}
 	for base, want := range map[string]string{
 		"https://app.example": "https://app.example", "https://App.example:443": "https://app.example", "http://127.0.0.1:8080": "http://localhost:8080",
 		"http://127.0.0.1": "http://localhost", "http://[::1]:81": "http://localhost:81", "https://app.example/tools": "https://app.example",
+		"https://Bücher.example": "https://xn--bcher-kva.example",
 	} {
 		if got := passkeySite(&Config{BaseURL: base}).Origins[0]; got != want {
 			t.Errorf("the origin of %s is %s, want %s", base, got, want)

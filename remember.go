@@ -44,8 +44,17 @@ func hashRemembered(secret string) []byte { return hashSecret("device " + secret
 
 // deviceStands says whether the token of a device is one of an account, and is
 // good.
-func deviceStands(token *store.Token, userID string, now time.Time) bool {
-	return token.UserID == userID && token.UsedAt.IsZero() && now.Before(token.ExpiresAt)
+func deviceStands(token *store.Token, c *Config, userID string, now time.Time) bool {
+	return token.UserID == userID && token.UsedAt.IsZero() && now.Before(rememberedUntil(c, token.CreatedAt, token.ExpiresAt))
+}
+
+// rememberedUntil is when a device is forgotten. A host that has made
+// MFAConfig.Remember shorter means the devices of before, too.
+func rememberedUntil(c *Config, created, expires time.Time) time.Time {
+	if now := created.Add(c.MFA.Remember); c.MFA.Remember != 0 && now.Before(expires) {
+		return now
+	}
+	return expires
 }
 
 // remembered says whether a sign-in comes from a device of the account that needs
@@ -63,7 +72,7 @@ func remembered(ctx context.Context, t *txn, userID string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return deviceStands(&token, userID, t.now()), nil
+	return deviceStands(&token, &t.config, userID, t.now()), nil
 }
 
 // rememberDevice makes the device at the other end one that needs no second

@@ -339,8 +339,8 @@ type Mux interface {
 	Handle(pattern string, handler http.Handler)
 }
 
-// Mount registers Handler on a multiplexer, for Config.BasePath and for the
-// documents under /.well-known. It registers each method separately, because
+// Mount registers Handler on a multiplexer, for Config.BasePath, for the documents
+// under /.well-known, and for the pages of Config.Pages and Config.Console. It registers each method separately, because
 // *http.ServeMux refuses a pattern without a method beside a pattern such as
 // "GET /". Call Mount after the host's own Handle calls: if a pattern such as
 // "GET /{user}/{page}" conflicts with the subtree, Mount registers each route

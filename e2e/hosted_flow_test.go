@@ -43,6 +43,32 @@ func TestHostedTheSecondStepIsAskedAndADeviceIsRemembered(t *testing.T) {
 	p.open("/auth/second-step?return_to=/app/page").sees(200, "Hello")
 }
 
+// A session that has not given the second step changes none: the page asks for it,
+// and for nothing else.
+func TestHostedTheSecondStepIsAskedBeforeItIsChanged(t *testing.T) {
+	s, base := hostedHost(t, &pages.Pages{})
+	app := s.EnrollTOTP(verified(s, "ada@x.test"))
+	p := newPerson(t, base)
+	enter := func() *person {
+		return p.open("/auth/sign-in").send("/auth/sign-in", "email", "ada@x.test", "currentPassword", harness.Password)
+	}
+	enter().send("/auth/second-step", "factorCode", app.Code(s.Clock.Now()), "remember", "true").sees(200)
+	p.open("/auth/account/two-step").sees(200, "Make new recovery codes")
+	p.open("/auth/account").send("/auth/sign-out").sees(200, "You are signed out")
+	s.Clock.Advance(time.Minute)
+	enter().sees(200)
+	p.open("/app/recent").sees(200, "Hello") // the password is proof enough for anything else
+	for _, page := range []string{"/auth/account/two-step", "/auth/account/passkeys"} {
+		p.open(page).sees(200, `name="factorCode"`, "<details open>", `name="return_to" value="`+page+`"`)
+		if strings.Contains(p.body, `name="currentPassword"`) || strings.Contains(p.body, `value="link"`) {
+			t.Errorf("%s takes something else: %s", page, p.body)
+		}
+	}
+	p.send("/auth/reauthenticate", "factorCode", "000000").sees(422, "The code is wrong", "<details open>")
+	p.send("/auth/reauthenticate", "factorCode", app.Code(s.Clock.Now())).sees(200, "/auth/account/passkeys", `name="passkeyName"`)
+	p.open("/auth/account/two-step").sees(200, "Make new recovery codes")
+}
+
 func TestHostedATicketThatIsTooOldBeginsAgain(t *testing.T) {
 	s, base := hostedHost(t, &pages.Pages{})
 	app := s.EnrollTOTP(s.SignUp("ada@x.test"))
@@ -456,4 +482,59 @@ func TestHostedASignInWithAnotherSiteMeetsTheSecondStep(t *testing.T) {
 	p.client.Jar.SetCookies(nil, []*http.Cookie{{Name: "mfa", Value: ticket}})
 	p.open("/auth/provider?error=auth/mfa-required&return_to=/app/page").sees(200, "Confirm it is you")
 	p.send("/auth/second-step", "factorCode", app.Code(s.Clock.Now())).sees(200, "Hello")
+}
+
+// A page that needs a second factor asks for the factor, however recent the password is,
+// and leads who has none to the setup and back.
+func TestHostedAPageThatNeedsASecondFactorAsksForIt(t *testing.T) {
+	s, base := hostedHost(t, &pages.Pages{})
+	p := newPerson(t, base)
+	p.open("/app/vault").sees(200, "<h1>Sign in</h1>")
+	p.signUp("ada@x.test")
+	p.open("/app/vault").sees(200, "Two-step sign-in", `value="/app/vault"`).
+		send("/auth/account/two-step", "action", "begin", "proofPassword", hostedPassword).sees(200, `name="setUpCode"`)
+	_, rest, _ := strings.Cut(p.body, `name="secret" value="`)
+	secret, _, _ := strings.Cut(rest, `"`)
+	s.Keep("secret", secret)
+	app := harness.App{Secret: secret}
+	p.send("/auth/account/two-step", "action", "confirm", "setUpCode", app.Code(s.Clock.Now())).sees(200, "Save your recovery codes", `href="/app/vault"`)
+	for part := range strings.SplitSeq(p.body, "<li>") {
+		if code, _, ok := strings.Cut(part, "</li>"); ok && !strings.Contains(code, "<") {
+			s.Keep("recovery code", code)
+		}
+	}
+	p.open("/app/vault").sees(200, "Hello Ada")
+	// Another browser is remembered: its next session has one factor.
+	s.Clock.Advance(time.Minute)
+	q := newPerson(t, base)
+	q.open("/app/page").signIn("ada@x.test").send("/auth/second-step", "factorCode", app.Code(s.Clock.Now()), "remember", "true").sees(200, "Hello Ada")
+	q.open("/auth/account").send("/auth/sign-out").open("/app/page").signIn("ada@x.test").sees(200, "Hello Ada")
+	s.Clock.Advance(time.Minute)
+	q.open("/app/vault?n=1").sees(200, "Your account asks for a second step", `autocomplete="one-time-code"`)
+	if strings.Contains(q.body, "currentPassword") {
+		t.Error("the page takes a password for a second factor")
+	}
+	q.send("/auth/reauthenticate", "factorCode", "000000").sees(422, "The code is wrong", `name="factor" value="true"`)
+	q.send("/auth/reauthenticate", "currentPassword", hostedPassword, "factorCode", app.Code(s.Clock.Now())).sees(200, "Hello Ada", "/app/vault?n=1")
+}
+
+// A browser that may not pass a guard of the host sees a page; a script gets the error.
+func TestHostedARefusalIsAPageForABrowser(t *testing.T) {
+	s, base := hostedHost(t, &pages.Pages{})
+	p := newPerson(t, base)
+	p.signUp("ada@x.test").open("/app/staff").sees(403, "You may not do that.", "<title>", "Notebook")
+	if !strings.Contains(strings.Join(p.header.Values("Vary"), ","), "Sec-Fetch-Mode") {
+		t.Errorf("a cache may mix the answers up: %v", p.header.Values("Vary"))
+	}
+	p.ask("GET", "/app/staff", nil, func(h http.Header) { h.Set("Sec-Fetch-Mode", "cors") }).sees(403, `"auth/forbidden"`)
+	p.ask("GET", "/app/staff", nil, func(h http.Header) { h.Set("Accept", "application/json") }).sees(403, `"auth/forbidden"`)
+	for _, route := range []string{`"route":"/auth/sign-up"`, `"route":"/auth/assets/{name}"`} {
+		p.open("/auth/assets/style.css")
+		if !strings.Contains(s.Log.String(), route) {
+			t.Errorf("the log has no line with %s", route)
+		}
+	}
+	if strings.Contains(s.Log.String(), `"status":0`) {
+		t.Error("the log has a request without a status")
+	}
 }

@@ -44,6 +44,8 @@ func hostedHost(t *testing.T, hosted *pages.Pages, options ...harness.Option) (s
 	mux.Handle("/app/page", s.Auth.RequirePage(show))
 	mux.Handle("/app/verified", s.Auth.RequireVerifiedPage(show))
 	mux.Handle("/app/recent", s.Auth.RequireRecentPage(show))
+	mux.Handle("/app/vault", s.Auth.RequireFactorPage(show))
+	mux.Handle("/app/staff", s.Auth.RequirePage(s.Auth.RequireRole(admit.RoleAdmin)(show)))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write([]byte("<!doctype html><title>host</title><h1>Home</h1>"))
@@ -151,7 +153,7 @@ func (p *person) open(target string) *person { return p.ask("GET", target, nil, 
 func (p *person) send(target string, fields ...string) *person {
 	p.t.Helper()
 	form := url.Values{}
-	for _, field := range []string{"return_to", "token", "email", "uri", "secret", "saved"} {
+	for _, field := range []string{"return_to", "token", "email", "uri", "secret", "saved", "factor"} {
 		if _, rest, ok := strings.Cut(p.body, `type="hidden" name="`+field+`" value="`); ok {
 			value, _, _ := strings.Cut(rest, `"`)
 			form.Set(field, unescape(value))

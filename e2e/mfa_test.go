@@ -120,6 +120,9 @@ func TestASignInMayBringItsCodeAlong(t *testing.T) {
 		wrong := s.Do("POST", "/v1/auth/email/signin", harness.J{"email": "a@x.test", "password": "Wrong-Wolke-7319", "mfaCode": app.BackupCodes[1]})
 		wrong.Want(401, "auth/invalid-credentials")
 		s.Alive(with(app.BackupCodes[1]).Want(200).Tokens())
+		s.Paused(with("")) // a form that sends its empty field
+		verified(s, "b@x.test")
+		s.Do("POST", "/v1/auth/email/signin", harness.J{"email": "b@x.test", "password": harness.Password, "mfaCode": "123456"}).Want(200) // a password manager fills it in
 	})
 }
 
@@ -642,6 +645,8 @@ func TestFieldCodesOfAppsAreTakenAsTyped(t *testing.T) {
 			func(c string) string { return c[:3] + "-" + c[3:] },
 			func(c string) string { return "\n" + c + "\r\n" },
 			func(c string) string { return c[:2] + "\u200b" + c[2:] + "\ufeff" },
+			func(c string) string { return c[:3] + " • " + c[3:] },
+			func(c string) string { return "\"" + c[:3] + "\u2212" + c[3:] + "\"," },
 			func(c string) string { return strings.Map(func(r rune) rune { return r - '0' + '٠' }, c) },
 			func(c string) string { return strings.Map(func(r rune) rune { return r - '0' + '０' }, c) },
 		} {

@@ -250,7 +250,11 @@ func TestBrowserOffersPasskeysInTheAutofill(t *testing.T) {
 	s, base := passkeyHost(t, `
 window.conditional = 0;
 const get = navigator.credentials.get.bind(navigator.credentials);
-navigator.credentials.get = (o) => { if (o.mediation === "conditional") window.conditional++; return get(o); };`)
+navigator.credentials.get = (o) => { 
+  if (o.mediation !== "conditional") return get(o);
+  window.conditional++;
+  return window.deaf ? new Promise(() => {}) : get(o);
+};`)
 	p := verified(s, "a@x.test")
 	b := openPasskeys(t, base, nil)
 	if got := b.eval("canAutofill().then(String)"); got != "true" {
@@ -286,6 +290,20 @@ navigator.credentials.get = (o) => { if (o.mediation === "conditional") window.c
 	b.waits("window.conditional === 1")
 	if got := b.eval(`passkeys.cancel(), filled`); got != "null" {
 		t.Errorf("autofill that was cancelled: %s", got)
+	}
+
+	// A password manager that never hears of an abort holds nothing up.
+	b.do(func(ctx context.Context) error {
+		return webauthn.SetAutomaticPresenceSimulation(b.authenticator, true).Do(ctx)
+	})
+	b.eval(`window.deaf = true; window.conditional = 0; window.filled = told(passkeys.autofill()); "started"`)
+	b.waits("window.conditional === 1")
+	tokens = b.tokens(b.told("signIn()"))
+	s.Keep("accessToken", tokens.Access)
+	s.Alive(tokens)
+	b.waits("window.conditional === 2")
+	if got := b.eval(`passkeys.cancel(), filled`); got != "null" {
+		t.Errorf("autofill that was cancelled without being heard: %s", got)
 	}
 }
 

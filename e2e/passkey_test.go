@@ -481,6 +481,9 @@ func TestAZ10_ADeletedAccountLeavesNoPasskey(t *testing.T) {
 	})
 }
 
+// androidApp is the origin of an Android app: the hash of its certificate.
+const androidApp = "android:apk-key-hash:-jd8Tqk_R_mSBj6Xwkm_9r08EpyPE8LD22xwEbYIGoA"
+
 // PK-02: other origins are served where the configuration names them.
 func TestPK02_RelatedOriginsAreServed(t *testing.T) {
 	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
@@ -491,14 +494,14 @@ func TestPK02_RelatedOriginsAreServed(t *testing.T) {
 			t.Errorf("the origins are %s", got)
 		}
 		p := verified(s, "a@x.test")
-		for _, origin := range []string{"https://app.example.de", "android:apk-key-hash:xyz"} {
+		for _, origin := range []string{"https://app.example.de", androidApp} {
 			d := harness.NewDevice(t)
 			d.Origin = origin
 			s.AddPasskey(p, d).Want(201)
 			s.ByPasskey(d).Want(200)
 		}
 	}, func(c *admit.Config) {
-		c.Passkeys.Origins = []string{"https://app.example.de", "android:apk-key-hash:xyz"}
+		c.Passkeys.Origins = []string{"https://app.example.de", androidApp}
 	})
 }
 

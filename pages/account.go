@@ -12,7 +12,6 @@ import (
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/internal/device"
 	"github.com/admit-go/admit/internal/wording"
-	"github.com/admit-go/admit/store"
 )
 
 // This file has the account of the signed-in user: a page that shows all of it,
@@ -324,7 +323,7 @@ func (v *visit) reauthenticatePage() error {
 // factor or a recent proof.
 func (v *visit) proven() bool {
 	if v.factorAlone() {
-		return v.session.ACR() == store.TwoFactors
+		return v.gaveFactor()
 	}
 	return v.recent()
 }

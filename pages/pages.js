@@ -59,7 +59,9 @@
   // Passkeys. Password managers replace navigator.credentials, so fields are read
   // one by one.
   const credentials = navigator.credentials;
-  const able = isSecureContext && typeof PublicKeyCredential !== "undefined" && typeof credentials?.get === "function";
+  // No browser takes an IP address for the domain of a passkey.
+  const named = !/^(\d+\.){3}\d+$|^\[/.test(location.hostname);
+  const able = isSecureContext && named && typeof PublicKeyCredential !== "undefined" && typeof credentials?.get === "function";
   const forms = document.querySelectorAll("form[data-passkey]");
   if (!able || !forms.length) return;
   const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));

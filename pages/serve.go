@@ -14,6 +14,7 @@ import (
 	"github.com/admit-go/admit/internal/texts"
 	"github.com/admit-go/admit/internal/webio"
 	"github.com/admit-go/admit/internal/wording"
+	"github.com/admit-go/admit/store"
 )
 
 // visit is one request to a page, and its answer.
@@ -43,6 +44,9 @@ type page struct {
 	// secret says that the URL may hold a mailed token, which no other page may
 	// learn.
 	secret bool
+	// factors says that the page changes the second factors, which an account that has
+	// one asks for first.
+	factors bool
 	// upload says that post reads the form by itself, because it has a file.
 	upload bool
 }
@@ -79,8 +83,8 @@ func allPages() map[string]page {
 		"/account/name":             {need: admit.NeedUser, get: (*visit).namePage, post: (*visit).name},
 		"/account/email":            {need: admit.NeedRecent, get: (*visit).emailPage, post: (*visit).email},
 		"/account/password":         {need: admit.NeedUser, get: (*visit).passwordPage, post: (*visit).password},
-		"/account/two-step":         {need: admit.NeedRecent, get: (*visit).twoStepPage, post: (*visit).twoStep},
-		"/account/passkeys":         {need: admit.NeedRecent, get: (*visit).passkeysPage, post: (*visit).passkeys},
+		"/account/two-step":         {need: admit.NeedRecent, get: (*visit).twoStepPage, post: (*visit).twoStep, factors: true},
+		"/account/passkeys":         {need: admit.NeedRecent, get: (*visit).passkeysPage, post: (*visit).passkeys, factors: true},
 		"/account/devices":          {need: admit.NeedUser, get: (*visit).devicesPage, post: (*visit).devices},
 		"/account/picture":          {need: admit.NeedUser, get: (*visit).picturePage, post: (*visit).picture, upload: true},
 		"/account/picture/remove":   {need: admit.NeedUser, post: (*visit).removePicture},
@@ -179,6 +183,8 @@ func (v *visit) serve(at page) error {
 		return v.goTo(v.way(v.r, admit.NeedUser, v.comingFrom()))
 	case at.need == admit.NeedRecent && !v.recent():
 		return v.goTo(v.way(v.r, admit.NeedRecent, v.comingFrom()))
+	case at.factors && v.user.MFAEnabled && !v.gaveFactor():
+		return v.goTo(v.way(v.r, admit.NeedFactor, v.comingFrom()))
 	}
 	if at.limited && v.r.Method == http.MethodPost {
 		return v.within(admit.SignUpLimit, answer)
@@ -305,6 +311,9 @@ func (v *visit) recent() bool {
 	now := v.config.Now()
 	return v.signedIn && now.Before(v.session.AuthTime.Add(v.config.RecentFor)) && !v.session.AuthTime.After(now.Add(clockError))
 }
+
+// gaveFactor says whether the session was proven with two factors.
+func (v *visit) gaveFactor() bool { return v.session.ACR() == store.TwoFactors }
 
 // fail shows what went wrong to a person. The log has the cause of what is not the
 // visitor's doing.

@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -181,7 +182,7 @@ func (Engine) FinishRegistration(site admit.PasskeySite, state, answer []byte) (
 	if err != nil {
 		return made, err
 	}
-	parsed, err := protocol.ParseCredentialCreationResponseBytes(answer)
+	parsed, err := protocol.ParseCredentialCreationResponseBytes(respelled(answer))
 	if err != nil {
 		return made, described(err)
 	}
@@ -248,6 +249,39 @@ func (Engine) BeginSignIn(site admit.PasskeySite, in admit.PasskeyRequest) (admi
 	return challenge(assertion.Response, session)
 }
 
+// respelled returns an answer with its bytes in base64url without padding, as
+// browsers write them. Apps send what their platform's base64 makes: with padding,
+// and with + and /. An answer that is no object is returned as it is.
+func respelled(answer []byte) []byte {
+	credential, response := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	if json.Unmarshal(answer, &credential) != nil || json.Unmarshal(credential["response"], &response) != nil {
+		return answer
+	}
+	respell(credential, "id", "rawId")
+	respell(response, "clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle", "publicKey")
+	var err error
+	if credential["response"], err = json.Marshal(response); err != nil {
+		return answer
+	}
+	if whole, err := json.Marshal(credential); err == nil {
+		return whole
+	}
+	return answer
+}
+
+func respell(members map[string]json.RawMessage, names ...string) {
+	for _, name := range names {
+		var text string
+		if json.Unmarshal(members[name], &text) != nil || text == "" {
+			continue
+		}
+		text = strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(text, "="))
+		if spelled, err := json.Marshal(text); err == nil {
+			members[name] = spelled
+		}
+	}
+}
+
 // errUnknown answers a passkey that find does not know.
 var errUnknown = errors.New("passkey: the credential is not known")
 
@@ -262,7 +296,7 @@ func (Engine) FinishSignIn(site admit.PasskeySite, state, answer []byte, find fu
 	if err != nil {
 		return asserted, err
 	}
-	parsed, err := protocol.ParseCredentialRequestResponseBytes(answer)
+	parsed, err := protocol.ParseCredentialRequestResponseBytes(respelled(answer))
 	if err != nil {
 		return asserted, described(err)
 	}

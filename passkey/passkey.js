@@ -14,6 +14,10 @@
 // longer begins another one in time.
 const AUTOFILL_RENEWED_AFTER = 4 * 60 * 1000;
 
+// Browsers end a ceremony at once that is aborted. Some password managers never do;
+// the next ceremony waits for them no longer than this.
+const ABORT_WAITS = 1000;
+
 // PasskeyError is what every method throws. Its code is one of Admit's
 // ("auth/invalid-passkey") or one of these:
 //
@@ -201,7 +205,7 @@ export class Passkeys {
     let settle;
     running = { controller, passive, done: new Promise((resolve) => { settle = resolve; }) };
     try {
-      const credential = await begin(controller.signal, () => controller.abort());
+      const credential = await abortable(begin(controller.signal, () => controller.abort()), controller.signal);
       if (!credential) throw new PasskeyError("passkey/cancelled", "No passkey was chosen.");
       return credential;
     } catch (error) {
@@ -230,6 +234,14 @@ export class Passkeys {
     }
     return answer;
   }
+}
+
+// abortable is a ceremony that ends once it is aborted, whatever the browser does.
+function abortable(ceremony, signal) {
+  return new Promise((resolve, reject) => {
+    Promise.resolve(ceremony).then(resolve, reject);
+    signal.addEventListener("abort", () => setTimeout(() => reject(new DOMException("The ceremony was aborted.", "AbortError")), ABORT_WAITS));
+  });
 }
 
 // told makes a PasskeyError of what a browser or a password manager threw.
