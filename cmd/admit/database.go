@@ -104,6 +104,9 @@ func folder() string {
 
 // cannot says of the store what is wrong with it and what to do.
 func (p place) cannot(err error) error {
+	if errors.Is(err, store.ErrPooler) {
+		return err // its text says what to do
+	}
 	if p.file == "" {
 		return fmt.Errorf("%w\nSee whether the server runs, and whether --store has its host, port, user, password and database", err)
 	}
