@@ -36,6 +36,9 @@ func bearer(r *http.Request) (string, error) {
 	if !ok || token == "" {
 		return "", ErrInvalidToken
 	}
+	if strings.HasPrefix(token, "sk_") || strings.HasPrefix(token, "pk_") { // no access token begins so
+		return "", ErrInvalidToken.detail("authorization", "holds an API key; send it in the header X-API-Key")
+	}
 	return token, nil
 }
 

@@ -3,6 +3,7 @@ package admit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -134,10 +135,15 @@ func (in *CreateAPIKeyParams) check(now time.Time) error {
 		return ErrInvalidRequest.detail("type", "must be publishable or secret")
 	case !validEnvironment(in.Environment):
 		return ErrInvalidRequest.detail("environment", "must be dev, staging or prod")
-	case len(in.Scopes) > 50 || slices.ContainsFunc(in.Scopes, func(s string) bool { return !validScope(s) }):
-		return ErrInvalidRequest.detail("scopes", "must be at most 50 of the form resource:operation")
+	case len(in.Scopes) > 50:
+		return ErrInvalidRequest.detail("scopes", "must be at most 50")
 	case !in.ExpiresAt.IsZero() && !in.ExpiresAt.After(now):
 		return ErrInvalidRequest.detail("expiresAt", "must be in the future")
+	}
+	for _, scope := range in.Scopes {
+		if !validScope(scope) {
+			return ErrInvalidRequest.detail("scopes", fmt.Sprintf("%.50q must have the form resource:operation, such as users:read", scope))
+		}
 	}
 	return nil
 }

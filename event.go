@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/admit-go/admit/store"
 	"github.com/go-json-experiment/json"
@@ -159,6 +160,15 @@ func withData(data eventData, name string, fact any) eventData {
 	more := eventData{name: fact}
 	maps.Copy(more, data)
 	return more
+}
+
+// banData is the data of the event user.banned. A ban without an end has no until.
+func banData(user *store.User) eventData {
+	data := eventData{"reason": user.BanReason}
+	if !user.BanExpiresAt.IsZero() {
+		data["until"] = user.BanExpiresAt.UTC().Format(time.RFC3339)
+	}
+	return data
 }
 
 // because adds the reason of an operator to the data of an event.

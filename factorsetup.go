@@ -109,8 +109,13 @@ func removeFactors(ctx context.Context, t *txn, user *store.User, exceptSession 
 	if err != nil {
 		return err
 	}
-	if err := t.kill(ctx, afterFactor, user.ID, user.EmailKey); err != nil {
-		return err
-	}
-	return t.notify(ctx, user, mailer.MFADisabled)
+	return t.kill(ctx, afterFactor, user.ID, user.EmailKey)
+}
+
+// tellReset mails that an operator has removed the factors of an account. The mail
+// names no device, because the device is that of the operator.
+func tellReset(ctx context.Context, t *txn, user *store.User) error {
+	values := t.about(ctx, user, mailer.Values{ByOperator: true})
+	values.Device, values.IPAddress = "", ""
+	return t.mail(ctx, mailer.MFADisabled, user.Email, user.Locale, values)
 }

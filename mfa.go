@@ -7,6 +7,7 @@ import (
 
 	"github.com/admit-go/admit/internal/totp"
 	"github.com/admit-go/admit/internal/uuid"
+	"github.com/admit-go/admit/mailer"
 	"github.com/admit-go/admit/store"
 )
 
@@ -272,6 +273,9 @@ func (m *MFA) Disable(ctx context.Context, in ChangeMFAParams) error {
 		if err := removeFactors(ctx, tx, user, currentSession(ctx, user.ID), kindFactor); err != nil {
 			return err
 		}
+		if err := tx.notify(ctx, user, mailer.MFADisabled); err != nil {
+			return err
+		}
 		return tx.record(ctx, event{kind: eventMFADisabled, subject: user.ID})
 	})
 }
@@ -408,9 +412,16 @@ func (m *MFA) Reset(ctx context.Context, in ResetMFAParams) error {
 		if len(confirmed(factors)) == 0 {
 			return ErrMFANotEnabled
 		}
+		passkeys, err := passkeysOf(ctx, tx, user.ID)
+		if err != nil {
+			return err
+		}
 		if err := removeFactors(ctx, tx, &user, "", kindFactor, recordPasskey); err != nil {
 			return err
 		}
-		return tx.record(ctx, event{kind: eventMFAReset, subject: user.ID, data: eventData{"reason": in.Reason}})
+		if err := tellReset(ctx, tx, &user); err != nil {
+			return err
+		}
+		return tx.record(ctx, event{kind: eventMFAReset, subject: user.ID, data: eventData{"reason": in.Reason, "passkeys": len(passkeys)}})
 	})
 }

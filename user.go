@@ -287,7 +287,7 @@ func (u *Users) Ban(ctx context.Context, in BanParams) error {
 		if err := revokeOwnKeys(ctx, tx, id); err != nil {
 			return event{}, err
 		}
-		return event{kind: eventUserBanned, data: eventData{"reason": reason}}, tx.kill(ctx, afterBan, id, user.EmailKey)
+		return event{kind: eventUserBanned, data: banData(user)}, tx.kill(ctx, afterBan, id, user.EmailKey)
 	})
 }
 

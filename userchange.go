@@ -108,7 +108,7 @@ func update(ctx context.Context, t *txn, user *store.User, in UpdateUserParams) 
 		if err := revokeOwnKeys(ctx, t, user.ID); err != nil {
 			return nil, err
 		}
-		return append(told, event{kind: eventUserBanned, data: eventData{"reason": user.BanReason}}), t.kill(ctx, afterBan, user.ID, user.EmailKey)
+		return append(told, event{kind: eventUserBanned, data: banData(user)}), t.kill(ctx, afterBan, user.ID, user.EmailKey)
 	}
 	given := in.BanReason.Set && in.BanReason.Value != "" || in.BanExpiresAt.Set && !in.BanExpiresAt.Value.IsZero()
 	if given && !banned {
@@ -121,7 +121,7 @@ func update(ctx context.Context, t *txn, user *store.User, in UpdateUserParams) 
 		if in.BanExpiresAt.Set {
 			user.BanExpiresAt = in.BanExpiresAt.Value.UTC()
 		}
-		told = append(told, event{kind: eventUserBanned, data: eventData{"reason": user.BanReason}})
+		told = append(told, event{kind: eventUserBanned, data: banData(user)})
 	}
 	return told, nil
 }

@@ -53,3 +53,15 @@ func TestTheOwnerIsToldOfEachNewKey(t *testing.T) {
 		}
 	})
 }
+
+// Programs of other services send their key as a bearer token.
+func TestAKeySentAsABearerTokenIsToldItsHeader(t *testing.T) {
+	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
+		for _, prefix := range []string{"sk_", "pk_"} {
+			answer := s.Do("GET", "/v1/auth/me", nil, harness.Bearer(prefix+strings.Repeat("a", 64))).Want(401, "auth/invalid-token")
+			if why := answer.String("error", "details", "authorization"); !strings.Contains(why, "X-API-Key") {
+				t.Errorf("the answer is %s", answer.Body)
+			}
+		}
+	})
+}

@@ -348,7 +348,7 @@ func TestMF10_AnOperatorRemovesAFactor(t *testing.T) {
 		letterTo(s, mailer.MFADisabled, "a@x.test")
 		s.Dead(p.Tokens)
 		events := s.Events(p.ID, "mfa.reset")
-		if len(events) != 1 || events[0].ActorID != admin.ID || string(events[0].Data) != `{"reason":"lost phone"}` {
+		if len(events) != 1 || events[0].ActorID != admin.ID || string(events[0].Data) != `{"passkeys":0,"reason":"lost phone"}` {
 			t.Errorf("recorded was %+v", events)
 		}
 		tokens := s.SignIn("a@x.test", harness.Password).Want(200).Tokens()

@@ -2,11 +2,13 @@ package e2e_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/e2e/harness"
+	"github.com/admit-go/admit/mailer"
 )
 
 // keyPath is the path parameter of a passkey of an account.
@@ -173,8 +175,17 @@ func TestAResetOfFactorsRemovesThePasskeys(t *testing.T) {
 		d := harness.NewDevice(t)
 		s.AddPasskey(p, d).Want(201)
 		s.SignIn(p.Email, harness.Password).Want(403, "auth/mfa-required")
+		s.Mail.Clear()
 		if err := s.Auth.MFA.Reset(t.Context(), admit.ResetMFAParams{UserID: p.ID, Reason: "lost"}); err != nil {
 			t.Fatal(err)
+		}
+		told := letterTo(s, mailer.MFADisabled, p.Email)
+		if !strings.Contains(told.Text, "passkeys") || !strings.Contains(told.Text, "people who run") ||
+			strings.Contains(told.Text, "If it was you") || strings.Contains(told.Text, "Unknown device") {
+			t.Errorf("the mail of an operator's reset says: %s", told.Text)
+		}
+		if events := s.Events(p.ID, "mfa.reset"); len(events) != 1 || string(events[0].Data) != `{"passkeys":1,"reason":"lost"}` {
+			t.Errorf("recorded was %+v", events)
 		}
 		s.ByPasskey(d).Want(401, "auth/invalid-passkey")
 		s.SignIn(p.Email, harness.Password).Want(200)

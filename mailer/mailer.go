@@ -134,6 +134,9 @@ type Values struct {
 	// CodeOnly says that Link opens a page that explains Code and signs nobody
 	// in.
 	CodeOnly bool `json:"codeOnly,omitempty"`
+	// ByOperator says that the people who run the application did what an MFADisabled
+	// tells, and not the owner of the account. Device and IPAddress are then "".
+	ByOperator bool `json:"byOperator,omitempty"`
 	// Device and IPAddress are those of the request. At is its time. In a
 	// SignupConfirmation, Device and IPAddress are those of the sign-up and
 	// SignedUpAt is its time, also if the message was asked for again later.

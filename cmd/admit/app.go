@@ -135,6 +135,9 @@ func (a *app) does(work action) func(*cobra.Command, []string) error {
 		if err != nil && c.Context().Err() != nil {
 			err = errors.New("interrupted")
 		}
+		if found != nil && err != nil {
+			found = withError{found, err}
+		}
 		if found != nil {
 			if failed := a.show(found); failed != nil {
 				return &failure{err: failed}

@@ -18,7 +18,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver
-	_ "modernc.org/sqlite"             // the SQLite driver, which needs no cgo
+	"github.com/spf13/cobra"
+	_ "modernc.org/sqlite" // the SQLite driver, which needs no cgo
 
 	"github.com/admit-go/admit"
 	"github.com/admit-go/admit/store"
@@ -104,6 +105,9 @@ func folder() string {
 
 // cannot says of the store what is wrong with it and what to do.
 func (p place) cannot(err error) error {
+	if errors.Is(err, store.ErrPooler) {
+		return err // its text says what to do
+	}
 	if p.file == "" {
 		return fmt.Errorf("%w\nSee whether the server runs, and whether --store has its host, port, user, password and database", err)
 	}
@@ -232,11 +236,30 @@ func (a *app) withAuth(ctx context.Context, secrets admit.SecretSource, work fun
 
 // auth returns the library's rules over a store.
 func (a *app) auth(s store.Store, secrets admit.SecretSource) (*admit.Auth, error) {
-	return a.authAt("http://localhost", s, secrets)
+	return a.authAt(site{base: "http://localhost"}, s, secrets)
 }
 
-// authAt is auth for rules that make links.
-func (a *app) authAt(baseURL string, s store.Store, secrets admit.SecretSource) (*admit.Auth, error) {
+// site is the application, as its mails name it.
+type site struct {
+	// base is its BaseURL.
+	base string
+	// name is its SiteName. "" means the host in base.
+	name string
+}
+
+// flags defines the flags of a command that queues mail.
+func (s *site) flags(c *cobra.Command, use string) {
+	c.Flags().StringVar(&s.base, "base-url", "", "`URL` of the application, as its BaseURL says; "+use)
+	c.Flags().StringVar(&s.name, "site-name", "", "`name` of the application in the mail, as its SiteName says (default: the host in --base-url)")
+}
+
+// authAt is auth for rules that queue mail and make links.
+func (a *app) authAt(s site, records store.Store, secrets admit.SecretSource) (*admit.Auth, error) {
+	return a.authOf(admit.Config{BaseURL: s.base, SiteName: s.name, Store: records}, secrets)
+}
+
+// authOf completes the settings.
+func (a *app) authOf(config admit.Config, secrets admit.SecretSource) (*admit.Auth, error) {
 	if secrets == nil {
 		// This secret exists only in this process. guest stores nothing that it
 		// seals.
@@ -246,15 +269,18 @@ func (a *app) authAt(baseURL string, s store.Store, secrets admit.SecretSource) 
 		}
 		secrets = admit.Secrets(hex.EncodeToString(random[:]))
 	}
-	auth, err := admit.New(admit.Config{
-		BaseURL: baseURL, Secrets: secrets, Store: s, Mailer: noMailer{}, Now: a.now,
-		Logger: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	config.Secrets, config.Mailer, config.Now = secrets, noMailer{}, a.now
+	config.Logger = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	auth, err := admit.New(config)
 	if err != nil {
 		// The settings are flags and files here.
 		_, wrong, _ := strings.Cut(err.Error(), ":\n")
-		return nil, errors.New(strings.NewReplacer("BaseURL ", "--base-url ", "Secrets: ", "--secret-file or ADMIT_SECRET: ").Replace(wrong) +
-			"\nCorrect that; 'admit secret new' prints a good secret")
+		mend := "\nCorrect that"
+		if strings.Contains(wrong, "Secrets: ") {
+			mend += "; 'admit secret new' prints a good secret"
+		}
+		named := strings.NewReplacer("BaseURL ", "--base-url ", "SiteName", "--site-name", "Secrets: ", "--secret-file or ADMIT_SECRET: ")
+		return nil, errors.New(named.Replace(wrong) + mend)
 	}
 	return auth, nil
 }

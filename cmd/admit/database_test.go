@@ -382,3 +382,28 @@ func TestSecretsOfTheEnvironmentWin(t *testing.T) {
 		t.Error("an empty file is taken")
 	}
 }
+
+// The error says which setting to add to --store, and nothing about a server that
+// does not run.
+func TestBehindPgBouncerAVerbThatFailsNamesTheSettingOfTheURL(t *testing.T) {
+	s := newScene(t)
+	url := pgtest.Open(t)
+	at := pgtest.Bouncer(t, url)
+	s.store = url
+	s.ok("migrate", "--apply")
+	s.store = at(url)
+	// The server keeps what the command before has prepared.
+	var done outcome
+	for range 20 {
+		if done = s.run("", "key", "list"); done.code != 0 {
+			break
+		}
+	}
+	if done.code != 1 || !strings.Contains(done.err, "default_query_exec_mode=exec") || strings.Contains(done.err, "whether the server runs") {
+		t.Errorf("exit %d: %s", done.code, done.err)
+	}
+	s.store += "&default_query_exec_mode=exec"
+	for range 3 {
+		s.ok("key", "list")
+	}
+}

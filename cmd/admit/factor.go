@@ -32,14 +32,16 @@ func (a *app) userFactorsCommand() *cobra.Command {
 }
 
 func (a *app) userResetFactorsCommand() *cobra.Command {
-	var base, reason string
+	var at site
+	var reason string
 	var yes bool
 	c := &cobra.Command{
 		Use:   "reset-factors USER",
-		Short: "Remove the second factor of a user who has lost it",
-		Long: `Remove the authenticator app and the recovery codes of a user who has lost both,
-and end every session of the user. Be sure that whoever asks is the owner: after
-that a password, or the mailbox, is enough to sign in.
+		Short: "Remove every second factor of a user who has lost them",
+		Long: `Remove every second factor of a user who has lost them: the authenticator app, the
+recovery codes, the passkeys and the remembered devices. Every session of the user
+ends. Be sure that whoever asks is the owner: after that a password, or the mailbox,
+is enough to sign in.
 
 The reason stands in the audit log. The user is told by mail, which is queued,
 sealed under the secret of --secret-file or ADMIT_SECRET; the application sends it
@@ -50,18 +52,18 @@ It asks before; without a terminal it needs --yes.`,
 		Args:    exactly(1),
 	}
 	c.Flags().StringVar(&reason, "reason", "", "`why`, for the audit log")
-	c.Flags().StringVar(&base, "base-url", "", "`URL` of the application, as its BaseURL says; the mail names it")
+	at.flags(c, "the mail names its host")
 	c.Flags().BoolVar(&yes, "yes", false, "do it without asking")
 	_ = c.MarkFlagRequired("reason") // the flag is defined above
 	_ = c.MarkFlagRequired("base-url")
 	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
-		return a.mailing(base)(ctx, nil, func(r records) (result, error) {
+		return a.mailing(at)(ctx, nil, func(r records) (result, error) {
 			user, err := r.find(ctx, args[0])
 			if err != nil {
 				return nil, err
 			}
 			if !yes {
-				if err := a.confirm("This removes the second factor of %s and ends every session.", printable(user.Email)); err != nil {
+				if err := a.confirm("This removes the authenticator app, the recovery codes, the passkeys and the remembered devices of %s, and ends every session.", printable(user.Email)); err != nil {
 					return nil, err
 				}
 			}
@@ -106,5 +108,5 @@ type factorsReset struct {
 }
 
 func (f factorsReset) write(w io.Writer) {
-	fmt.Fprintf(w, "The second factor of %s was removed. Every session has ended.\n", printable(f.Email))
+	fmt.Fprintf(w, "Every second factor of %s was removed, passkeys and remembered devices included. Every session has ended.\n", printable(f.Email))
 }

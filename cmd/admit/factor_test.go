@@ -29,7 +29,7 @@ func TestFactorsAreListedAndReset(t *testing.T) {
 			s.t.Errorf("shown is %q", text)
 		}
 		s.secret = olderSecret
-		reset := []string{"user", "reset-factors", "ann@example.com", "--reason", "lost phone", "--base-url", "http://127.0.0.1:8080", "--yes"}
+		reset := []string{"user", "reset-factors", "ann@example.com", "--reason", "lost phone", "--base-url", "http://127.0.0.1:8080", "--site-name", "Harbour Notes", "--yes"}
 		s.fails(1, []string{"no second factor"}, reset...)
 		setup, err := h.MFA.Enable(ctx, admit.EnableMFAParams{UserID: ann.User.ID, Password: password})
 		if err != nil {
@@ -74,7 +74,7 @@ func TestFactorsAreListedAndReset(t *testing.T) {
 		}
 		d, _ := s.database()
 		events, err := d.ListEvents(ctx, store.EventQuery{SubjectID: ann.User.ID, Kind: "mfa.reset", Limit: 2})
-		if err != nil || len(events) != 1 || string(events[0].Data) != `{"reason":"lost phone"}` || events[0].ActorID != "" {
+		if err != nil || len(events) != 1 || string(events[0].Data) != `{"passkeys":0,"reason":"lost phone"}` || events[0].ActorID != "" {
 			s.t.Errorf("recorded was %+v, %v", events, err)
 		}
 		mails, _, err := d.ListMail(ctx, "", store.QueueMail, false, store.Page{Number: 1, Limit: 20})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -23,6 +24,7 @@ type importFlags struct {
 	format, hashConfig, idMap string
 	options                   source.Options
 	strict, resume, tell      bool
+	newRole                   bool
 	dryRun, sniffed           bool
 }
 
@@ -51,7 +53,7 @@ docs/command.md shows how to get each.
 The file is read twice: once to its end, so that a damaged file, or one with
 columns that nobody knows, changes nothing; and then to import. A record that
 cannot be used is reported with its line and left out, and the exit code is then
-1. A field that cannot be used, such as a name of 200 characters, is mended or
+1. A field that cannot be used, such as a name of 200 characters, is changed or
 left out, and a line says so.
 
 Importing again does no harm. An account that an import made, and that nobody has
@@ -64,7 +66,7 @@ The file is never held in memory, only where each address stands. An import that
 beside the file and goes on with --resume.`,
 		Example: `  admit import users.jsonl --from supabase
   admit import users.csv --from firebase --hash-config hash_config.txt --id-map ids.csv
-  admit import users.csv --from phc --roles --strict
+  admit import users.csv --from phc --roles --new-role --strict
   admit import users.csv --from phc --ignore-column shoe_size --dry-run
   admit import users.jsonl --from django --resume`,
 		Args: exactly(1),
@@ -74,6 +76,7 @@ beside the file and goes on with --resume.`,
 	flags.StringVar(&f.format, "format", "", "the `format`: csv, json or jsonl, one object a line (default: by the name of the file)")
 	flags.StringVar(&f.hashConfig, "hash-config", "", "`file` with the hash parameters of a Firebase project, as its console shows them")
 	flags.BoolVar(&f.options.Roles, "roles", false, "take roles over: who was an administrator there is one here")
+	flags.BoolVar(&f.newRole, "new-role", false, "with --roles, take roles that nobody has yet")
 	flags.BoolVar(&f.options.AssumeVerified, "assume-verified", false, "take every address as proven, whatever the file says")
 	flags.BoolVar(&f.options.NoPasswords, "no-passwords", false, "leave passwords out: everybody resets, or signs in by mail")
 	flags.BoolVar(&f.options.UnknownHashes, "unknown-hashes", false, "import users whose hash cannot be verified, without a password")
@@ -90,13 +93,17 @@ beside the file and goes on with --resume.`,
 		if err := f.complete(args[0], a.now()); err != nil {
 			return nil, err
 		}
-		return a.withDatabase(ctx, func(p place, d database) (result, error) {
+		p, err := a.place()
+		if err != nil {
+			return nil, err
+		}
+		return a.openUp(ctx, p, func(d database, db *sql.DB) (result, error) {
 			auth, err := a.auth(newGuest(d, f.tell), nil)
 			if err != nil {
 				return nil, err
 			}
 			defer func() { _ = auth.Close(context.WithoutCancel(ctx)) }()
-			return a.importFile(ctx, auth, p, args[0], f)
+			return records{app: a, place: p, database: d, db: db, auth: auth}.importFile(ctx, args[0], f)
 		})
 	})
 	return c

@@ -105,7 +105,7 @@ func TestMendedFieldsAreReportedByLineCountedAndNoFailure(t *testing.T) {
 	text := `{"email":"a@example.com","name":"` + strings.Repeat("x", 101) + `","createdAt":"0000-00-00","role":"user,admin","emailVerified":"2024-05-06"}` + "\n" + `{"email":"b@example.com"}`
 	var done imported
 	run := s.document(&done, "import", s.file("u.jsonl", text), "--from", "phc", "--roles")
-	if run.code != 0 || done.Created != 2 || done.Adjusted != 1 || len(done.Notes) != 4 || strings.Count(run.err, "line 1: mended: ") != 4 {
+	if run.code != 0 || done.Created != 2 || done.Adjusted != 1 || len(done.Notes) != 4 || strings.Count(run.err, "line 1: changed or left out: ") != 4 {
 		t.Errorf("exit %d, %+v\n%s", run.code, done, run.err)
 	}
 	user, err := s.host().Users.GetByEmail(context.Background(), "a@example.com")

@@ -31,6 +31,8 @@ type progress struct {
 	Existing int `json:"existing"`
 	Rejected int `json:"rejected"`
 	Adjusted int `json:"adjusted"`
+
+	Passwordless int `json:"withoutPassword"`
 }
 
 // progressName returns the name of the progress file. It is next to the
@@ -58,7 +60,7 @@ func (p *progress) begin(resume bool) error {
 	if kept.Store != p.Store || kept.Size != p.Size || kept.System != p.System || kept.Format != p.Format {
 		return fmt.Errorf("%s is of another import: the store, the file or the format has changed; import without --resume", p.name)
 	}
-	if kept.Offset < 0 || kept.Line < 0 || min(kept.Records, kept.Created, kept.Claimed, kept.Updated, kept.Existing, kept.Rejected, kept.Adjusted) < 0 {
+	if kept.Offset < 0 || kept.Line < 0 || min(kept.Records, kept.Created, kept.Claimed, kept.Updated, kept.Existing, kept.Rejected, kept.Adjusted, kept.Passwordless) < 0 {
 		return fmt.Errorf("%s is damaged; import without --resume", p.name)
 	}
 	kept.name = p.name

@@ -348,7 +348,7 @@ func TestPasswordsAndAddressesAreTakenAsTheFlagsSay(t *testing.T) {
 	s := newScene(t)
 	s.ok("migrate", "--apply")
 	unknown := `{"email":"a@example.com","passwordHash":"5f4dcc3b5aa765d61d8327deb882cf99"}`
-	if run := s.run("", "import", s.file("a.jsonl", unknown), "--from", "phc", "--unknown-hashes"); run.code != 0 || !strings.Contains(run.err, "line 1: mended: the password") {
+	if run := s.run("", "import", s.file("a.jsonl", unknown), "--from", "phc", "--unknown-hashes"); run.code != 0 || !strings.Contains(run.err, "line 1: changed or left out: the password") {
 		t.Errorf("an unknown hash: exit %d, %s", run.code, run.err)
 	}
 	s.ok("import", s.file("b.jsonl", strings.Replace(unknown, "a@", "b@", 1)), "--from", "phc", "--no-passwords", "--assume-verified")
@@ -379,7 +379,7 @@ func TestIDsAreKeptWhereTheyAreUUIDsAndMappedOtherwise(t *testing.T) {
 	if want := "old_id,new_id\n" + strings.ToUpper(id) + "," + id + "\n17," + b.ID + "\n"; err != nil || string(written) != want {
 		t.Errorf("the map is %q, want %q (%v)", written, want, err)
 	}
-	s.fails(1, []string{"file exists"}, "import", s.file("u.jsonl", text), "--from", "phc", "--id-map", ids)
+	s.fails(1, []string{"exists already; give another name"}, "import", s.file("u.jsonl", text), "--from", "phc", "--id-map", ids)
 }
 
 func TestInterruptedImportGoesOnWhereItStopped(t *testing.T) {

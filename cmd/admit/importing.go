@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,7 +55,8 @@ type batch struct {
 
 // importFile runs an import to its end or to the first error, and returns the
 // result in both cases.
-func (a *app) importFile(ctx context.Context, auth *admit.Auth, p place, name string, f importFlags) (result, error) {
+func (r records) importFile(ctx context.Context, name string, f importFlags) (result, error) {
+	a, p := r.app, r.place
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, unusable(name, err)
@@ -68,11 +73,14 @@ func (a *app) importFile(ctx context.Context, auth *admit.Auth, p place, name st
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; nothing was imported", name, err)
 	}
+	unknown := r.knownRoles(ctx, slices.Sorted(maps.Keys(found.roles)), f.newRole)
 	if f.dryRun {
-		r := surveyed{found.records, found.records - found.rejected, found.rejected, found.adjusted}
-		return r, rejectedError(r.Rejected)
+		return found.result(), cmp.Or(unknown, rejectedError(found.rejected))
 	}
-	i := &importing{app: a, auth: auth, survey: found, size: info.Size(), started: a.now(), reasons: []rejection{}, notes: []rejection{}}
+	if unknown != nil {
+		return nil, fmt.Errorf("%w; nothing was imported", unknown)
+	}
+	i := &importing{app: a, auth: r.auth, survey: found, size: info.Size(), started: a.now(), reasons: []rejection{}, notes: []rejection{}}
 	i.progress = progress{name: progressName(name), Store: p.name(), Size: i.size, System: f.options.System, Format: f.format}
 	if err := i.progress.begin(f.resume); err != nil {
 		return nil, err
@@ -96,11 +104,11 @@ func (a *app) importFile(ctx context.Context, auth *admit.Auth, p place, name st
 	if err == nil {
 		err = i.progress.end()
 	}
-	r := i.result(err == nil)
+	done := i.result(err == nil)
 	if err == nil {
-		err = rejectedError(r.Rejected)
+		err = rejectedError(done.Rejected)
 	}
-	return r, err
+	return done, err
 }
 
 // rejectedError makes the exit status show that records were left out.
@@ -119,6 +127,9 @@ func openIDMap(name string, resume bool) (*os.File, error) {
 		flags = os.O_CREATE | os.O_WRONLY | os.O_APPEND
 	}
 	file, err := os.OpenFile(name, flags, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("--id-map: %s exists already; give another name, or move that file away. Nothing was imported", name)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +242,7 @@ func (i *importing) insert(ctx context.Context, b *batch) error {
 // note reports and counts the outcomes of a batch, and saves that the batch is
 // done.
 func (i *importing) note(b *batch) error {
-	rejected, adjusted := 0, 0
+	rejected, adjusted, passwordless := 0, 0, 0
 	var next int
 	for _, record := range b.records {
 		if record.Err == nil {
@@ -239,6 +250,9 @@ func (i *importing) note(b *batch) error {
 				if err := i.ids.Write([]string{record.Account.OldID, b.users[next].User.ID}); err != nil {
 					return err
 				}
+			}
+			if record.Account.PasswordHash == "" && slices.Contains([]admit.ImportOutcome{admit.ImportCreated, admit.ImportClaimed}, b.users[next].Outcome) {
+				passwordless++
 			}
 			next++
 			if len(record.Notes) > 0 {
@@ -275,6 +289,7 @@ func (i *importing) note(b *batch) error {
 	}
 	i.progress.Rejected += rejected
 	i.progress.Adjusted += adjusted
+	i.progress.Passwordless += passwordless
 	i.bar.show(b.end.Offset, i.size, i.progress.Records-i.earlier.Records)
 	return i.progress.save()
 }
@@ -310,6 +325,10 @@ type imported struct {
 	Rejected int `json:"rejected"`
 	// Adjusted counts accounts of which a field was changed or left out.
 	Adjusted int `json:"adjusted"`
+	// Passwordless counts accounts that were created or claimed without a password.
+	Passwordless int `json:"withoutPassword"`
+	// Roles counts the usable records of the file by the role that they give.
+	Roles map[string]int `json:"roles"`
 	// Earlier counts the records that an interrupted run had finished.
 	Earlier int `json:"earlier"`
 	// Line is the line of the last finished record.
@@ -332,7 +351,8 @@ type rejection struct {
 func (i *importing) result(done bool) imported {
 	p := i.progress
 	r := imported{
-		Records: p.Records, Created: p.Created, Claimed: p.Claimed, Updated: p.Updated, Existing: p.Existing, Rejected: p.Rejected, Adjusted: p.Adjusted, Earlier: i.earlier.Records,
+		Records: p.Records, Created: p.Created, Claimed: p.Claimed, Updated: p.Updated, Existing: p.Existing, Rejected: p.Rejected, Adjusted: p.Adjusted, Passwordless: p.Passwordless,
+		Roles: i.survey.roles, Earlier: i.earlier.Records,
 		Line: p.Line, Seconds: i.app.now().Sub(i.started).Seconds(), Done: done, Reasons: i.reasons, Notes: i.notes,
 	}
 	if r.Seconds > 0 {
@@ -342,12 +362,14 @@ func (i *importing) result(done bool) imported {
 }
 
 func (r imported) write(w io.Writer) {
-	fmt.Fprintf(w, "%s in %.1f s, %s a second: %s created, %s mended, %s claimed, %s left as they were, %s rejected.\n",
+	fmt.Fprintf(w, "%s in %.1f s, %s a second: %s created, %s updated, %s claimed, %s left as they were, %s rejected.\n",
 		count(r.Records-r.Earlier, "record", "records"), r.Seconds, grouped(r.Rate), grouped(r.Created), grouped(r.Updated),
 		grouped(r.Claimed), grouped(r.Existing), grouped(r.Rejected))
 	if r.Adjusted > 0 {
-		fmt.Fprintf(w, "%s a field that was mended or left out.\n", count(r.Adjusted, "account has", "accounts have"))
+		fmt.Fprintf(w, "%s a field that was changed or left out.\n", count(r.Adjusted, "account has", "accounts have"))
 	}
+	writeMissing(w, r.Passwordless, "account")
+	writeRoles(w, r.Roles)
 	if r.Earlier > 0 {
 		fmt.Fprintf(w, "These are with the %s of the run that was interrupted.\n", count(r.Earlier, "record", "records"))
 	}

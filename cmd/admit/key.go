@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -52,6 +53,9 @@ acts as an administrator within its scopes. NAME tells people what it is for.`,
 		}
 		return a.withAuth(ctx, nil, func(auth *admit.Auth) (result, error) {
 			created, err := auth.APIKeys.Create(ctx, in)
+			if refused, ok := errors.AsType[*admit.Error](err); ok && refused.Details["scopes"] != nil {
+				return nil, fmt.Errorf("--scope: %w", err)
+			}
 			if err != nil {
 				return nil, err
 			}

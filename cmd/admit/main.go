@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -46,8 +47,12 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if isFailure && failed.shown {
 		return exitFailed
 	}
-	a.showError(err)
-	if _, isUsage := errors.AsType[usageError](err); isUsage || !isFailure {
+	// A flag that is wrong ends the reading of the flags, maybe before --json.
+	a.json = a.json || slices.Contains(args, "--json")
+	_, isUsage := errors.AsType[usageError](err)
+	isUsage = isUsage || !isFailure
+	a.showError(err, isUsage)
+	if isUsage {
 		if !a.json {
 			fmt.Fprintf(a.err, "Run '%s --help' for how it is used.\n", command.CommandPath())
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -103,10 +104,49 @@ func (p problem) text() string {
 
 // showError writes an error to the output that the operator reads: the JSON
 // document or the text.
-func (a *app) showError(err error) {
-	if !a.json || a.encode(map[string]problem{"error": explain(err)}) != nil {
+func (a *app) showError(err error, isUsage bool) {
+	if !a.json || a.encode(map[string]problem{"error": coded(err, isUsage)}) != nil {
 		a.tellError(err)
 	}
+}
+
+// The codes of errors that are not those of the library.
+const (
+	codeUsage  = "command/usage"
+	codeFailed = "command/failed"
+)
+
+// coded explains an error in a JSON document, where every error has a code.
+func coded(err error, isUsage bool) problem {
+	p := explain(err)
+	if p.Code == "" && isUsage {
+		p.Code = codeUsage
+	}
+	p.Code = cmp.Or(p.Code, codeFailed)
+	return p
+}
+
+// withError is a result that comes with an error. Its document is that of the result,
+// with the member error.
+type withError struct {
+	result
+	err error
+}
+
+// MarshalJSON implements json.Marshaler.
+func (w withError) MarshalJSON() ([]byte, error) {
+	members := map[string]json.RawMessage{}
+	text, err := json.Marshal(w.result)
+	if err == nil {
+		err = json.Unmarshal(text, &members)
+	}
+	if err == nil {
+		members["error"], err = json.Marshal(coded(w.err, false))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(members)
 }
 
 // tellError writes an error to standard error.

@@ -39,12 +39,15 @@ func (r records) setRole(ctx context.Context, user admit.User, role string) erro
 	return r.auth.Users.SetRole(ctx, admit.SetRoleParams{UserID: user.ID, Role: role})
 }
 
-// knownRole refuses a role that no user has, unless a flag says that the role
-// is new.
-func (r records) knownRole(ctx context.Context, role string, isNew bool) error {
+// knownRoles refuses roles that no user has, unless a flag says that they are new.
+func (r records) knownRoles(ctx context.Context, roles []string, areNew bool) error {
 	known := []string{admit.RoleUser, admit.RoleAdmin, "guest"}
-	if isNew || slices.Contains(known, role) || strings.Trim(role, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-		return nil // the library returns the error of a role that is not valid
+	unknown := func(role string) bool {
+		// The library returns the error of a role that is not valid.
+		return !slices.Contains(known, role) && strings.Trim(role, "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
+	}
+	if areNew || !slices.ContainsFunc(roles, unknown) {
+		return nil
 	}
 	rows, err := r.db.QueryContext(ctx, `SELECT DISTINCT role FROM admit_users WHERE tenant = '' AND deleted_at = 0`)
 	if err != nil {
@@ -58,12 +61,25 @@ func (r records) knownRole(ctx context.Context, role string, isNew bool) error {
 		}
 		known = append(known, name)
 	}
-	if err := rows.Err(); err != nil || slices.Contains(known, role) {
+	if err := rows.Err(); err != nil {
 		return err
 	}
+	var missing []string
+	for _, role := range roles {
+		if unknown(role) {
+			missing = append(missing, fmt.Sprintf("%.50q", role))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
 	slices.Sort(known)
-	return fmt.Errorf("nobody has the role %.50q; there are %s. If it is no slip of the hand, give --new-role",
-		role, strings.Join(slices.Compact(known), ", "))
+	noun := "role"
+	if len(missing) > 1 {
+		noun = "roles"
+	}
+	return fmt.Errorf("nobody has the %s %s; there are %s. If it is no slip of the hand, give --new-role",
+		noun, strings.Join(missing, ", "), strings.Join(slices.Compact(known), ", "))
 }
 
 // madeBefore counts live sessions, the users that they belong to, and unused

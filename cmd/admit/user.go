@@ -33,7 +33,7 @@ USER is an e-mail address, however it is spelled, or an id.`,
 func (a *app) userCreateCommand() *cobra.Command {
 	var in admit.CreateUserParams
 	var password, isNew bool
-	var base string
+	var at site
 	c := &cobra.Command{
 		Use:   "create EMAIL",
 		Short: "Create a user",
@@ -51,7 +51,7 @@ mail is sent, and the owner asks for a reset or signs in by mail.
 	c.Flags().BoolVar(&in.EmailVerified, "verified", false, "vouch for the address")
 	c.Flags().BoolVar(&isNew, "new-role", false, "take a role that nobody has yet")
 	c.Flags().BoolVar(&password, "password", false, "for development, set a password: asked for on a terminal, else the first line of standard input")
-	c.Flags().StringVar(&base, "base-url", "", "`URL` of the application, as its BaseURL says; mail a link to set a password that leads there")
+	at.flags(c, "mail a link to set a password that leads there")
 	c.Flags().StringVar(&in.CallbackURL, "callback-url", "", "`URL` of the application's own page for the new password")
 	c.MarkFlagsMutuallyExclusive("password", "base-url")
 	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
@@ -65,13 +65,13 @@ mail is sent, and the owner asks for a reset or signs in by mail.
 				return nil, err
 			}
 		}
-		in.NoMail = base == ""
+		in.NoMail = at.base == ""
 		with := a.withRecords
 		if !in.NoMail {
-			with = a.mailing(base)
+			with = a.mailing(at)
 		}
 		return with(ctx, nil, func(r records) (result, error) {
-			if err := r.knownRole(ctx, in.Role, isNew); err != nil {
+			if err := r.knownRoles(ctx, []string{in.Role}, isNew); err != nil {
 				return nil, err
 			}
 			user, err := r.auth.Users.Create(ctx, in)
@@ -181,7 +181,7 @@ of the hand and needs --new-role.`,
 	c.Flags().BoolVar(&isNew, "new-role", false, "take a role that nobody has yet")
 	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
 		return a.withRecords(ctx, nil, func(r records) (result, error) {
-			if err := r.knownRole(ctx, args[1], isNew); err != nil {
+			if err := r.knownRoles(ctx, []string{args[1]}, isNew); err != nil {
 				return nil, err
 			}
 			user, err := r.find(ctx, args[0])

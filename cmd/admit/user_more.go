@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -227,7 +228,8 @@ func (l sessionList) write(w io.Writer) {
 }
 
 func (a *app) userSendResetCommand() *cobra.Command {
-	var base, callback string
+	var at site
+	var callback string
 	c := &cobra.Command{
 		Use:   "send-reset USER",
 		Short: "Let the application mail a user a link to set a password",
@@ -237,11 +239,11 @@ within seconds, if it runs. The budget of mails to an address holds here too.`,
 		Example: "  admit user send-reset ann@example.com --base-url https://app.example",
 		Args:    exactly(1),
 	}
-	c.Flags().StringVar(&base, "base-url", "", "`URL` of the application, as its BaseURL says; the link leads there")
+	at.flags(c, "the link leads there")
 	c.Flags().StringVar(&callback, "callback-url", "", "`URL` of the application's own page for the new password")
 	_ = c.MarkFlagRequired("base-url") // the flag is defined above
 	c.RunE = a.does(func(ctx context.Context, args []string) (result, error) {
-		return a.mailing(base)(ctx, nil, func(r records) (result, error) {
+		return a.mailing(at)(ctx, nil, func(r records) (result, error) {
 			user, err := r.find(ctx, args[0])
 			if err != nil {
 				return nil, err
@@ -258,24 +260,28 @@ within seconds, if it runs. The budget of mails to an address holds here too.`,
 	return c
 }
 
-// mailing is withRecords for commands that queue mail. Links in the mail start
-// with base, and the mail is sealed under the application's own secret.
-func (a *app) mailing(base string) func(context.Context, admit.SecretSource, func(r records) (result, error)) (result, error) {
+// mailing is withRecords for commands that queue mail. The mail is about a site, and it
+// is sealed under the application's own secret.
+func (a *app) mailing(about site) func(context.Context, admit.SecretSource, func(r records) (result, error)) (result, error) {
 	return func(ctx context.Context, _ admit.SecretSource, work func(r records) (result, error)) (result, error) {
 		secrets, _, err := a.secrets()
 		if err != nil {
 			return nil, err
 		}
-		return a.withDatabase(ctx, func(_ place, d database) (result, error) {
+		p, err := a.place()
+		if err != nil {
+			return nil, err
+		}
+		return a.openUp(ctx, p, func(d database, db *sql.DB) (result, error) {
 			if err := opens(ctx, d, secrets); err != nil {
 				return nil, err
 			}
-			auth, err := a.authAt(base, newMailingGuest(d), admit.Secrets(secrets[0], secrets[1:]...))
+			auth, err := a.authAt(about, newMailingGuest(d), admit.Secrets(secrets[0], secrets[1:]...))
 			if err != nil {
 				return nil, err
 			}
 			defer func() { _ = auth.Close(context.WithoutCancel(ctx)) }()
-			return work(records{app: a, database: d, auth: auth})
+			return work(records{app: a, place: p, database: d, db: db, auth: auth})
 		})
 	}
 }

@@ -44,12 +44,19 @@ func routes(auth *admit.Auth, more ...gin.HandlerFunc) http.Handler {
 	r.Any("/.well-known/*path", gin.WrapH(auth.Handler()))
 	guarded := r.Group("/", guard(auth.RequireUser))
 	guarded.GET("/hello", append(more, hello)...)
+	// RequireRole("admin") also lets secret keys pass. RequireUser before it takes
+	// people alone.
+	guarded.GET("/people", guard(auth.RequireRole("admin")), hello)
 	guarded.GET("/office", append(append([]gin.HandlerFunc{guard(auth.RequireRole("editor"))}, more...), hello)...)
 	return r
 }
 
 func hello(c *gin.Context) {
-	user, _ := admit.UserFrom(c.Request.Context())
+	user, ok := admit.UserFrom(c.Request.Context())
+	if !ok { // a key without a user, where the route has no RequireUser
+		c.String(http.StatusOK, "hello, program\n")
+		return
+	}
 	c.String(http.StatusOK, "hello, %s\n", user.Name)
 }
 

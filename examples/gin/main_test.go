@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -59,4 +60,45 @@ func TestGuardsHoldInGin(t *testing.T) {
 			t.Errorf("%s %s answered %d %s, and the handler ran %d times", c.method, c.path, status, body, reached)
 		}
 	}
+}
+
+// Gin panics when a route of the host stands beside /v1/*path. NoRoute, and a BasePath
+// of its own, have no such limit.
+func TestTheHostHasRoutesBelowV1Too(t *testing.T) {
+	gin.SetMode(gin.TestMode)
+	notes := func(c *gin.Context) { c.String(200, "notes") }
+	for name, way := range map[string]struct {
+		base  string
+		mount func(r *gin.Engine, api http.Handler)
+	}{
+		"NoRoute":  {"/v1", func(r *gin.Engine, api http.Handler) { r.NoRoute(gin.WrapH(api)) }},
+		"BasePath": {"/identity", func(r *gin.Engine, api http.Handler) { r.Any("/identity/*path", gin.WrapH(api)) }},
+	} {
+		auth, err := admit.New(admit.Config{
+			BaseURL: "http://127.0.0.1:8080", BasePath: way.base, Secrets: admit.Secrets("5f0d6c2b9e8a71430c4b6d1f8e2a973551b0c7d96e3f8a24"),
+			Store: memory.New(), Mailer: &mailer.Recorder{}, Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = auth.Close(context.Background()) })
+		r := gin.New()
+		r.GET("/v1/notes", notes)
+		way.mount(r, auth.Handler())
+		for path, status := range map[string]int{"/v1/notes": 200, way.base + "/auth/me": 401} {
+			w := httptest.NewRecorder()
+			r.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			if w.Code != status {
+				t.Errorf("%s: %s answered %d %s", name, path, w.Code, w.Body)
+			}
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("gin takes /v1/notes beside /v1/*path now: docs/gin.md says otherwise")
+		}
+	}()
+	r := gin.New()
+	r.Any("/v1/*path", notes)
+	r.GET("/v1/notes", notes)
 }

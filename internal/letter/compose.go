@@ -60,6 +60,10 @@ func compose(l *texts.Catalogue, kind mailer.Kind, v mailer.Values) content {
 	if when := w.one("when"); when != "" {
 		c.Facts = origin(w, when, v)
 	}
+	if opening := w.each("operator.opening"); v.ByOperator && opening != nil {
+		c.Opening, c.AboveButton = opening, w.each("operator.withoutLink")
+		return c
+	}
 	if button := w.one("button"); v.Link != "" && button != "" {
 		c.AboveButton, c.BelowButton = w.each("aboveButton"), w.each("belowButton")
 		c.Link, c.Button, c.CopyLink = template.URL(v.Link), button, w.common("copyLink")

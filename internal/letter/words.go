@@ -18,6 +18,9 @@ import (
 //	               address are not shown
 //	aboveButton, button, belowButton   shown if there is a link
 //	withoutLink    shown if there is none
+//	operator.opening, operator.withoutLink   in place of opening and of all that is
+//	               shown with or without a link, if an operator did it
+//	               (mailer.Values.ByOperator)
 //	aboveCode      shown if there is a code
 //	code.preheader, code.opening, code.button   of a message whose link signs nobody
 //	               in (mailer.Values.CodeOnly): the code comes first, and the button

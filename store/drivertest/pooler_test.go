@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -78,6 +79,50 @@ func TestCheckFindsADriverThatPreparesBehindPgBouncer(t *testing.T) {
 			}
 			if found && (len(findings) != 1 || !strings.Contains(findings[0].Mend, "default_query_exec_mode=exec") || !strings.Contains(findings[0].Mend, "binary_parameters=yes")) {
 				t.Errorf("the finding does not name the cure: %+v", findings)
+			}
+		})
+	}
+}
+
+// The host's log and the command show the text of the error.
+func TestAStatementThatAPoolerLosesSaysWhatToAddToTheURL(t *testing.T) {
+	ctx := context.Background()
+	at := pgtest.Bouncer(t, pgtest.Open(t))
+	for _, mode := range poolerModes {
+		if mode.safe {
+			continue
+		}
+		t.Run(mode.name, func(t *testing.T) {
+			url := pooled(t, at)
+			if err := postgres.New(openPooled(t, "pgx", url, "default_query_exec_mode=exec")).Migrate(ctx); err != nil {
+				t.Fatal(err)
+			}
+			s := postgres.New(openPooled(t, mode.driver, url, mode.setting))
+			// Each client runs another mixture of statements, so that the connections
+			// of the pooler differ.
+			errs := make([][]error, many)
+			var group sync.WaitGroup
+			for client := range errs {
+				group.Go(func() {
+					for i := range 40 {
+						errs[client] = append(errs[client], s.Tx(ctx, func(ctx context.Context, tx store.Store) error {
+							return errors.Join(tx.CreateUser(ctx, someUser(client*100+i)), tx.CreateSession(ctx, someSession(client*100+i)))
+						}))
+						_, err := s.User(ctx, "", someUser(client*100+i).ID)
+						errs[client] = append(errs[client], err)
+					}
+				})
+			}
+			group.Wait()
+			var lost error
+			for _, err := range slices.Concat(errs...) {
+				if lost = err; errors.Is(lost, store.ErrPooler) {
+					break
+				}
+			}
+			if !errors.Is(lost, store.ErrPooler) || !strings.Contains(lost.Error(), "a pooler in front of the database") ||
+				!strings.Contains(lost.Error(), "default_query_exec_mode=exec") || strings.Count(lost.Error(), "binary_parameters=yes") != 1 {
+				t.Errorf("the error was %v", lost)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/admit-go/admit/store"
@@ -13,6 +14,14 @@ import (
 
 // findingPooler is the finding of checkPooler.
 const findingPooler = "pooler-statements"
+
+// What is wrong with a driver that prepares statements behind a pooler, and what to do.
+const (
+	poolerReason = "The driver prepares statements, and a pooler in front of the database gives each transaction another server, " +
+		"which does not have them"
+	poolerMend = "Add default_query_exec_mode=exec to pgx's URL, or binary_parameters=yes to lib/pq's, " +
+		"or let the pooler work in session mode (docs/postgres.md)."
+)
 
 // poolerRuns is how often each connection runs a statement in checkPooler, so
 // that a pooler mixes the connections up.
@@ -47,14 +56,30 @@ func (s *Store) checkPooler(ctx context.Context) ([]store.Finding, error) {
 		switch sqlState(err) {
 		case noSuchStatement, statementExists, protocolViolation:
 			return []store.Finding{{
-				Code: findingPooler,
-				Message: "The driver prepares statements, and a pooler in front of the database gives each transaction another server, " +
-					"which does not have them (" + err.Error() + ").",
-				Mend: "Add default_query_exec_mode=exec to pgx's URL, or binary_parameters=yes to lib/pq's, or let the pooler work in session mode (docs/postgres.md).",
+				Code: findingPooler, Message: poolerReason + " (" + err.Error() + ").", Mend: poolerMend,
 			}}, nil
 		}
 	}
 	return nil, errors.Join(errs...)
+}
+
+// poolerError is an error of a driver that prepares statements behind a pooler. Its
+// text has the reason and what to do.
+type poolerError struct{ err error }
+
+func (e poolerError) Error() string   { return poolerReason + " (" + e.err.Error() + "). " + poolerMend }
+func (e poolerError) Unwrap() []error { return []error{store.ErrPooler, e.err} }
+
+// pooled explains an error that only a pooler in front of the database can cause. A
+// violation of the protocol has other causes too, such as a pool of PgBouncer that is
+// full, so it counts only where it names a prepared statement.
+func pooled(err error) error {
+	state := sqlState(err)
+	mixedUp := state == protocolViolation && strings.Contains(err.Error(), "prepared statement")
+	if state != noSuchStatement && state != statementExists && !mixedUp || errors.Is(err, store.ErrPooler) {
+		return err
+	}
+	return poolerError{err}
 }
 
 // ask runs a statement with so many arguments, alone or in a transaction.

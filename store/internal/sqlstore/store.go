@@ -162,6 +162,9 @@ func (c *core) bounded(ctx context.Context) (context.Context, context.CancelFunc
 // fault wraps an error of the database. It also wraps the context's error when
 // the context is done, since not every driver says why it stopped.
 func (c *core) fault(ctx context.Context, doing string, err error) error {
+	if c.dialect == Postgres {
+		err = pooled(err)
+	}
 	if c.dialect.unmigrated(err) {
 		doing += " (has Migrate been run?)"
 	}
