@@ -168,8 +168,10 @@ func (p *Passkeys) finishRegistration(ctx context.Context, in FinishPasskeyParam
 			return outcome{}, err
 		}
 		h := &heldPasskey{answer: PasskeyAssertion{Flags: made.Flags}}
-		return resumeOpened(ctx, tx, &ticket, atEnrolment, h.methods(), func(*store.User) (err error) {
-			kept, err = addPasskey(ctx, tx, token, c, &made)
+		return resumeOpened(ctx, tx, &ticket, atEnrolment, h.methods(), func(user *store.User) (err error) {
+			if kept, err = addPasskey(ctx, tx, token, c, &made); err == nil {
+				*user, err = tx.lock(ctx, user.ID)
+			}
 			return err
 		}, atFactor)
 	})
@@ -240,7 +242,7 @@ func (p *Passkeys) SignIn(ctx context.Context, in PasskeyAnswer) (SignedIn, erro
 		if err := h.use(ctx, tx); err != nil {
 			return outcome{}, err
 		}
-		return tx.enter(ctx, h.proof())
+		return tx.enter(ctx, h.proof(tx))
 	})
 }
 
