@@ -55,6 +55,9 @@ type Bound struct {
 // sinceSuccess is the window of a bound that only a success resets: ten years.
 const sinceSuccess = 10 * 365 * 24 * time.Hour
 
+// ticketLife is how long a paused sign-in can be completed.
+const ticketLife = 5 * time.Minute
+
 // The names of the budgets. Counters are locked in the order of their keys. The
 // counters that many requests wait for have the last keys.
 const (
@@ -66,7 +69,9 @@ const (
 	mailedMagic  = "mail-magic"
 	mailedReset  = "mail-reset"
 	mailedVerify = "mail-verify"
-	resetTries   = "reset-tries"
+	// pausedTries counts by the hash of the ticket of a paused sign-in.
+	pausedTries = "paused-tries"
+	resetTries  = "reset-tries"
 	// sentInvitations counts by the id of the account.
 	sentInvitations = "invitations"
 	// exportsOfAccount counts by the id of the account.
@@ -105,6 +110,7 @@ func Budgets() []Budget {
 		{mailedInvite, "mailbox", mails, nil, "anyone", []string{"inviting the address"}, ErrTooManyCodeRequests},
 		{sentInvitations, "account", []Bound{{200, time.Hour}, {500, 24 * time.Hour}}, nil, "the account", []string{"inviting"}, ErrTooManyCodeRequests},
 		{mailedExists, "mailbox", few, nil, "anyone", nil, nil},
+		{pausedTries, "token", []Bound{{5, ticketLife}}, nil, "the first factor", []string{"this paused sign-in"}, ErrTokenExpired},
 		{resetTries, "token", []Bound{{5, 15 * time.Minute}}, nil, "the mailbox", []string{"this reset link"}, ErrTooManyRequests},
 		{clientCeremony, "client", []Bound{{600, 15 * time.Minute}}, nil, "the client", []string{"passkey"}, ErrTooManyRequests},
 		{clientGuess, "client", []Bound{{100, 15 * time.Minute}}, nil, "the client", []string{"password", "code", "second factor"}, ErrTooManyLoginAttempts},

@@ -40,13 +40,6 @@ type outcome struct {
 	pause *Error
 }
 
-// ticketLife is how long a paused sign-in can be completed. ticketTries is
-// stored with the ticket. A completion spends one try for each guess.
-const (
-	ticketLife  = 5 * time.Minute
-	ticketTries = 5
-)
-
 // ticketState is the data of a ticket: the parts of the proof that the
 // completion needs.
 type ticketState struct {
@@ -173,7 +166,7 @@ func pauseAt(ctx context.Context, t *txn, at string, answer *Error, user *store.
 		return outcome{}, ErrInternal.because(err)
 	}
 	ticket, _, err := t.newToken(ctx, store.Token{
-		Kind: kindTicket, UserID: user.ID, EmailKey: user.EmailKey, Data: data, MaxTries: ticketTries,
+		Kind: kindTicket, UserID: user.ID, EmailKey: user.EmailKey, Data: data,
 	}, ticketLife)
 	if err != nil {
 		return outcome{}, err
@@ -207,10 +200,10 @@ func bindToBrowser(ctx context.Context, state *ticketState, answer *Error) (*Err
 
 // resume redeems the ticket of a pause at a checkpoint and enters the gate
 // again. Methods are the methods that satisfied the checkpoint. Meet, which may
-// be nil, verifies with the account locked that the checkpoint is satisfied.
-// Also names further checkpoints that the same methods satisfy. The ticket is
-// single-use. resume returns ErrInvalidToken, ErrTokenExpired, the error of
-// meet, or an error of enter.
+// be nil, verifies with the account locked that the checkpoint is satisfied. If
+// meet changes the account, it changes user too. Also names further checkpoints
+// that the same methods satisfy. The ticket is single-use. resume returns
+// ErrInvalidToken, ErrTokenExpired, the error of meet, or an error of enter.
 func (t *txn) resume(ctx context.Context, at, ticket, methods string, meet func(user *store.User) error, also ...string) (outcome, error) {
 	opened, err := t.openSecret(ctx, ticket, kindTicket)
 	if err != nil {
@@ -235,7 +228,7 @@ func resumeOpened(ctx context.Context, t *txn, opened *opened, at, methods strin
 	}
 	return t.enter(ctx, proof{
 		userID: opened.user.ID, methods: withMethods(state.Methods, methods), created: state.Created, clears: state.Clears,
-		passed: append(append(state.Passed, at), also...),
+		passed: append(append(state.Passed, at), also...), lock: alreadyLocked(t, &opened.user),
 	})
 }
 

@@ -215,9 +215,9 @@ func (m *MFA) Verify(ctx context.Context, in VerifyMFAParams) (VerifiedMFA, erro
 	return done, nil
 }
 
-// completed goes on with a paused sign-in: it takes a try of the ticket and a
-// guess of the account's second factor, both before anything is looked at, and
-// runs the rule, which resumes the ticket.
+// completed goes on with a paused sign-in: it reserves a guess of the account's
+// second factor and a try of the ticket, both in one step and before anything is
+// verified, and runs the rule, which resumes the ticket.
 func (m *MFA) completed(ctx context.Context, ticket, at string, rule func(context.Context, *txn) (outcome, error)) (SignedIn, error) {
 	found, err := ticketAt(ctx, m.kernel, m.store, ticket, at)
 	if err != nil {
@@ -227,12 +227,12 @@ func (m *MFA) completed(ctx context.Context, ticket, at string, rule func(contex
 	if err != nil {
 		return SignedIn{}, err
 	}
-	try, err := m.attempt(ctx, secondFactor, found.EmailKey)
+	try, err := m.attemptWith(ctx, secondFactor, found.EmailKey, ticketTries(found))
 	if err != nil {
 		return SignedIn{}, err
 	}
 	try.clears = state.Clears
-	signed, err := m.complete(ctx, try, found.Hash, rule)
+	signed, err := m.admit(ctx, try, rule)
 	if errors.Is(err, ErrInvalidToken) {
 		err = ErrTokenExpired // it was used, or has died, meanwhile
 	}
@@ -240,17 +240,9 @@ func (m *MFA) completed(ctx context.Context, ticket, at string, rule func(contex
 	return signed, err
 }
 
-func (m *MFA) complete(ctx context.Context, try *attempt, ticket []byte, rule func(context.Context, *txn) (outcome, error)) (SignedIn, error) {
-	beyond, cancel := m.beyondHangUp(ctx)
-	defer cancel()
-	_, may, err := m.store.TryToken(beyond, tenant, kindTicket, ticket, m.now())
-	switch {
-	case errors.Is(err, store.ErrNotFound), err == nil && !may:
-		return SignedIn{}, ErrTokenExpired
-	case err != nil:
-		return SignedIn{}, fault(err)
-	}
-	return m.admit(ctx, try, rule)
+// ticketTries are the counters of the tries of a ticket.
+func ticketTries(ticket store.Token) []store.Counter {
+	return budgetOf(pausedTries).counters(fingerprint(string(ticket.Hash)))
 }
 
 // ChangeMFAParams are the proofs that a change of factors needs.

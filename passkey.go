@@ -174,8 +174,10 @@ func (p *Passkeys) finishRegistration(ctx context.Context, in FinishPasskeyParam
 		if err != nil {
 			return outcome{}, err
 		}
-		return resumeOpened(ctx, tx, &ticket, atEnrolment, passkeyMethods(made.Flags), func(*store.User) (err error) {
-			kept, err = addPasskey(ctx, tx, token, c, &made)
+		return resumeOpened(ctx, tx, &ticket, atEnrolment, passkeyMethods(made.Flags), func(user *store.User) (err error) {
+			if kept, err = addPasskey(ctx, tx, token, c, &made); err == nil {
+				*user, err = tx.lock(ctx, user.ID)
+			}
 			return err
 		}, atFactor)
 	})
@@ -246,7 +248,7 @@ func (p *Passkeys) SignIn(ctx context.Context, in PasskeyAnswer) (SignedIn, erro
 		if err := h.use(ctx, tx); err != nil {
 			return outcome{}, err
 		}
-		return tx.enter(ctx, h.proof())
+		return tx.enter(ctx, h.proof(tx))
 	})
 }
 

@@ -131,6 +131,8 @@ type heldPasskey struct {
 	record   store.Record
 	userID   string
 	answer   PasskeyAssertion
+	// user is the account, which use has locked.
+	user store.User
 }
 
 // holdsPasskey checks the answer to a ceremony of a purpose. It changes nothing:
@@ -201,8 +203,8 @@ func findPasskey(ctx context.Context, k *kernel, credentialID []byte, tell bool)
 // use locks the account, spends the ceremony and writes down how the passkey was
 // used. It is called once, in the transaction of the rule that the passkey is
 // proof for.
-func (h *heldPasskey) use(ctx context.Context, t *txn) error {
-	user, err := t.lock(ctx, h.userID)
+func (h *heldPasskey) use(ctx context.Context, t *txn) (err error) {
+	h.user, err = t.lock(ctx, h.userID)
 	if errors.Is(err, store.ErrNotFound) {
 		return ErrInvalidPasskey
 	} else if err != nil {
@@ -247,7 +249,7 @@ func (h *heldPasskey) use(ctx context.Context, t *txn) error {
 	if err := p.swap(ctx, t); err != nil || counted == p.Verified {
 		return err
 	}
-	return settleFactors(ctx, t, &user) // it counts from now on
+	return settleFactors(ctx, t, &h.user) // it counts from now on
 }
 
 // fell says whether a sign count did not grow (WebAuthn Level 3, section 7.2,
@@ -280,9 +282,9 @@ func passkeyMethods(flags PasskeyFlags) string {
 	return methods
 }
 
-// proof is what the gate is given.
-func (h *heldPasskey) proof() proof {
-	in := proof{userID: h.userID, methods: h.methods()}
+// proof is what the gate is given, in the transaction of use.
+func (h *heldPasskey) proof(t *txn) proof {
+	in := proof{userID: h.userID, methods: h.methods(), lock: alreadyLocked(t, &h.user)}
 	if h.answer.Flags.UserVerified {
 		in.passed = []string{atFactor, atEnrolment}
 	}

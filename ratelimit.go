@@ -65,9 +65,15 @@ func hit(ctx context.Context, k *kernel, counters []store.Counter) (store.Counte
 // the budget is spent, a client that the account knows spends its own budget
 // instead. spend returns the counters that were raised for the address.
 func (k *kernel) spend(ctx context.Context, name, emailKey string, client ...store.Counter) ([]store.Counter, error) {
+	return spendWith(ctx, k, name, emailKey, nil, client...)
+}
+
+// spendWith is spend, and raises further counters in the same step. They are
+// returned with those of the address.
+func spendWith(ctx context.Context, k *kernel, name, emailKey string, further []store.Counter, client ...store.Counter) ([]store.Counter, error) {
 	b := budgetOf(name)
 	owner := fingerprint(emailKey)
-	account := b.counters(owner)
+	account := append(b.counters(owner), further...)
 	counted, err := hit(ctx, k, append(slices.Clip(client), account...))
 	if err != nil || counted.OK {
 		return account, err
@@ -78,7 +84,7 @@ func (k *kernel) spend(ctx context.Context, name, emailKey string, client ...sto
 			return nil, err
 		}
 		if known {
-			account = countersOf(b.Name+"-known", b.Known, owner+"/"+clientName(ctx))
+			account = append(countersOf(b.Name+"-known", b.Known, owner+"/"+clientName(ctx)), further...)
 			if counted, err = hit(ctx, k, append(slices.Clip(client), account...)); err != nil || counted.OK {
 				return account, err
 			}
@@ -112,8 +118,11 @@ func (k *kernel) spendMail(ctx context.Context, name, emailKey string) error {
 func refuse(ctx context.Context, k *kernel, full store.Counter, counted store.Counted, emailKey string) error {
 	b := budgetOfCounter(full)
 	k.notice(ctx, notice{kind: eventLimitReached, emailKey: emailKey, about: b.Name, once: true, data: eventData{"budget": b.Name}})
-	if b.refusal == nil {
+	switch {
+	case b.refusal == nil:
 		return errSpentQuietly
+	case b.refusal.Status != http.StatusTooManyRequests:
+		return b.refusal // waiting does not help
 	}
 	wait := counted.ResetAt.Sub(k.now())
 	return b.refusal.after(min(max(wait, time.Second), longestRetry))
@@ -146,12 +155,18 @@ type attempt struct {
 // attempt reserves one guess at an account. For a guess that needs a password
 // hash, work names clientHashes.
 func (k *kernel) attempt(ctx context.Context, kind, emailKey string, work ...string) (*attempt, error) {
+	return k.attemptWith(ctx, kind, emailKey, nil, work...)
+}
+
+// attemptWith is attempt, and reserves one use of further counters in the same
+// step. They are cleared and refunded as those of the account.
+func (k *kernel) attemptWith(ctx context.Context, kind, emailKey string, further []store.Counter, work ...string) (*attempt, error) {
 	if k.after != nil && k.config.Counters == nil && !k.config.InsecureNoLimits {
 		return nil, ErrInternal.because(errGuessInHostTx)
 	}
 	t := &attempt{kernel: k, emailKey: emailKey, client: clientCounters(ctx, clientGuess), work: clientCounters(ctx, work...)}
 	var err error
-	t.account, err = k.spend(ctx, kind, emailKey, append(slices.Clip(t.client), t.work...)...)
+	t.account, err = spendWith(ctx, k, kind, emailKey, further, append(slices.Clip(t.client), t.work...)...)
 	return t, err
 }
 

@@ -30,7 +30,8 @@ const factorPassword = "quiet-harbour-lamp"
 
 // factor measures the second half of a sign-in with a code of an authenticator app,
 // and a sign-in with a passkey beside the check of its signature, as rules in this
-// process with the limits that hosts have, eight at once. What the person's device does is left out.
+// process with the limits that hosts have, eight at once. Each is also compared with
+// a sign-in by password without its hash. What the person's device does is left out.
 func factor(l *lab) error {
 	db, done, err := l.file()
 	if err != nil {
@@ -58,6 +59,9 @@ func factor(l *lab) error {
 	users := max(1, l.calls/40/clients) * clients
 	apps, devices := make([]string, users), make([]*authenticator, users)
 	for i := range users {
+		if _, err := enroll(ctx, auth, plainOf(i)); err != nil {
+			return err
+		}
 		if apps[i], err = enrollApp(ctx, auth, now, codesOf(i)); err != nil {
 			return err
 		}
@@ -66,6 +70,7 @@ func factor(l *lab) error {
 		}
 	}
 	var codes, options, signIns, checks, beside []cost
+	var codesOver, keysOver []float64
 	for pair := range l.pairs + 1 {
 		now = now.Add(time.Minute) // a code counts once
 		code, err := codesCost(ctx, auth, now, apps)
@@ -76,7 +81,16 @@ func factor(l *lab) error {
 		if err != nil {
 			return err
 		}
+		plain, err := atOnce(users, func(i int) error {
+			_, err := auth.Passwords.SignIn(ctx, admit.SignInParams{Email: plainOf(i), Password: factorPassword})
+			return err
+		})
+		if err != nil {
+			return err
+		}
 		if pair > 0 {
+			codesOver = append(codesOver, float64(code.all)/float64(plain.all))
+			keysOver = append(keysOver, float64(signIn.all-check.all)/float64(plain.all))
 			codes, options = append(codes, code), append(options, option)
 			signIns, checks = append(signIns, signIn), append(checks, check)
 			beside = append(beside, cost{all: signIn.all - check.all})
@@ -87,10 +101,13 @@ func factor(l *lab) error {
 	rows("passkey sign-in, sqlite", signIns)
 	rows("floor: the check of a passkey's signature", checks)
 	rows("passkey sign-in beside its signature, sqlite", beside)
+	row("the completion over a sign-in without its hash", codesOver, "×")
+	row("the passkey sign-in beside its signature over that", keysOver, "×")
 	return nil
 }
 
 func codesOf(i int) string { return fmt.Sprintf("app%d@example.test", i) }
+func plainOf(i int) string { return fmt.Sprintf("plain%d@example.test", i) }
 func keyOf(i int) string   { return fmt.Sprintf("key%d@example.test", i) }
 
 // paused signs in by password, and returns the ticket of the pause.

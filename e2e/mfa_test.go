@@ -369,11 +369,37 @@ func TestATicketHasFiveTries(t *testing.T) {
 		for range 5 {
 			s.Complete(ticket, "000000").Want(401, "auth/invalid-mfa-code")
 		}
-		s.Complete(ticket, app.Code(s.Clock.Now())).Want(401, "auth/token-expired")
+		spent := s.Complete(ticket, app.Code(s.Clock.Now())).Want(401, "auth/token-expired")
+		if wait := spent.Header.Get("Retry-After"); wait != "" {
+			t.Errorf("a client is told to wait %s s with a ticket that is spent", wait)
+		}
 		late := pause(s, "a@x.test")
 		s.Clock.Advance(5 * time.Minute)
 		s.Complete(late, app.Code(s.Clock.Now())).Want(401, "auth/token-expired")
 		s.Complete("no ticket", app.Code(s.Clock.Now())).Want(401, "auth/invalid-token")
+	})
+}
+
+// MF-05: the tries of a ticket are counted before a code is verified, so that
+// guesses at the same time get no more of them.
+func TestParallelGuessesWithOneTicketGetFiveTries(t *testing.T) {
+	harness.Each(t, func(t *testing.T, s *harness.Server) {
+		app := s.EnrollTOTP(verified(s, "a@x.test"))
+		ticket := pause(s, "a@x.test")
+		tried := 0
+		for _, answer := range harness.Parallel(30, func(int) *harness.Answer { return s.Complete(ticket, "000000") }) {
+			switch {
+			case answer.Status == 401 && answer.Code() == "auth/invalid-mfa-code":
+				tried++
+			default:
+				answer.Want(401, "auth/token-expired")
+			}
+		}
+		if tried != 5 {
+			t.Errorf("of thirty guesses %d were verified, want five", tried)
+		}
+		s.Complete(ticket, app.Code(s.Clock.Now())).Want(401, "auth/token-expired")
+		s.Complete(pause(s, "a@x.test"), app.Code(s.Clock.Now())).Want(200)
 	})
 }
 
