@@ -38,7 +38,7 @@ var _ = faultFlows.add(faultFlow{
 	again: admit.ErrMFAAlreadyEnabled,
 }, faultFlow{
 	name:    "complete a sign-in",
-	calls:   10,
+	calls:   9,
 	prepare: pausedSubject,
 	run: func(ctx context.Context, a *admit.Auth, p *subject) (bool, error) {
 		done, err := a.MFA.Verify(ctx, admit.VerifyMFAParams{Ticket: p.token, Code: p.code})
