@@ -197,7 +197,6 @@ func TestTheAnswerListsTheMethodsOfTheAccount(t *testing.T) {
 		}
 		// A list that cannot be read is no list.
 		broken := s.Process(func(c *admit.Config) {
-
 			c.Store = storetest.Wrap(s.Store, func(ctx context.Context, verb string, call func(context.Context) error) error {
 				if verb == "ListRecords" {
 					return errors.New("down")
