@@ -168,7 +168,7 @@ func (k *kernel) recent(c *caller) error {
 	}
 	if !c.signedIn {
 		if c.owner != nil {
-			return k.proofMissing(c.owner)
+			return proofMissing(k, c.owner)
 		}
 		if c.hasOrganizationKey() {
 			return ErrForbidden // nobody could renew it
@@ -179,12 +179,12 @@ func (k *kernel) recent(c *caller) error {
 	if now.Before(proven.Add(k.config.RecentFor)) && !proven.After(now.Add(time.Minute)) {
 		return nil
 	}
-	return k.proofMissing(&c.user)
+	return proofMissing(k, &c.user)
 }
 
 // proofMissing is the answer to a user whose proof of identity is too old. It lists
 // the methods that the account has, which are read when the answer is written.
-func (k *kernel) proofMissing(user *store.User) *Error {
+func proofMissing(k *kernel, user *store.User) *Error {
 	missing := *ErrReauthenticationRequired
 	missing.methods = func(ctx context.Context) (methods []string, err error) {
 		for _, list := range k.reproofs {

@@ -36,7 +36,7 @@ func proveOwner(ctx context.Context, k *kernel, userID, password string) (still 
 func recentOwner(ctx context.Context, k *kernel, user *store.User) error {
 	c := callerFrom(ctx)
 	if c == nil || c.by != k.machinery || !c.signedIn || c.user.ID != user.ID {
-		return k.proofMissing(user)
+		return proofMissing(k, user)
 	}
 	return k.recent(c)
 }

@@ -150,7 +150,7 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 	var at *router.Node[*route]
 
 	if a.config.Instrument.RequestEnded != nil {
-		defer func() { requestEnded(ctx, a, r, at, out.sent(), time.Since(began)) }()
+		defer func() { requestEnded(ctx, a, r, at, out.status, time.Since(began)) }()
 	}
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -161,7 +161,7 @@ func (a *Auth) serve(w http.ResponseWriter, r *http.Request) {
 				"panic", cause, "stack", string(debug.Stack()))
 			a.answer(w, r, at, ErrInternal.detail("requestId", id))
 		}
-		a.logRequest(ctx, r, at, out.sent(), began)
+		a.logRequest(ctx, r, at, out.status, began)
 	}()
 
 	if opened := a.pagesAt(r.URL.Path); opened != nil {
@@ -207,9 +207,11 @@ func (w *recorded) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// sent is the status of an answer that has ended. net/http sends 200 where nobody has
-// said another.
-func (w *recorded) sent() int { return cmp.Or(w.status, http.StatusOK) }
+// Write sends 200 first where no status was sent, as net/http does.
+func (w *recorded) Write(data []byte) (int, error) {
+	w.status = cmp.Or(w.status, http.StatusOK)
+	return w.ResponseWriter.Write(data)
+}
 
 // Unwrap lets http.ResponseController reach the writer below.
 func (w *recorded) Unwrap() http.ResponseWriter { return w.ResponseWriter }
