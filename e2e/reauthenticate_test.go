@@ -173,14 +173,14 @@ func TestTheAnswerListsTheMethodsOfTheAccount(t *testing.T) {
 	harness.OnMemory(t, func(t *testing.T, s *harness.Server) {
 		plain, app, key := verified(s, "plain@x.test"), verified(s, "app@x.test"), verified(s, "key@x.test")
 		linked := by(s, acme, acme.Person("1", "linked@x.test", admit.ProofAsserted)).Want(200).Tokens()
-		before := s.SignIn("app@x.test", harness.Password).Want(200).Tokens()
+		before, earlier := s.SignIn("app@x.test", harness.Password).Want(200).Tokens(), s.SignIn("key@x.test", harness.Password).Want(200).Tokens()
 		s.EnrollTOTP(app)
 		s.AddPasskey(key, harness.NewDevice(t)).Want(201)
 		s.Clock.Advance(11 * time.Minute)
 		for name, want := range map[string]struct{ access, recent, factor string }{
 			"a password":              {plain.Access, "[password magiclink]", ""},
 			"an app":                  {before.Access, "[password magiclink totp recovery-code]", "[totp recovery-code]"},
-			"a passkey":               {key.Access, "[password magiclink passkey]", "[passkey]"},
+			"a passkey":               {earlier.Access, "[password magiclink passkey]", "[passkey]"},
 			"a provider, no password": {linked.Access, "[magiclink acme]", ""},
 		} {
 			refused := s.Do("GET", "/app/recent", nil, harness.Bearer(want.access)).Want(403, "auth/reauthentication-required")
