@@ -51,7 +51,12 @@ func TestAnOperatorReadsTheAuditLog(t *testing.T) {
 			t.Helper()
 			return s.Do("GET", auditPath+"?"+query, nil, admin).Want(http.StatusOK)
 		}
-		about := read("subject=" + ann.ID)
+		// The dispatcher links the events after they are committed.
+		var about *harness.Answer
+		s.Eventually("the events of ann are linked", func() bool {
+			about = read("subject=" + ann.ID)
+			return about.Items()[0]["seq"] != nil
+		})
 		if got := kindsOf(about); len(got) < 4 || got[0] != "session.ended" || !slices.Contains(got, "user.created") {
 			t.Errorf("about ann are %v", got)
 		}
