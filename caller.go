@@ -185,8 +185,7 @@ func (k *kernel) recent(c *caller) error {
 // proofMissing is the answer to a user whose proof of identity is too old. It lists
 // the methods that the account has, which are read when the answer is written.
 func proofMissing(k *kernel, user *store.User) *Error {
-	missing := *ErrReauthenticationRequired
-	missing.methods = func(ctx context.Context) (methods []string, err error) {
+	return ErrReauthenticationRequired.listing(func(ctx context.Context) (methods []string, err error) {
 		for _, list := range k.reproofs {
 			more, err := list(ctx, k, user)
 			if err != nil {
@@ -195,8 +194,7 @@ func proofMissing(k *kernel, user *store.User) *Error {
 			methods = append(methods, more...)
 		}
 		return methods, nil
-	}
-	return &missing
+	})
 }
 
 // scopesAllow reports whether scopes cover a need such as "users:read". Nil

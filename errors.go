@@ -67,6 +67,13 @@ func (e *Error) because(cause error) *Error {
 	return &copied
 }
 
+// listing is the error with methods that are read when it is answered.
+func (e *Error) listing(methods func(ctx context.Context) ([]string, error)) *Error {
+	copied := *e
+	copied.methods = methods
+	return &copied
+}
+
 func (e *Error) detail(key string, value any) *Error {
 	copied := *e
 	copied.Details = maps.Clone(e.Details)

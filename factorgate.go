@@ -78,9 +78,7 @@ func factorMissing(k *kernel, user *store.User) *Error {
 	if !user.MFAEnabled {
 		return ErrMFAEnrollmentRequired.detail("methods", enrolmentMethods(&k.config))
 	}
-	missing := *ErrReauthenticationRequired
-	missing.methods = func(ctx context.Context) ([]string, error) { return factorMethods(ctx, k, user) }
-	return &missing
+	return ErrReauthenticationRequired.listing(func(ctx context.Context) ([]string, error) { return factorMethods(ctx, k, user) })
 }
 
 // factorMethods are the second factors that an account has, and that the host still

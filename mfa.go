@@ -227,7 +227,7 @@ func (m *MFA) completed(ctx context.Context, ticket, at string, rule func(contex
 	if err != nil {
 		return SignedIn{}, err
 	}
-	try, err := m.attemptWith(ctx, secondFactor, found.EmailKey, ticketTries(found))
+	try, err := m.attempt(ctx, secondFactor, found.EmailKey, ticketTries(found)...)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -404,9 +404,11 @@ func (m *MFA) Reset(ctx context.Context, in ResetMFAParams) error {
 		if len(confirmed(factors)) == 0 {
 			return ErrMFANotEnabled
 		}
-		passkeys, err := passkeysOf(ctx, tx, user.ID)
-		if err != nil {
-			return err
+		passkeys := 0
+		for _, f := range factors {
+			if f.Type == FactorPasskey {
+				passkeys++
+			}
 		}
 		if err := removeFactors(ctx, tx, &user, "", kindFactor, recordPasskey); err != nil {
 			return err
@@ -414,6 +416,6 @@ func (m *MFA) Reset(ctx context.Context, in ResetMFAParams) error {
 		if err := tellReset(ctx, tx, &user); err != nil {
 			return err
 		}
-		return tx.record(ctx, event{kind: eventMFAReset, subject: user.ID, data: eventData{"reason": in.Reason, "passkeys": len(passkeys)}})
+		return tx.record(ctx, event{kind: eventMFAReset, subject: user.ID, data: eventData{"reason": in.Reason, "passkeys": passkeys}})
 	})
 }

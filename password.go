@@ -55,7 +55,7 @@ func (p *Passwords) SignIn(ctx context.Context, in SignInParams) (SignedIn, erro
 	if in.Password == "" || tooLong(in.Password) {
 		return SignedIn{}, ErrInvalidPasswordFormat.detail("password", "must have 1 to 128 characters")
 	}
-	try, err := p.attempt(ctx, firstFactor, address.Key, clientHashes)
+	try, err := p.attempt(ctx, firstFactor, address.Key, clientCounters(ctx, clientHashes)...)
 	if err != nil {
 		return SignedIn{}, err
 	}

@@ -137,7 +137,7 @@ func provePassword(ctx context.Context, k *kernel, user *store.User, given strin
 	if err != nil {
 		return knownPassword{}, ErrInternal.because(err)
 	}
-	try, err := k.attempt(ctx, firstFactor, address.Key, clientHashes)
+	try, err := k.attempt(ctx, firstFactor, address.Key, clientCounters(ctx, clientHashes)...)
 	if err != nil {
 		return knownPassword{}, err
 	}

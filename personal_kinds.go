@@ -37,8 +37,7 @@ func personalKinds() []string {
 
 // dropPlanted removes from an account what the person may have planted who signed up
 // with the address of somebody else: an identity, a profile, a picture, a public page, and above
-// all a choice to get no notices. The caller stores the
-// account.
+// all a choice to get no notices. The caller stores the account.
 func dropPlanted(ctx context.Context, t *txn, user *store.User) error {
 	if _, err := t.DeleteRecordsOf(ctx, tenant, userRef(user.ID), append(personalKinds(), recordIdentity)...); err != nil {
 		return err

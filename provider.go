@@ -54,7 +54,8 @@ type Provider interface {
 	// Finish asks the provider who the person is. It returns an error that wraps
 	// ErrInvalidOAuthCode when the provider refused the code or the id token is not
 	// valid, and ErrOAuthCallbackFailed when the provider failed, was too slow or
-	// sent what cannot be read.
+	// sent what cannot be read. The text of the error is logged, so it holds no code,
+	// token or address.
 	Finish(ctx context.Context, credentials ProviderCredentials, answer ProviderAnswer) (ProviderIdentity, error)
 }
 

@@ -65,15 +65,9 @@ func hit(ctx context.Context, k *kernel, counters []store.Counter) (store.Counte
 // the budget is spent, a client that the account knows spends its own budget
 // instead. spend returns the counters that were raised for the address.
 func (k *kernel) spend(ctx context.Context, name, emailKey string, client ...store.Counter) ([]store.Counter, error) {
-	return spendWith(ctx, k, name, emailKey, nil, client...)
-}
-
-// spendWith is spend, and raises further counters in the same step. They are
-// returned with those of the address.
-func spendWith(ctx context.Context, k *kernel, name, emailKey string, further []store.Counter, client ...store.Counter) ([]store.Counter, error) {
 	b := budgetOf(name)
 	owner := fingerprint(emailKey)
-	account := append(b.counters(owner), further...)
+	account := b.counters(owner)
 	counted, err := hit(ctx, k, append(slices.Clip(client), account...))
 	if err != nil || counted.OK {
 		return account, err
@@ -84,7 +78,7 @@ func spendWith(ctx context.Context, k *kernel, name, emailKey string, further []
 			return nil, err
 		}
 		if known {
-			account = append(countersOf(b.Name+"-known", b.Known, owner+"/"+clientName(ctx)), further...)
+			account = countersOf(b.Name+"-known", b.Known, owner+"/"+clientName(ctx))
 			if counted, err = hit(ctx, k, append(slices.Clip(client), account...)); err != nil || counted.OK {
 				return account, err
 			}
@@ -145,28 +139,22 @@ type attempt struct {
 	// account are the counters of the account, which only a session clears. client
 	// are the counters of the client. They are refunded unless the guess was
 	// wrong: many people behind one address can sign in, and a person who guesses
-	// cannot clear the count with an own account. work are the counters of hashes.
-	// They are refunded only if no hash was made.
+	// cannot clear the count with an own account. work are the counters of hashes
+	// and of tickets. They are refunded only if nothing was verified.
 	account, client, work []store.Counter
 	// clears are the keys of further counters that a session clears.
 	clears []string
 }
 
-// attempt reserves one guess at an account. For a guess that needs a password
-// hash, work names clientHashes.
-func (k *kernel) attempt(ctx context.Context, kind, emailKey string, work ...string) (*attempt, error) {
-	return k.attemptWith(ctx, kind, emailKey, nil, work...)
-}
-
-// attemptWith is attempt, and reserves one use of further counters in the same
-// step. They are cleared and refunded as those of the account.
-func (k *kernel) attemptWith(ctx context.Context, kind, emailKey string, further []store.Counter, work ...string) (*attempt, error) {
+// attempt reserves one guess at an account, and one use of counters of the work that
+// the guess costs: those of hashes, or of the tries of a ticket.
+func (k *kernel) attempt(ctx context.Context, kind, emailKey string, work ...store.Counter) (*attempt, error) {
 	if k.after != nil && k.config.Counters == nil && !k.config.InsecureNoLimits {
 		return nil, ErrInternal.because(errGuessInHostTx)
 	}
-	t := &attempt{kernel: k, emailKey: emailKey, client: clientCounters(ctx, clientGuess), work: clientCounters(ctx, work...)}
+	t := &attempt{kernel: k, emailKey: emailKey, client: clientCounters(ctx, clientGuess), work: work}
 	var err error
-	t.account, err = spendWith(ctx, k, kind, emailKey, further, append(slices.Clip(t.client), t.work...)...)
+	t.account, err = k.spend(ctx, kind, emailKey, append(slices.Clip(t.client), t.work...)...)
 	return t, err
 }
 

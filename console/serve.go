@@ -117,7 +117,8 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveAsset(w, r, name)
 		return
 	}
-	if found, _, ok := find(at); ok {
+	found, params, ok := find(at)
+	if ok = ok && (at == "" || path.Clean("/"+at) == "/"+at); ok {
 		r.Pattern = strings.TrimSuffix(s.path+"/"+found.path, "/")
 	}
 	v := &visit{site: s, auth: admit.AuthFrom(r.Context()), w: w, query: r.URL.Query(), form: url.Values{}}
@@ -138,8 +139,12 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case v.user.Role != admit.RoleAdmin:
 		v.fail(admit.ErrForbidden)
 		return
+	case !ok:
+		v.fail(errNoSuchPage)
+		return
 	}
-	if err := v.serve(at); err != nil {
+	v.params = params
+	if err := v.serve(found); err != nil {
 		v.fail(err)
 	}
 }
@@ -153,12 +158,7 @@ func (v *visit) askToSignIn() {
 // that lets the visitor pass nevertheless leads to no page of the console.
 func (v *visit) refuseProgram(http.ResponseWriter, *http.Request) { v.fail(admit.ErrForbidden) }
 
-func (v *visit) serve(at string) error {
-	found, params, ok := find(at)
-	if !ok || at != "" && path.Clean("/"+at) != "/"+at {
-		return errNoSuchPage
-	}
-	v.params = params
+func (v *visit) serve(found page) error {
 	allowed := strings.Join(methods(found), ", ")
 	switch v.r.Method {
 	case http.MethodGet, http.MethodHead:
