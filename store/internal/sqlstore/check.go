@@ -29,20 +29,22 @@ const clockTolerance = 2 * time.Second
 
 // Check returns what an operator should repair. It changes nothing. An error
 // means that Check could not read the database.
-func (s *Store) Check(ctx context.Context) ([]store.Finding, error) {
+func (s *Store) Check(ctx context.Context) (findings []store.Finding, err error) {
+	defer func() {
+		// Behind the pooler nothing else can be checked. Any statement may be the one that
+		// it loses.
+		if lost, ok := errors.AsType[poolerError](err); ok {
+			findings, err = []store.Finding{lost.finding()}, nil
+		}
+	}()
 	if err := s.usableAnywhere(ctx); err != nil {
 		return nil, err
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	var findings []store.Finding
 	if s.dialect == Postgres {
-		found, err := s.checkPooler(ctx)
-		if err != nil {
+		if err := s.checkPooler(ctx); err != nil {
 			return nil, s.fault(ctx, "check", err)
-		}
-		if len(found) > 0 {
-			return found, nil // behind the pooler nothing else can be checked
 		}
 	}
 	for _, look := range []func(context.Context) ([]store.Finding, error){s.checkSchema, s.checkSafety, s.checkPool} {

@@ -33,10 +33,10 @@ const poolerRuns = 25
 // turns inside and outside a transaction. Their statements differ in the number of
 // arguments: where all connections prepare the same statement, one does not notice that
 // it uses that of another. Without a pooler none of these statements can fail.
-func (s *Store) checkPooler(ctx context.Context) ([]store.Finding, error) {
+func (s *Store) checkPooler(ctx context.Context) error {
 	conns, err := s.several(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	errs := make([]error, len(conns))
 	var group sync.WaitGroup
@@ -55,12 +55,10 @@ func (s *Store) checkPooler(ctx context.Context) ([]store.Finding, error) {
 	for _, err := range slices.Concat(errs, closed) {
 		switch sqlState(err) {
 		case noSuchStatement, statementExists, protocolViolation:
-			return []store.Finding{{
-				Code: findingPooler, Message: poolerReason + " (" + err.Error() + ").", Mend: poolerMend,
-			}}, nil
+			return poolerError{err}
 		}
 	}
-	return nil, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // poolerError is an error of a driver that prepares statements behind a pooler. Its
@@ -69,6 +67,11 @@ type poolerError struct{ err error }
 
 func (e poolerError) Error() string   { return poolerReason + " (" + e.err.Error() + "). " + poolerMend }
 func (e poolerError) Unwrap() []error { return []error{store.ErrPooler, e.err} }
+
+// finding is what Check says of the error.
+func (e poolerError) finding() store.Finding {
+	return store.Finding{Code: findingPooler, Message: poolerReason + " (" + e.err.Error() + ").", Mend: poolerMend}
+}
 
 // pooled explains an error that only a pooler in front of the database can cause. A
 // violation of the protocol has other causes too, such as a pool of PgBouncer that is
