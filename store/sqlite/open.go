@@ -73,7 +73,7 @@ type connector struct {
 }
 
 // Connect implements driver.Connector.
-func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if err := touch(c.path); err != nil {
 		return nil, fmt.Errorf("store/sqlite: %w", err)
 	}
@@ -81,8 +81,10 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store/sqlite: open %s: %w", c.path, err)
 	}
-	// Not every driver takes this setting in its name of the source.
-	if err := exec(ctx, connection, "PRAGMA temp_store = MEMORY"); err != nil {
+	// Not every driver takes this setting in its name of the source. The context of the
+	// caller is not used: the driver would watch it from a goroutine of its own, and it
+	// may be one of a statement, which the statement changes.
+	if err := exec(context.Background(), connection, "PRAGMA temp_store = MEMORY"); err != nil {
 		return nil, errors.Join(fmt.Errorf("store/sqlite: open %s: %w", c.path, err), connection.Close())
 	}
 	return connection, nil
